@@ -1,0 +1,139 @@
+#include "client/cli/text_output.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "client/cli/argument_parsers.h"
+#include "client/cli/names.h"
+#include "client/utf8.h"
+
+namespace dunlin::client::cli {
+namespace {
+
+std::string EscapeByte(char byte) {
+  switch (byte) {
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    case '\\':
+      return "\\\\";
+    default:
+      return absl::StrFormat("\\x%02x", static_cast<unsigned char>(byte));
+  }
+}
+
+// C0 and DEL are one byte; C1 (U+0080 to U+009F), which terminals obey as well, are two.
+bool IsControl(absl::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) {
+    return first < 0x20 || first == 0x7F;
+  }
+  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+std::string Upper(absl::string_view name) { return absl::AsciiStrToUpper(name); }
+
+void AddRow(absl::string_view name, absl::string_view value, std::string* table) {
+  absl::StrAppendFormat(table, "%-20s %s\n", name, value);
+}
+
+void AddRow(absl::string_view name, uint64_t value, std::string* table) { AddRow(name, absl::StrCat(value), table); }
+
+std::string LagToText(const Lag& lag) {
+  return absl::StrFormat("%d changes, %s, %s", lag.sequences, absl::FormatDuration(lag.duration),
+                         lag.connected ? "connected" : "not connected");
+}
+
+std::string BytesToText(uint64_t bytes) {
+  return absl::StrFormat("%d (%.1f MiB)", bytes, static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string RingToText(const RingStatus& ring) {
+  return absl::StrFormat("%d of %d used, %d overflows", ring.used, ring.capacity, ring.overflows);
+}
+
+void AddSyncRows(const ReplicaStatus& status, std::string* table) {
+  AddRow("sync state", NameOf(status.sync_state), table);
+  if (!status.sync_detail.empty()) {
+    AddRow("sync detail", EscapeForTerminal(status.sync_detail), table);
+  }
+  AddRow("epoch", status.epoch, table);
+  AddRow("applied sequence", status.applied_sequence, table);
+  AddRow("redis sequence", status.redis_sequence, table);
+  AddRow("lag", LagToText(status.lag), table);
+  AddRow("outbox",
+         absl::StrFormat("%d writes, oldest %s", status.outbox_depth, absl::FormatDuration(status.outbox_age)), table);
+  AddRow("ring", RingToText(status.ring), table);
+  AddRow("gaps repaired", status.gaps_repaired, table);
+  AddRow("writes superseded", status.writes_superseded, table);
+  AddRow("barrier generation", status.barrier_generation, table);
+}
+
+}  // namespace
+
+std::string EscapeForTerminal(absl::string_view bytes) {
+  std::string escaped;
+  while (!bytes.empty()) {
+    const size_t length = std::max<size_t>(1, Utf8SequenceLength(bytes));
+    const absl::string_view sequence = bytes.substr(0, length);
+    const bool printable = Utf8SequenceLength(bytes) > 0 && !IsControl(sequence) && sequence != "\\";
+    if (printable) {
+      absl::StrAppend(&escaped, sequence);
+    } else {
+      for (const char byte : sequence) {
+        absl::StrAppend(&escaped, EscapeByte(byte));
+      }
+    }
+    bytes.remove_prefix(length);
+  }
+  return escaped;
+}
+
+std::string KeyLine(const Entry& entry) { return EscapeForTerminal(entry.key) + "\n"; }
+
+std::string KeyAndValueLine(const Entry& entry) {
+  return absl::StrCat(EscapeForTerminal(entry.key), "\t", EscapeForTerminal(entry.value), "\n");
+}
+
+std::string WriteLine(const WriteResult& result) {
+  return absl::StrFormat("version=%s\trevision=%d\n", FormatVersion(result.version), result.revision);
+}
+
+std::string DeleteLine(const DeleteResult& result) {
+  return absl::StrCat("existed=", result.existed ? "true" : "false", "\t", WriteLine(result));
+}
+
+std::string EventLine(const WatchEvent& event) {
+  const std::string type = Upper(NameOf(event.type));
+  return absl::StrCat(type, "\t", event.type == EventType::kPut ? KeyAndValueLine(event.entry) : KeyLine(event.entry));
+}
+
+std::string MarkerLine(WatchMarker marker) { return Upper(NameOf(marker)) + "\n"; }
+
+std::string StatusTable(const ReplicaStatus& status) {
+  std::string table;
+  AddRow("replica", EscapeForTerminal(status.replica_id), &table);
+  AddRow("store id", absl::StrFormat("%016x", status.store_id), &table);
+  AddRow("namespace", EscapeForTerminal(status.namespace_name), &table);
+  AddRow("serving", status.serving ? "yes" : "no", &table);
+  AddSyncRows(status, &table);
+  AddRow("revision", status.revision, &table);
+  AddRow("entries", status.entries, &table);
+  AddRow("tombstones", status.tombstones, &table);
+  AddRow("database bytes", BytesToText(status.database_bytes), &table);
+  AddRow("watchers", status.watchers, &table);
+  AddRow("digest", absl::BytesToHexString(status.digest), &table);
+  AddRow("uptime", absl::FormatDuration(absl::Trunc(status.uptime, absl::Seconds(1))), &table);
+  AddRow("version", absl::StrCat(status.version, " (", status.build, ")"), &table);
+  return table;
+}
+
+}  // namespace dunlin::client::cli

@@ -1,0 +1,216 @@
+#ifndef DUNLIN_CLIENT_TYPES_H_
+#define DUNLIN_CLIENT_TYPES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+
+// What a client of Dunlin asks for and is answered, as plain C++ values. They say what the messages of
+// proto/dunlin/v1 say; that is where each field is explained in full.
+//
+// Strings called `value` and `token` hold bytes; strings called `key` and `prefix` hold UTF-8.
+namespace dunlin::client {
+
+// Identifies one write. For each key the highest version wins on every replica.
+struct Version {
+  uint64_t time = 0;    // Hybrid logical clock: 48 bits of Unix milliseconds, 16 bits of counter.
+  uint64_t origin = 0;  // The store that issued it.
+
+  friend bool operator==(const Version& a, const Version& b) { return a.time == b.time && a.origin == b.origin; }
+  friend bool operator!=(const Version& a, const Version& b) { return !(a == b); }
+  friend bool operator<(const Version& a, const Version& b) {
+    return std::tie(a.time, a.origin) < std::tie(b.time, b.origin);
+  }
+};
+
+// A key with its current value.
+struct Entry {
+  std::string key;
+  std::string value;
+  Version version;
+  uint64_t revision = 0;  // Position in the order in which the answering replica applied changes.
+  std::optional<absl::Time> expire_time;
+};
+
+// How far the answering replica was behind Redis.
+struct Lag {
+  uint64_t sequences = 0;
+  absl::Duration duration;
+  bool connected = false;
+};
+
+// ---- Calls ----
+
+// What every call can be given.
+struct CallOptions {
+  // How long the call may take; unset: the client's default.
+  std::optional<absl::Duration> timeout;
+};
+
+// When a write is answered. It is durable on the replica that took it in either case.
+enum class Ack { kLocal, kMirrored };
+
+// What must hold for a write to take place.
+struct Unconditional {};
+struct IfAbsent {};
+struct IfVersion {
+  Version version;
+};
+using Precondition = std::variant<Unconditional, IfAbsent, IfVersion>;
+
+struct PutOptions : CallOptions {
+  std::optional<absl::Duration> ttl;  // Unset: the entry lives for ever.
+  Precondition precondition;
+  Ack ack = Ack::kLocal;
+};
+
+struct DeleteOptions : CallOptions {
+  Precondition precondition;  // IfAbsent is refused by the replica.
+  Ack ack = Ack::kLocal;
+};
+
+struct BatchWriteOptions : CallOptions {
+  Ack ack = Ack::kLocal;
+};
+
+struct ListOptions : CallOptions {
+  std::string prefix;
+  uint32_t page_size = 0;  // 0: the replica's default.
+  std::string page_token;  // Empty: the first page.
+  bool keys_only = false;
+};
+
+// One write of a batch.
+struct BatchPut {
+  std::string key;
+  std::string value;
+  std::optional<absl::Duration> ttl;
+};
+struct BatchDelete {
+  std::string key;
+};
+using Write = std::variant<BatchPut, BatchDelete>;
+
+// ---- Answers ----
+
+struct GetResult {
+  Entry entry;
+  Lag lag;
+};
+
+struct WriteResult {
+  Version version;
+  uint64_t revision = 0;
+  std::string token;  // The position after this write; see WatchOptions::resume_token.
+};
+
+struct DeleteResult : WriteResult {
+  bool existed = false;
+};
+
+struct BatchGetResult {
+  std::vector<Entry> entries;  // In the order asked for; absent keys are left out.
+  Lag lag;
+};
+
+struct BatchWriteResult {
+  std::vector<Version> versions;
+  std::vector<uint64_t> revisions;
+  std::string token;
+};
+
+struct ListPage {
+  std::vector<Entry> entries;
+  std::string next_page_token;  // Empty on the last page.
+  Lag lag;
+};
+
+// ---- Watch ----
+
+// What to watch: every key with a prefix (the empty one: everything) or a single key.
+struct WatchPrefix {
+  std::string prefix;
+};
+struct WatchKey {
+  std::string key;
+};
+
+struct WatchOptions : CallOptions {
+  std::variant<WatchPrefix, WatchKey> selector;
+  bool initial_state = false;  // Matching entries first, then kSynced. Ignored when `resume_token` is given.
+  std::string resume_token;    // Empty: start with what changes now.
+  // A replica sends a heartbeat every 5 seconds, unless configured otherwise. One that has been silent for this long is
+  // taken for dead.
+  absl::Duration silence_timeout = absl::Seconds(15);
+};
+
+// kUnknown, here and below, is what a newer replica may send: a client that meets it must not assume anything.
+enum class EventType { kUnknown, kPut, kDelete, kExpire };
+
+struct WatchEvent {
+  EventType type = EventType::kUnknown;
+  Entry entry;  // Without a value unless `type` is kPut.
+};
+
+enum class WatchMarker {
+  kNone,
+  kUnknown,
+  kReset,      // Forget what you hold: the full state follows, up to kSynced. Comes before this message's events.
+  kSynced,     // You now have everything up to this message's token.
+  kHeartbeat,  // Nothing happened; the stream is alive.
+};
+
+struct WatchMessage {
+  std::vector<WatchEvent> events;  // In revision order.
+  WatchMarker marker = WatchMarker::kNone;
+  std::string token;  // Resume after this message with it. Empty while the initial state is being sent.
+  Lag lag;
+};
+
+// ---- Status ----
+
+enum class SyncState { kUnknown, kStandalone, kOffline, kSubscribing, kCatchingUp, kLive };
+
+// The ring between the Redis subscription and the follower.
+struct RingStatus {
+  uint64_t capacity = 0;
+  uint64_t used = 0;
+  uint64_t overflows = 0;
+};
+
+struct ReplicaStatus {
+  std::string replica_id;
+  uint64_t store_id = 0;
+  std::string namespace_name;
+  SyncState sync_state = SyncState::kUnknown;
+  std::string sync_detail;
+  std::string epoch;
+  uint64_t applied_sequence = 0;
+  uint64_t redis_sequence = 0;
+  Lag lag;
+  uint64_t outbox_depth = 0;
+  absl::Duration outbox_age;
+  uint64_t revision = 0;
+  uint64_t entries = 0;
+  uint64_t tombstones = 0;
+  uint64_t database_bytes = 0;
+  RingStatus ring;
+  uint64_t gaps_repaired = 0;
+  uint64_t writes_superseded = 0;
+  uint64_t watchers = 0;
+  std::string digest;  // 16 bytes.
+  std::string version;
+  std::string build;
+  bool serving = false;
+  uint64_t barrier_generation = 0;
+  absl::Duration uptime;
+};
+
+}  // namespace dunlin::client
+
+#endif  // DUNLIN_CLIENT_TYPES_H_

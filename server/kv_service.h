@@ -1,0 +1,59 @@
+#ifndef DUNLIN_SERVER_KV_SERVICE_H_
+#define DUNLIN_SERVER_KV_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/time/time.h"
+#include "dunlin/v1/kv.grpc.pb.h"
+#include "server/replica_parts.h"
+#include "server/unary_method.h"
+#include "server/watch_service.h"
+
+namespace dunlin {
+
+// KVServiceImpl answers the public data API (proto/dunlin/v1/kv.proto). Reads are answered where they arrive, on gRPC's
+// thread; writes are handed to the committer, or to the replicator when Redis is to judge them, and answered from
+// there.
+//
+// Thread-safety: safe for concurrent use.
+class KVServiceImpl final
+    : public v1::KVService::WithRawCallbackMethod_Get<v1::KVService::WithRawCallbackMethod_Put<
+          v1::KVService::WithRawCallbackMethod_Delete<v1::KVService::WithRawCallbackMethod_BatchGet<
+              v1::KVService::WithRawCallbackMethod_BatchWrite<v1::KVService::WithRawCallbackMethod_List<
+                  v1::KVService::WithRawCallbackMethod_Watch<v1::KVService::Service>>>>>>> {
+ public:
+  // `watches` serves the streams and must outlive this object.
+  KVServiceImpl(const ReplicaParts& parts, WatchService* watches) : parts_(parts), watches_(watches) {}
+
+  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Put(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* BatchGet(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* BatchWrite(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                 grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Watch(grpc::CallbackServerContext* context,
+                                                    const grpc::ByteBuffer* request) override;
+
+ private:
+  absl::StatusOr<v1::GetResponse> ReadOne(const v1::GetRequest& request) const;
+  absl::StatusOr<v1::BatchGetResponse> ReadMany(const v1::BatchGetRequest& request) const;
+  absl::StatusOr<v1::ListResponse> ReadPage(const v1::ListRequest& request) const;
+
+  // Carries `write` out and answers by `responder`; `answer` makes the message of the result.
+  template <typename Response>
+  void Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Responder<Response> responder,
+             Response (*answer)(const WriteResult&));
+
+  const ReplicaParts parts_;
+  WatchService* const watches_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_KV_SERVICE_H_

@@ -1,0 +1,72 @@
+#ifndef DUNLIN_SERVER_LIMITS_H_
+#define DUNLIN_SERVER_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "storage/limits.h"
+
+// The limits of the gRPC front, each with its reason. Those of the data are in storage/limits.h.
+namespace dunlin {
+
+// ---- Answers ----
+
+// A status message travels percent-encoded, which can triple it, and gRPC clients refuse more than 8 KiB of metadata.
+inline constexpr size_t kStatusMessageMaxBytes = size_t{2} << 10;
+
+// What a gRPC client accepts as one message unless it is told otherwise.
+inline constexpr size_t kClientMessageMaxBytes = size_t{4} << 20;
+// What an entry takes in a message beside its key, value and text: version, revision, expiry, framing.
+inline constexpr size_t kEntryOverheadMaxBytes = 128;
+// What a message has beside its entries: lag, marker, token, a page token.
+inline constexpr size_t kMessageOverheadMaxBytes = size_t{1} << 10;
+// A larger value is given as bytes alone, whether or not its text was asked for: both would not fit a message.
+inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
+
+// ---- Connections ----
+
+// Calls under way on one connection. A client beyond it queues its calls without being told, so it is generous; a
+// connection's share of memory is bounded by it.
+inline constexpr uint32_t kConnectionStreamsMaxDefault = 1024;
+// Room for an access token and tracing headers; gRPC's own default of 8 KiB is tight for both together.
+inline constexpr size_t kMetadataSizeMaxBytesDefault = size_t{16} << 10;
+// Connections waiting to be accepted: a whole fleet of clients that reconnects at once.
+inline constexpr int kListenBacklog = 1024;
+// How long accepting pauses when the process has run out of file descriptors or memory.
+inline constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
+
+// An idle connection is asked for a sign of life after this long, so that the stream of a watcher whose machine
+// vanished is found and freed. Most NAT gateways forget a connection after no less than a minute.
+inline constexpr absl::Duration kKeepalivePeriod = absl::Seconds(30);
+// A peer that has not answered within this is gone.
+inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
+// The documented promise is that clients may ping every 10 s. Half of it is what is enforced: a ping that the network
+// delayed makes the next one seem early, and gRPC cuts a client off after a few early ones.
+inline constexpr absl::Duration kClientPingPeriodMin = absl::Seconds(5);
+
+// ---- Helper services ----
+
+// Reflection and channelz come as synchronous services that hold a thread for each open call. This bounds those
+// threads; calls beyond it are answered RESOURCE_EXHAUSTED. Our own services use none of them.
+inline constexpr int kHelperThreadsMax = 16;
+
+// ---- Relations ----
+
+static_assert(3 * kStatusMessageMaxBytes < size_t{8} << 10, "an encoded message must fit a client's metadata limit");
+static_assert(kMetadataSizeMaxBytesDefault >= size_t{8} << 10, "gRPC's own default must remain usable");
+static_assert(kKeepaliveTimeout < kKeepalivePeriod);
+static_assert(kTextSizeMaxBytes >= kValueSizeMaxBytesDefault, "unless configured, every value can be given as text");
+static_assert(kKeySizeMaxBytes + 2 * kTextSizeMaxBytes + kEntryOverheadMaxBytes + kMessageOverheadMaxBytes <=
+                  kClientMessageMaxBytes,
+              "a value and its text must fit a message");
+static_assert(kReplySizeMaxBytes + kKeySizeMaxBytes + kListPageEntriesMax * kEntryOverheadMaxBytes +
+                      kMessageOverheadMaxBytes <=
+                  kClientMessageMaxBytes,
+              "a full page, or the largest value, must fit a message");
+static_assert(kBatchEntriesMax <= kListPageEntriesMax, "an answer to BatchGet has no more entries than a page");
+static_assert(kWatchMessageMaxBytes + kWatchMessageEventsMax * kEntryOverheadMaxBytes <= kReplySizeMaxBytes);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_LIMITS_H_

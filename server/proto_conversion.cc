@@ -1,0 +1,85 @@
+#include "server/proto_conversion.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/limits.h"
+#include "server/utf8.h"
+
+namespace dunlin {
+namespace {
+
+// The ends of google.protobuf.Duration and Timestamp. What lies beyond has no JSON form: whoever prints the message
+// would fail on it.
+constexpr absl::Duration kDurationMax = absl::Seconds(315576000000);
+constexpr uint64_t kTimestampMaxUnixMillis = uint64_t{253402300799} * 1000 + 999;
+
+bool HasText(size_t value_size, bool as_text) { return as_text && value_size <= kTextSizeMaxBytes; }
+
+void SetValue(std::string value, bool as_text, v1::Entry* proto) {
+  if (HasText(value.size(), as_text) && IsValidUtf8(value)) {
+    proto->set_text(value);
+  }
+  proto->set_value(std::move(value));
+}
+
+void SetExpiry(uint64_t expiry_unix_ms, v1::Entry* proto) {
+  if (expiry_unix_ms != 0) {
+    expiry_unix_ms = std::min(expiry_unix_ms, kTimestampMaxUnixMillis);
+    proto->mutable_expire_time()->set_seconds(static_cast<int64_t>(expiry_unix_ms / 1000));
+    proto->mutable_expire_time()->set_nanos(static_cast<int32_t>(expiry_unix_ms % 1000) * 1000000);
+  }
+}
+
+v1::Event::Type TypeOf(ChangeType type) {
+  switch (type) {
+    case ChangeType::kPut:
+      return v1::Event::TYPE_PUT;
+    case ChangeType::kDelete:
+      return v1::Event::TYPE_DELETE;
+    case ChangeType::kExpire:
+      return v1::Event::TYPE_EXPIRE;
+  }
+  return v1::Event::TYPE_UNSPECIFIED;
+}
+
+}  // namespace
+
+void ToProto(const Version& version, v1::Version* proto) {
+  proto->set_time(version.time);
+  proto->set_origin(version.origin);
+}
+
+void ToProto(absl::Duration duration, google::protobuf::Duration* proto) {
+  duration = std::clamp(duration, -kDurationMax, kDurationMax);
+  absl::Duration rest;
+  proto->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+}
+
+void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto) {
+  proto->set_key(std::move(entry.key));
+  SetValue(std::move(entry.value), as_text, proto);
+  ToProto(entry.version, proto->mutable_version());
+  proto->set_revision(entry.revision);
+  SetExpiry(entry.expiry_unix_ms, proto);
+}
+
+void ToProto(const Change& change, bool as_text, v1::Event* proto) {
+  proto->set_type(TypeOf(change.type));
+  v1::Entry* entry = proto->mutable_entry();
+  entry->set_key(change.key);
+  ToProto(change.version, entry->mutable_version());
+  entry->set_revision(change.revision);
+  if (change.type == ChangeType::kPut) {
+    SetValue(std::string(change.value()), as_text, entry);
+    SetExpiry(change.expiry_unix_ms, entry);
+  }
+}
+
+size_t EventSizeMax(const Change& change, bool as_text) {
+  const size_t value_size = change.type == ChangeType::kPut ? change.value().size() : 0;
+  return kEntryOverheadMaxBytes + change.key.size() + value_size * (HasText(value_size, as_text) ? 2 : 1);
+}
+
+}  // namespace dunlin

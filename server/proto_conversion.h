@@ -1,0 +1,32 @@
+#ifndef DUNLIN_SERVER_PROTO_CONVERSION_H_
+#define DUNLIN_SERVER_PROTO_CONVERSION_H_
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+#include "dunlin/v1/kv.pb.h"
+#include "storage/change.h"
+#include "storage/store.h"
+#include "storage/version.h"
+
+// Puts what the layers below return into messages.
+namespace dunlin {
+
+void ToProto(const Version& version, v1::Version* proto);
+
+// A duration beyond what the message can express becomes the longest that it can.
+void ToProto(absl::Duration duration, google::protobuf::Duration* proto);
+
+// With `as_text`, the value is also given as text if it is valid UTF-8 of at most kTextSizeMaxBytes. Takes the value
+// out of `entry`.
+void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto);
+
+// An event; a removal carries the key, the version and the revision.
+void ToProto(const Change& change, bool as_text, v1::Event* proto);
+
+// The most that the event of `change` takes in a message.
+size_t EventSizeMax(const Change& change, bool as_text);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_PROTO_CONVERSION_H_

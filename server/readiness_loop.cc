@@ -1,0 +1,76 @@
+#include "server/readiness_loop.h"
+
+namespace dunlin {
+namespace {
+
+// Short enough that nobody waits for a replica that is ready; a look costs two short locks.
+constexpr absl::Duration kPeriod = absl::Milliseconds(20);
+
+ReadinessFacts FactsOf(const ReplicaParts& parts, bool draining) {
+  ReadinessFacts facts;
+  facts.draining = draining;
+  facts.standalone = parts.replicator == nullptr;
+  const StoreState state = parts.store->state();
+  facts.holds_data = state.entries + state.tombstones > 0 || state.epoch != 0;
+  if (parts.replicator != nullptr) {
+    const Follower::Status follower = parts.replicator->status().follower;
+    facts.barrier_generation = follower.generation;
+    facts.redis_reachable = follower.state != Follower::State::kOffline;
+  }
+  return facts;
+}
+
+}  // namespace
+
+ReadinessLoop::ReadinessLoop(absl::Duration patience, const ReplicaParts& parts, ServingGate* gate, RpcServer* server,
+                             Logger* logger)
+    : parts_(parts), gate_(gate), server_(server), logger_(logger), readiness_(patience, steady_.Now()) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+ReadinessLoop::~ReadinessLoop() { Drain(); }
+
+void ReadinessLoop::Drain() {
+  {
+    MutexLock lock(&mutex_);
+    if (draining_) {
+      return;
+    }
+    draining_ = true;
+    changed_.SignalAll();
+  }
+  thread_.join();
+  Update(/*draining=*/true);
+}
+
+void ReadinessLoop::Run() {
+  while (true) {
+    Update(/*draining=*/false);
+    MutexLock lock(&mutex_);
+    if (!draining_) {
+      changed_.WaitWithTimeout(&mutex_, kPeriod);
+    }
+    if (draining_) {
+      return;
+    }
+  }
+}
+
+void ReadinessLoop::Update(bool draining) {
+  const ReadinessVerdict verdict = readiness_.Update(FactsOf(parts_, draining), steady_.Now());
+  if (!verdict.serving) {
+    gate_->Close(verdict.reason);
+  }
+  if (verdict.serving == serving_) {
+    return;
+  }
+  serving_ = verdict.serving;
+  // Whoever sees SERVING must find the gate open.
+  if (serving_) {
+    gate_->Open();
+  }
+  server_->SetServing(serving_);
+  logger_->Info(serving_ ? "serving" : "not serving", {{"reason", verdict.reason}});
+}
+
+}  // namespace dunlin

@@ -1,0 +1,32 @@
+#ifndef DUNLIN_SERVER_REPLICA_PARTS_H_
+#define DUNLIN_SERVER_REPLICA_PARTS_H_
+
+#include <cstddef>
+
+#include "dunlin/v1/kv.pb.h"
+#include "server/serving_gate.h"
+#include "storage/change_feed.h"
+#include "storage/committer.h"
+#include "storage/limits.h"
+#include "storage/store.h"
+#include "sync/replicator.h"
+
+namespace dunlin {
+
+// What the services stand on. A plain value of borrowed pointers: main() owns the parts and outlives the services.
+struct ReplicaParts {
+  Store* store = nullptr;
+  Committer* committer = nullptr;
+  ChangeFeed* feed = nullptr;
+  // Null: stand-alone.
+  Replicator* replicator = nullptr;
+  const ServingGate* gate = nullptr;
+  size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
+};
+
+// How far the replica is behind Redis.
+void FillLag(const ReplicaParts& parts, v1::Lag* lag);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_REPLICA_PARTS_H_

@@ -1,0 +1,51 @@
+#ifndef DUNLIN_SERVER_REPLICA_SERVICE_H_
+#define DUNLIN_SERVER_REPLICA_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "dunlin/v1/replica.grpc.pb.h"
+#include "server/replica_parts.h"
+#include "server/watch_service.h"
+#include "storage/clock.h"
+
+namespace dunlin {
+
+// ReplicaServiceImpl answers the operations API (proto/dunlin/v1/replica.proto). It answers while the replica does not
+// serve, too: that is when operators look.
+//
+// Thread-safety: safe for concurrent use.
+class ReplicaServiceImpl final
+    : public v1::ReplicaService::WithRawCallbackMethod_GetStatus<v1::ReplicaService::Service> {
+ public:
+  struct Identity {
+    std::string replica_id;
+    std::string replication_namespace;
+  };
+
+  // `watches` must outlive this object.
+  ReplicaServiceImpl(Identity identity, const ReplicaParts& parts, const WatchService* watches)
+      : identity_(std::move(identity)), parts_(parts), watches_(watches), started_at_(steady_.Now()) {}
+
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+
+ private:
+  v1::GetStatusResponse MakeStatus() const;
+  void FillStore(v1::Status* status) const;
+  void FillReplication(v1::Status* status) const;
+  // For how long the oldest write of the outbox has been waiting.
+  absl::Duration OutboxAge() const;
+
+  const SteadyClock steady_;
+  const Identity identity_;
+  const ReplicaParts parts_;
+  const WatchService* const watches_;
+  const absl::Time started_at_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_REPLICA_SERVICE_H_

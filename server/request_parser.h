@@ -1,0 +1,20 @@
+#ifndef DUNLIN_SERVER_REQUEST_PARSER_H_
+#define DUNLIN_SERVER_REQUEST_PARSER_H_
+
+#include <google/protobuf/message.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "absl/status/status.h"
+
+namespace dunlin {
+
+// Parses the bytes of a request.
+//
+// Errors: kInvalidArgument when the bytes are not a message of that type, naming the field (with its index in a
+// repeated one) that holds invalid UTF-8, or the byte at which the encoding is broken. `request` then holds whatever
+// could be read. gRPC's own parsing would answer INTERNAL, which tells the caller that the fault is ours.
+absl::Status ParseRequest(const grpc::ByteBuffer& bytes, google::protobuf::Message* request);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_REQUEST_PARSER_H_

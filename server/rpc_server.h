@@ -1,0 +1,99 @@
+#ifndef DUNLIN_SERVER_RPC_SERVER_H_
+#define DUNLIN_SERVER_RPC_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/acceptor.h"
+#include "server/limits.h"
+#include "server/listen_address.h"
+#include "storage/limits.h"
+#include "storage/logger.h"
+#include "storage/mutex.h"
+
+namespace dunlin {
+
+struct RpcServerOptions {
+  // Where to listen, in the form of ParseListenAddress().
+  std::string listen;
+  size_t request_size_max_bytes = kRequestSizeMaxBytes;
+  uint32_t connection_streams_max = kConnectionStreamsMaxDefault;
+  size_t metadata_size_max_bytes = kMetadataSizeMaxBytesDefault;
+};
+
+// A service and the name that health checks know it by, such as KVService::service_full_name().
+struct NamedService {
+  std::string name;
+  grpc::Service* service;
+};
+
+// RpcServer is the gRPC front of a replica: our services, and beside them health (grpc.health.v1), server reflection
+// and channelz. It starts as NOT_SERVING, before the first connection is accepted: a load balancer never sees an
+// unready replica as ready. Calls are handed to the services nevertheless; what to answer while unready is up to them.
+//
+// It finds dead peers by pinging idle connections, and lets clients ping it every 10 s or more.
+//
+// What it does not promise: that a call which its service never finishes is ended. Calls made with HandleUnary() end by
+// themselves when they are cancelled; whoever owns streams finishes them in a hook (see AtShutdown()). Nor that a
+// shutdown is quick while somebody watches health or holds a reflection stream: gRPC ends those only at the deadline.
+//
+// Thread-safety: safe for concurrent use.
+class RpcServer {
+ public:
+  // Binds, starts to serve and to accept connections.
+  // Errors: those of ParseListenAddress() and ListeningSockets::Open(); kInternal when gRPC refuses to start.
+  // REQUIRES: the services and `logger` outlive the server.
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const RpcServerOptions& options,
+                                                          const std::vector<NamedService>& services, Logger* logger);
+
+  // Shuts down without mercy for calls under way.
+  ~RpcServer();
+
+  RpcServer(const RpcServer&) = delete;
+  RpcServer& operator=(const RpcServer&) = delete;
+
+  // Where the server listens, with the port that was bound.
+  const ListenAddress& address() const { return address_; }
+
+  // Answers health checks, for the server as a whole and for each service, with SERVING or NOT_SERVING. After
+  // Shutdown() they stay NOT_SERVING.
+  void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Adds what is to be done once no new connections come in, such as finishing streams; hooks run in the order they
+  // were added, on the thread that calls Shutdown(). A hook added after that never runs.
+  void AtShutdown(std::function<void()> hook) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Stops in this order: NOT_SERVING, no new connections, hooks, no new calls, then waits for the calls under way until
+  // `deadline`, when it cancels them. Returns once they have ended. Only the first call does anything; others return at
+  // once.
+  void Shutdown(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  RpcServer(ListenAddress address, std::vector<std::string> service_names)
+      : address_(std::move(address)), service_names_(std::move(service_names)) {}
+
+  void SetHealth(bool serving) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const ListenAddress address_;
+  const std::vector<std::string> service_names_;
+  std::unique_ptr<grpc::Server> server_;
+  // Hands connections to server_, and so stops before it.
+  std::unique_ptr<Acceptor> acceptor_;
+
+  Mutex mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::function<void()>> hooks_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_RPC_SERVER_H_

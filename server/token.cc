@@ -1,0 +1,86 @@
+#include "server/token.h"
+
+#include <xxhash.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "storage/big_endian.h"
+#include "storage/limits.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+constexpr char kPositionFormat = 1;
+constexpr char kPageFormat = 2;
+constexpr size_t kChecksumSizeBytes = 4;
+constexpr size_t kPositionSizeBytes = 4 * 8;
+constexpr size_t kPrefixHashSizeBytes = 8;
+
+std::string Checksum(absl::string_view bytes) {
+  return EncodeBigEndian64(XXH3_64bits(bytes.data(), bytes.size())).substr(0, kChecksumSizeBytes);
+}
+
+std::string Seal(std::string token) {
+  token += Checksum(token);
+  return token;
+}
+
+// Returns what stands between the format and the checksum.
+absl::StatusOr<absl::string_view> Unseal(absl::string_view token, char format, absl::string_view name) {
+  if (token.size() < 1 + kChecksumSizeBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " is malformed: it has ", token.size(), " bytes; pass the bytes exactly as received"));
+  }
+  const absl::string_view content = token.substr(0, token.size() - kChecksumSizeBytes);
+  if (Checksum(content) != token.substr(content.size())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " is malformed: its checksum does not match; pass the bytes exactly as received"));
+  }
+  if (content[0] != format) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " is a token of another kind, or of a newer version"));
+  }
+  return content.substr(1);
+}
+
+std::string PrefixHash(absl::string_view prefix) {
+  return EncodeBigEndian64(XXH3_64bits(prefix.data(), prefix.size()));
+}
+
+}  // namespace
+
+std::string EncodePositionToken(const Position& position) {
+  std::string token(1, kPositionFormat);
+  AppendBigEndian64(position.epoch, &token);
+  AppendBigEndian64(position.sequence, &token);
+  AppendBigEndian64(position.store_id, &token);
+  AppendBigEndian64(position.revision, &token);
+  return Seal(std::move(token));
+}
+
+absl::StatusOr<Position> DecodePositionToken(absl::string_view token) {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kPositionFormat, "the token"));
+  if (content.size() != kPositionSizeBytes) {
+    return absl::InvalidArgumentError("the token is malformed: it has the wrong size");
+  }
+  return Position{ReadBigEndian64(content), ReadBigEndian64(content.substr(8)), ReadBigEndian64(content.substr(16)),
+                  ReadBigEndian64(content.substr(24))};
+}
+
+std::string EncodePageToken(absl::string_view prefix, absl::string_view last_key) {
+  return Seal(absl::StrCat(absl::string_view(&kPageFormat, 1), PrefixHash(prefix), last_key));
+}
+
+absl::StatusOr<std::string> DecodePageToken(absl::string_view prefix, absl::string_view token) {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kPageFormat, "page_token"));
+  if (content.size() <= kPrefixHashSizeBytes || content.size() > kPrefixHashSizeBytes + kKeySizeMaxBytes) {
+    return absl::InvalidArgumentError("page_token is malformed: it has the wrong size");
+  }
+  if (content.substr(0, kPrefixHashSizeBytes) != PrefixHash(prefix)) {
+    return absl::InvalidArgumentError(
+        "page_token belongs to a listing of another prefix: pass the prefix of the first page");
+  }
+  return std::string(content.substr(kPrefixHashSizeBytes));
+}
+
+}  // namespace dunlin

@@ -1,0 +1,32 @@
+#ifndef DUNLIN_SERVER_TOKEN_H_
+#define DUNLIN_SERVER_TOKEN_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/write.h"
+
+namespace dunlin {
+
+// Tokens are what clients hand back to go on where they were. They are opaque to clients, never expire, and carry a
+// checksum, so that a token that was cut or mixed up is told from one that is merely old.
+
+// A position token, of Watch and of every write's answer:
+//   format (1, = 1) | epoch (8) | sequence (8) | store id (8) | revision (8) | XXH3-64's upper 4 bytes; big-endian.
+std::string EncodePositionToken(const Position& position);
+
+// Errors: kInvalidArgument, saying what is wrong with it.
+absl::StatusOr<Position> DecodePositionToken(absl::string_view token);
+
+// A page token of List: the last key of the page, tied to the prefix that was listed.
+//   format (1, = 2) | XXH3-64 of the prefix (8) | key | XXH3-64's upper 4 bytes.
+std::string EncodePageToken(absl::string_view prefix, absl::string_view last_key);
+
+// Returns the key after which the listing of `prefix` goes on.
+// Errors: kInvalidArgument, also when the token is of a listing of another prefix.
+absl::StatusOr<std::string> DecodePageToken(absl::string_view prefix, absl::string_view token);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_TOKEN_H_

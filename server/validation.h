@@ -1,0 +1,40 @@
+#ifndef DUNLIN_SERVER_VALIDATION_H_
+#define DUNLIN_SERVER_VALIDATION_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "dunlin/v1/kv.pb.h"
+#include "storage/change_feed.h"
+#include "storage/write.h"
+
+// Turns requests into what the layers below take, or says precisely what is wrong with them. Every error is
+// kInvalidArgument and names the field, the value or size found, the limit and what to do. That strings are valid UTF-8
+// has been checked by ParseRequest().
+namespace dunlin {
+
+// `field` is how the error calls it.
+absl::Status ValidateKey(absl::string_view field, absl::string_view key);
+
+// A prefix may be empty.
+absl::Status ValidatePrefix(absl::string_view prefix);
+
+absl::StatusOr<LocalWrite> ToLocalWrite(const v1::PutRequest& request, size_t value_size_max_bytes);
+absl::StatusOr<LocalWrite> ToLocalWrite(const v1::DeleteRequest& request);
+absl::StatusOr<LocalWrite> ToLocalWrite(const v1::BatchWriteRequest& request, size_t value_size_max_bytes);
+
+absl::Status ValidateBatchGet(const v1::BatchGetRequest& request);
+
+// Returns the number of entries that a page may have.
+absl::StatusOr<size_t> ToPageEntriesMax(const v1::ListRequest& request);
+
+// Whether the caller wants the answer only when Redis has the write.
+absl::StatusOr<bool> WantsMirroredAck(v1::Ack ack);
+
+absl::StatusOr<Selector> ToSelector(const v1::WatchRequest& request);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_VALIDATION_H_

@@ -1,0 +1,176 @@
+#include "server/watch_service.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/request_parser.h"
+#include "server/token.h"
+#include "server/validation.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+absl::Status ShuttingDown() {
+  return absl::UnavailableError("the replica is shutting down: resume with the last token, here or at another replica");
+}
+
+}  // namespace
+
+WatchService::WatchService(const Options& options, const ReplicaParts& parts) : options_(options), parts_(parts) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+WatchService::~WatchService() {
+  Shutdown(absl::ZeroDuration());
+  {
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    changed_.SignalAll();
+  }
+  thread_.join();
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackServerContext* context,
+                                                               const grpc::ByteBuffer& request) {
+  auto stream = std::make_shared<WatchStream>(this, context);
+  WatchStream* const reactor = stream.get();
+  absl::StatusOr<WatchSession::Options> options = Admit(request);
+  if (!options.ok()) {
+    stream->Refuse(options.status());
+    return reactor;
+  }
+  // First, because from Add() on a shutdown may end it.
+  stream->Prepare(*std::move(options), steady_.Now());
+  const absl::Status added = Add(stream);
+  if (added.ok()) {
+    stream->PutInLine();
+  } else {
+    stream->Refuse(added);
+  }
+  return reactor;
+}
+
+absl::Status WatchService::Add(const std::shared_ptr<WatchStream>& stream) {
+  MutexLock lock(&mutex_);
+  if (draining_) {
+    return ShuttingDown();
+  }
+  if (streams_.size() >= options_.streams_max) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("this replica serves ", streams_.size(),
+                     " watch streams already, its limit (--watch-streams-max): watch at another replica"));
+  }
+  streams_.insert(stream);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WatchSession::Options> WatchService::Admit(const grpc::ByteBuffer& request) {
+  v1::WatchRequest watch;
+  DUNLIN_RETURN_IF_ERROR(ParseRequest(request, &watch));
+  WatchSession::Options options;
+  DUNLIN_ASSIGN_OR_RETURN(options.selector, ToSelector(watch));
+  options.initial_state = watch.initial_state();
+  options.as_text = watch.as_text();
+  if (!watch.resume_token().empty()) {
+    DUNLIN_ASSIGN_OR_RETURN(options.resume, DecodePositionToken(watch.resume_token()));
+  }
+  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  return options;
+}
+
+void WatchService::Enqueue(std::shared_ptr<WatchStream> stream) {
+  MutexLock lock(&mutex_);
+  if (!stream->in_line_) {
+    stream->in_line_ = true;
+    line_.push_back(std::move(stream));
+    changed_.SignalAll();
+  }
+}
+
+void WatchService::Remove(const std::shared_ptr<WatchStream>& stream) {
+  MutexLock lock(&mutex_);
+  streams_.erase(stream);
+  changed_.SignalAll();
+}
+
+void WatchService::Shutdown(absl::Duration patience) {
+  const absl::Time give_up = steady_.Now() + patience;
+  std::vector<std::shared_ptr<WatchStream>> open;
+  {
+    MutexLock lock(&mutex_);
+    draining_ = true;
+    open.assign(streams_.begin(), streams_.end());
+  }
+  for (const std::shared_ptr<WatchStream>& stream : open) {
+    stream->End(ShuttingDown());
+  }
+  bool cancelled = false;
+  MutexLock lock(&mutex_);
+  while (!streams_.empty()) {
+    if (!cancelled && steady_.Now() >= give_up) {
+      cancelled = true;
+      for (const std::shared_ptr<WatchStream>& stream : streams_) {
+        // Under the lock, so that OnDone() waits for it.
+        stream->Abort(ShuttingDown());
+      }
+    }
+    changed_.WaitWithTimeout(&mutex_, cancelled ? absl::InfiniteDuration() : give_up - steady_.Now());
+  }
+}
+
+size_t WatchService::streams() const {
+  MutexLock lock(&mutex_);
+  return streams_.size();
+}
+
+// ---- The thread ----
+
+void WatchService::Run() {
+  absl::Time heartbeats_at = steady_.Now();
+  while (true) {
+    const std::shared_ptr<WatchStream> stream = TakeNext();
+    {
+      MutexLock lock(&mutex_);
+      if (stopped_) {
+        return;
+      }
+    }
+    const absl::Time now = steady_.Now();
+    if (stream != nullptr) {
+      stream->Pump(now);
+    }
+    if (now >= heartbeats_at) {
+      heartbeats_at = now + options_.heartbeat / 10;
+      EnqueueAll();
+    }
+  }
+}
+
+std::shared_ptr<WatchStream> WatchService::TakeNext() {
+  MutexLock lock(&mutex_);
+  if (line_.empty() && !stopped_) {
+    changed_.WaitWithTimeout(&mutex_, options_.heartbeat / 10);
+  }
+  if (line_.empty()) {
+    return nullptr;
+  }
+  std::shared_ptr<WatchStream> stream = std::move(line_.front());
+  line_.pop_front();
+  stream->in_line_ = false;
+  return stream;
+}
+
+void WatchService::EnqueueAll() {
+  MutexLock lock(&mutex_);
+  for (const std::shared_ptr<WatchStream>& stream : streams_) {
+    if (!stream->in_line_) {
+      stream->in_line_ = true;
+      line_.push_back(stream);
+    }
+  }
+}
+
+}  // namespace dunlin

@@ -1,0 +1,85 @@
+#ifndef DUNLIN_SERVER_WATCH_SERVICE_H_
+#define DUNLIN_SERVER_WATCH_SERVICE_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/replica_parts.h"
+#include "server/watch_stream.h"
+#include "storage/clock.h"
+#include "storage/mutex.h"
+
+namespace dunlin {
+
+// WatchService serves all watch streams with one thread: a stream that may have something to say is put in line, and
+// says one message at its turn. So a stream costs memory, not a thread, and a long initial state delays nobody by more
+// than a page.
+//
+// Thread-safety: safe for concurrent use.
+class WatchService {
+ public:
+  struct Options {
+    size_t streams_max = kWatchStreamsMaxDefault;
+    absl::Duration heartbeat = kWatchHeartbeatPeriod;
+  };
+
+  // `parts` and what they point to must outlive this object.
+  WatchService(const Options& options, const ReplicaParts& parts);
+  WatchService(const WatchService&) = delete;
+  WatchService& operator=(const WatchService&) = delete;
+  // Shuts down, if that has not been done.
+  ~WatchService();
+
+  // Opens a stream for `request`. The result is owned by gRPC. A request that cannot be served gets a stream that ends
+  // with the error.
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Open(grpc::CallbackServerContext* context,
+                                                   const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends all streams with UNAVAILABLE, and those opened later too, and waits until they have ended. A stream whose
+  // reader does not read within `patience` loses the messages that wait for it, and ends all the same.
+  void Shutdown(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Streams that are open.
+  size_t streams() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  friend class WatchStream;
+
+  absl::StatusOr<WatchSession::Options> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Status Add(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Called by streams: puts one in line, unless it is there already; and takes one out that gRPC is done with.
+  void Enqueue(std::shared_ptr<WatchStream> stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remove(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Run();
+  // Waits for the next stream in line; null when the heartbeats should be looked at.
+  std::shared_ptr<WatchStream> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
+  void EnqueueAll() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const Options options_;
+  const ReplicaParts parts_;
+  const SteadyClock steady_;
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  absl::flat_hash_set<std::shared_ptr<WatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::shared_ptr<WatchStream>> line_ ABSL_GUARDED_BY(mutex_);
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_WATCH_SERVICE_H_

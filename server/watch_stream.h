@@ -1,0 +1,89 @@
+#ifndef DUNLIN_SERVER_WATCH_STREAM_H_
+#define DUNLIN_SERVER_WATCH_STREAM_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "dunlin/v1/kv.pb.h"
+#include "server/watch_session.h"
+#include "storage/mutex.h"
+
+namespace dunlin {
+
+class WatchService;
+
+// WatchStream carries the messages of one WatchSession over one gRPC stream, one at a time: the next is made when gRPC
+// has taken the last, so a slow reader holds one message and its session's queue, no more.
+//
+// Only the WatchService's thread starts writes and finishes the stream; gRPC's callbacks and the feed merely put the
+// stream in line. It lives until gRPC and the service have both let go of it.
+//
+// Thread-safety: Pump() is called by the service's thread alone; all else is safe for concurrent use.
+class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+                          public std::enable_shared_from_this<WatchStream> {
+ public:
+  // `service` must outlive the stream; `context` is gRPC's.
+  WatchStream(WatchService* service, grpc::CallbackServerContext* context) : service_(service), context_(context) {}
+
+  // Makes the stream ready to be pumped. Until PutInLine() or Refuse() is called nobody else may use it.
+  // REQUIRES: the stream is owned by a shared_ptr.
+  void Prepare(WatchSession::Options options, absl::Time now);
+
+  // Ends at once with `error`. REQUIRES: the stream has not been put in line.
+  void Refuse(const absl::Status& error);
+
+  // Asks to be pumped.
+  void PutInLine();
+
+  // Says what is to be said next, if gRPC can take it.
+  void Pump(absl::Time now);
+
+  // Ends the stream with `error` as soon as gRPC has taken the message under way.
+  void End(const absl::Status& error);
+
+  // Ends the stream with `error` although its reader does not read: what gRPC holds for it is thrown away.
+  // REQUIRES: OnDone() has not been called, and is not before this returns.
+  void Abort(const absl::Status& error);
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  friend class WatchService;
+
+  // Starts to write a message if there is one to write now.
+  absl::Status SayNext(absl::Time now);
+  void Say(v1::WatchResponse* message, absl::Time now);
+
+  WatchService* const service_;
+  grpc::CallbackServerContext* const context_;
+  // Until OnDone(): gRPC's share.
+  std::shared_ptr<WatchStream> self_;
+
+  // Used by the service's thread alone, once it serves.
+  std::unique_ptr<WatchSession> session_;
+  absl::Time said_at_;
+  bool finished_ = false;
+  // The message under way: gRPC reads it until OnWriteDone().
+  grpc::ByteBuffer message_;
+
+  // Whether gRPC is taking a message. Cleared (release) by gRPC's thread when it has done so, seen (acquire) by the
+  // service's thread before it touches message_.
+  std::atomic<bool> writing_{false};
+  // Whether the stream is in the service's line; guarded by the service's mutex.
+  bool in_line_ = false;
+
+  Mutex mutex_;
+  // Why the stream is to end; OK while it is not.
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_WATCH_STREAM_H_

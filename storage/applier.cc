@@ -1,0 +1,337 @@
+#include "storage/applier.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "storage/big_endian.h"
+#include "storage/limits.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+// Whether the row counts as an entry; what is swept or deleted counts as a tombstone.
+bool IsEntry(const RecordRow& row) { return !row.record.tombstone && !row.swept; }
+
+// Whether the row has to be in `expiries`.
+bool AwaitsExpiry(const RecordRow& row) { return row.record.expiry_unix_ms != 0 && !row.swept; }
+
+ChangeType TypeOf(const RecordRow& row) {
+  if (row.record.tombstone) {
+    return ChangeType::kDelete;
+  }
+  return row.swept ? ChangeType::kExpire : ChangeType::kPut;
+}
+
+uint64_t ExpiryOf(const Mutation& mutation, uint64_t now_unix_ms) {
+  if (mutation.kind == Mutation::Kind::kDelete || mutation.ttl == absl::InfiniteDuration()) {
+    return 0;
+  }
+  return now_unix_ms + static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Milliseconds(mutation.ttl)));
+}
+
+std::string Quoted(absl::string_view key) { return absl::StrCat("key \"", absl::CHexEscape(key), "\""); }
+
+}  // namespace
+
+absl::StatusOr<Applier::Stored> Applier::Read(absl::string_view key) const {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn_->Get(Table::kRecords, key));
+  Stored stored;
+  if (!row.has_value()) {
+    stored.status = absl::NotFoundError("absent");
+    return stored;
+  }
+  const absl::StatusOr<RecordRow> decoded = DecodeRecordRow(key, *row);
+  stored.status = decoded.status();
+  if (decoded.ok()) {
+    stored.row = *decoded;
+  } else if (row->size() >= 8) {
+    stored.row.revision = ReadBigEndian64(*row);
+  }
+  return stored;
+}
+
+absl::Status Applier::CheckPrecondition(const LocalWrite& write) const {
+  const Precondition& precondition = write.precondition;
+  if (precondition.kind == Precondition::Kind::kNone) {
+    return absl::OkStatus();
+  }
+  const std::string& key = write.mutations.front().key;
+  DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(key));
+  if (!old.status.ok() && !absl::IsNotFound(old.status)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the precondition cannot be judged, write without one: ", old.status.message()));
+  }
+  const bool live = old.status.ok() && !ReadsAsAbsent(old.row, now_unix_ms_);
+  if (precondition.kind == Precondition::Kind::kAbsent) {
+    return live ? absl::FailedPreconditionError(
+                      absl::StrCat(Quoted(key), " exists with version ", VersionToString(old.row.record.version)))
+                : absl::OkStatus();
+  }
+  if (live && old.row.record.version == precondition.version) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      Quoted(key), " ", live ? absl::StrCat("has version ", VersionToString(old.row.record.version)) : "does not exist",
+      "; the write asks for version ", VersionToString(precondition.version)));
+}
+
+// As Read(), for a row that a local write is going to replace.
+absl::StatusOr<Applier::Stored> Applier::ReadReplaceable(absl::string_view key) const {
+  DUNLIN_ASSIGN_OR_RETURN(Stored old, Read(key));
+  if (absl::IsFailedPrecondition(old.status)) {
+    return old.status;
+  }
+  if (old.status.ok() && old.row.record.version.time == UINT64_MAX) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(Quoted(key), " has the highest version there is and cannot be replaced"));
+  }
+  return old;
+}
+
+absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
+  DUNLIN_RETURN_IF_ERROR(CheckPrecondition(write));
+  // All are looked at before the first is changed, so that a write is turned down whole.
+  for (size_t i = 1; i < write.mutations.size(); ++i) {
+    DUNLIN_RETURN_IF_ERROR(ReadReplaceable(write.mutations[i].key).status());
+  }
+  WriteResult result;
+  const uint64_t batch_first_revision = state_->revision + 1;
+  for (const Mutation& mutation : write.mutations) {
+    DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
+    Record record;
+    record.version.time = clock_->Issue(old.status.ok() ? old.row.record.version.time + 1 : 0);
+    record.version.origin = store_id_;
+    record.tombstone = mutation.kind == Mutation::Kind::kDelete;
+    record.expiry_unix_ms = ExpiryOf(mutation, now_unix_ms_);
+    record.value = record.tombstone ? absl::string_view() : absl::string_view(mutation.value);
+    const std::string encoded = EncodeRecord(record);
+    result.existed.push_back(old.status.ok() && !ReadsAsAbsent(old.row, now_unix_ms_));
+    RecordRow row;
+    row.unsent = true;
+    row.encoded = encoded;
+    row.record = record;
+    DUNLIN_RETURN_IF_ERROR(Replace(mutation.key, old, row, batch_first_revision));
+    result.versions.push_back(record.version);
+    result.revisions.push_back(state_->revision);
+  }
+  state_->clock_time = clock_->last_issued();
+  result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
+  return result;
+}
+
+absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
+  std::vector<absl::StatusOr<Record>> records;
+  records.reserve(batch.records.size());
+  for (const VersionedRecord& incoming : batch.records) {
+    records.push_back(DecodeRecord(incoming.encoded_record));
+    if (absl::IsFailedPrecondition(records.back().status())) {
+      return absl::FailedPreconditionError(absl::StrCat(Quoted(incoming.key), ": ", records.back().status().message()));
+    }
+  }
+  ApplyResult result;
+  const uint64_t batch_first_revision = state_->revision + 1;
+  for (size_t i = 0; i < records.size(); ++i) {
+    const VersionedRecord& incoming = batch.records[i];
+    // A key that no replica would have written is damage too.
+    if (!records[i].ok() || incoming.key.empty() || incoming.key.size() > kKeySizeMaxBytes) {
+      ++result.damaged;
+      result.revisions.push_back(0);
+      continue;
+    }
+    DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(incoming.key));
+    const bool stays = absl::IsFailedPrecondition(old.status) ||
+                       (old.status.ok() && !Supersedes(incoming.encoded_record, old.row.encoded));
+    if (stays) {
+      result.revisions.push_back(old.row.revision);
+      continue;
+    }
+    RecordRow row;
+    row.unsent = batch.seen_in_epoch != 0 && batch.seen_in_epoch != state_->epoch;
+    row.swept = records[i]->expiry_unix_ms != 0 && records[i]->expiry_unix_ms <= now_unix_ms_;
+    row.encoded = incoming.encoded_record;
+    row.record = *records[i];
+    DUNLIN_RETURN_IF_ERROR(Replace(incoming.key, old, row, batch_first_revision));
+    ++result.applied;
+    result.revisions.push_back(state_->revision);
+  }
+  if (batch.epoch != 0 && batch.epoch == state_->epoch) {
+    state_->applied_sequence = std::max(state_->applied_sequence, batch.applied_sequence);
+  }
+  result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
+  return result;
+}
+
+// Puts `successor`, which has no revision yet, in the place of `old`.
+absl::Status Applier::Replace(absl::string_view key, const Stored& old, RecordRow successor,
+                              uint64_t batch_first_revision) {
+  changed_ = true;
+  if (old.status.ok()) {
+    DUNLIN_RETURN_IF_ERROR(Forget(key, old.row, successor));
+  } else if (absl::IsDataLoss(old.status)) {
+    recount_needed_ = true;
+  }
+  successor.revision = ++state_->revision;
+  return WriteRow(key, successor, batch_first_revision);
+}
+
+// Takes the old record out of the counts and the expiry table. It must come before any write: `old` is a view.
+absl::Status Applier::Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor) {
+  if (IsEntry(old)) {
+    --state_->entries;
+    state_->digest.Remove(key, old.encoded);
+  } else {
+    --state_->tombstones;
+  }
+  if (state_->InOutbox(old)) {
+    --state_->outbox_depth;
+  }
+  // What had expired was not lost to the successor.
+  const bool expired = old.swept || (!old.record.tombstone && IsDead(old.record, now_unix_ms_));
+  const bool never_sent = old.unsent && old.revision > state_->mirrored_high_revision;
+  const bool own_for_other = old.record.version.origin == store_id_ && successor.record.version.origin != store_id_;
+  if (never_sent && !expired && own_for_other) {
+    ++state_->writes_superseded;
+  }
+  if (AwaitsExpiry(old)) {
+    return txn_->Delete(Table::kExpiries, EncodeExpiryKey(old.record.expiry_unix_ms, key));
+  }
+  return absl::OkStatus();
+}
+
+void Applier::Count(absl::string_view key, const RecordRow& row) {
+  if (IsEntry(row)) {
+    ++state_->entries;
+    state_->digest.Add(key, row.encoded);
+  } else {
+    ++state_->tombstones;
+  }
+  if (state_->InOutbox(row)) {
+    ++state_->outbox_depth;
+  }
+}
+
+absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision) {
+  Count(key, row);
+  changes_.push_back(std::make_shared<const Change>(
+      MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record)));
+  DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kRecords, key, EncodeRecordRow(row)));
+  if (AwaitsExpiry(row)) {
+    DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kExpiries, EncodeExpiryKey(row.record.expiry_unix_ms, key), ""));
+  }
+  return txn_->Append(Table::kChanges, EncodeBigEndian64(row.revision), EncodeChangeRow(batch_first_revision, key));
+}
+
+absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
+  if (progress.epoch != state_->epoch || progress.revision <= state_->mirrored_revision) {
+    return absl::OkStatus();
+  }
+  // They come in the order in which the outbox was read; what is told twice must not be taken out twice.
+  uint64_t last = state_->mirrored_revision;
+  for (const MirrorProgress::Sent& sent : progress.sent) {
+    if (sent.revision <= last || sent.revision > progress.revision) {
+      continue;
+    }
+    last = sent.revision;
+    DUNLIN_ASSIGN_OR_RETURN(const Stored stored, Read(sent.key));
+    if (stored.status.ok() && stored.row.revision == sent.revision && state_->InOutbox(stored.row)) {
+      --state_->outbox_depth;
+    }
+  }
+  state_->mirrored_revision = progress.revision;
+  state_->mirrored_high_revision = std::max(state_->mirrored_high_revision, progress.revision);
+  if (progress.revision >= state_->refill_revision) {
+    state_->refill_revision = 0;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> Applier::SweepExpired(size_t entries_max) {
+  std::vector<std::string> due;
+  {
+    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kExpiries));
+    DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
+    while (cursor.valid() && due.size() < entries_max && ReadBigEndian64(cursor.key()) <= now_unix_ms_) {
+      due.emplace_back(cursor.key());
+      DUNLIN_RETURN_IF_ERROR(cursor.Next());
+    }
+  }
+  for (const std::string& expiry_key : due) {
+    DUNLIN_RETURN_IF_ERROR(ExpireOne(expiry_key));
+  }
+  return due.size();
+}
+
+absl::Status Applier::ExpireOne(absl::string_view expiry_key) {
+  changed_ = true;
+  const absl::string_view key = expiry_key.substr(8);
+  DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(key));
+  // One row that cannot be read must not keep all others from expiring; its own expiry goes with it.
+  if (!old.status.ok() || old.row.swept || old.row.record.expiry_unix_ms != ReadBigEndian64(expiry_key)) {
+    return txn_->Delete(Table::kExpiries, expiry_key);
+  }
+  // A copy: the row's own bytes move when the tables are written.
+  const std::string encoded(old.row.encoded);
+  RecordRow swept;
+  swept.swept = true;
+  swept.unsent = state_->InOutbox(old.row);
+  swept.encoded = encoded;
+  DUNLIN_ASSIGN_OR_RETURN(swept.record, DecodeRecord(encoded));
+  return Replace(key, old, swept, state_->revision + 1);
+}
+
+absl::Status Applier::Finish() {
+  if (!recount_needed_) {
+    return absl::OkStatus();
+  }
+  recount_needed_ = false;
+  state_->entries = 0;
+  state_->tombstones = 0;
+  state_->outbox_depth = 0;
+  state_->digest = Digest();
+  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kRecords));
+  DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
+  while (cursor.valid()) {
+    const absl::StatusOr<RecordRow> row = DecodeRecordRow(cursor.key(), cursor.value());
+    if (row.ok()) {
+      Count(cursor.key(), *row);
+    }
+    DUNLIN_RETURN_IF_ERROR(cursor.Next());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Applier::SweepStaleChanges(uint64_t from, size_t entries_max) {
+  std::vector<uint64_t> stale;
+  uint64_t next = 0;
+  {
+    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kChanges));
+    DUNLIN_RETURN_IF_ERROR(cursor.Seek(EncodeBigEndian64(from)));
+    for (size_t seen = 0; cursor.valid() && seen < entries_max; ++seen) {
+      const uint64_t revision = ReadBigEndian64(cursor.key());
+      const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
+      // A row that names no key is of use to nobody, and would stop every later sweep.
+      bool is_stale = !change.ok();
+      if (change.ok()) {
+        DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn_->Get(Table::kRecords, change->key));
+        is_stale = !row.has_value() || row->size() < 8 || ReadBigEndian64(*row) != revision;
+      }
+      if (is_stale) {
+        stale.push_back(revision);
+      }
+      DUNLIN_RETURN_IF_ERROR(cursor.Next());
+    }
+    next = cursor.valid() ? ReadBigEndian64(cursor.key()) : 0;
+  }
+  for (const uint64_t revision : stale) {
+    changed_ = true;
+    DUNLIN_RETURN_IF_ERROR(txn_->Delete(Table::kChanges, EncodeBigEndian64(revision)));
+  }
+  return next;
+}
+
+}  // namespace dunlin

@@ -1,0 +1,99 @@
+#ifndef DUNLIN_STORAGE_APPLIER_H_
+#define DUNLIN_STORAGE_APPLIER_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "storage/change.h"
+#include "storage/hybrid_clock.h"
+#include "storage/lmdb_env.h"
+#include "storage/tables.h"
+#include "storage/write.h"
+
+namespace dunlin {
+
+// Applier carries out writes inside one write transaction and keeps the tables and the state in step. It decides what
+// replaces what; when to commit is the Committer's business.
+//
+// Invariants, after every call that returns OK:
+//  (1) Each row of `records` has exactly one live row in `changes`: the one at its revision.
+//  (2) A record with an expiry that is not swept has its row in `expiries`, and no other has.
+//  (3) state->entries, tombstones, digest and outbox_depth describe `records`.
+//
+// A damaged row is replaced by whatever is written under its key. What it has counted for is unknown, so (3) holds
+// again only after Finish(), which then counts everything anew. (2) holds again once its expiry has passed.
+//
+// Errors: kFailedPrecondition leaves everything as it was. Any other error leaves the transaction unusable.
+//
+// Thread-safety: one thread at a time.
+class Applier {
+ public:
+  // All must outlive this object. `state` is changed along; keep a copy if the transaction may fail.
+  Applier(LmdbTxn* txn, StoreState* state, uint64_t store_id, HybridClock* clock)
+      : txn_(txn), state_(state), store_id_(store_id), clock_(clock), now_unix_ms_(clock->NowUnixMillis()) {}
+
+  // Gives each mutation a version and stores it.
+  // Errors: kFailedPrecondition when the precondition does not hold, naming the version in its way, or when a row to be
+  // replaced is of a newer format.
+  absl::StatusOr<WriteResult> ApplyLocal(const LocalWrite& write);
+
+  // Stores the records that are newer than what is there. A stored row of a newer format stays.
+  // Errors: kFailedPrecondition when a record of the batch is of a newer format.
+  absl::StatusOr<ApplyResult> ApplyRemote(const RemoteBatch& batch);
+
+  // Moves the mirror's cursor, and takes what was sent and has not been replaced since out of the outbox.
+  absl::Status AdvanceMirrored(const MirrorProgress& progress);
+
+  // Moves the change entries of up to `entries_max` expired records to new revisions, so that watchers see them expire.
+  // Returns how many expiries were handled.
+  absl::StatusOr<size_t> SweepExpired(size_t entries_max);
+
+  // Removes stale change entries among the `entries_max` rows from revision `from` on. Returns where to go on, or 0 at
+  // the end.
+  absl::StatusOr<uint64_t> SweepStaleChanges(uint64_t from, size_t entries_max);
+
+  // Settles the counts. To be called once, after the last change.
+  absl::Status Finish();
+
+  // The changes made so far, in revision order.
+  std::vector<ChangePtr> TakeChanges() { return std::move(changes_); }
+
+  // Whether any table was changed.
+  bool changed() const { return changed_; }
+
+ private:
+  // What stands under a key. The views in `row` end with the next change of the tables.
+  struct Stored {
+    // OK; kNotFound; kDataLoss when the row is damaged, kFailedPrecondition when it is of a newer format.
+    absl::Status status;
+    // Only with OK; of a row of a newer format the revision alone.
+    RecordRow row;
+  };
+
+  absl::StatusOr<Stored> Read(absl::string_view key) const;
+  absl::Status CheckPrecondition(const LocalWrite& write) const;
+  absl::StatusOr<Stored> ReadReplaceable(absl::string_view key) const;
+  absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
+  absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
+  absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision);
+  absl::Status ExpireOne(absl::string_view expiry_key);
+  void Count(absl::string_view key, const RecordRow& row);
+
+  LmdbTxn* const txn_;
+  StoreState* const state_;
+  const uint64_t store_id_;
+  HybridClock* const clock_;
+  const uint64_t now_unix_ms_;
+
+  std::vector<ChangePtr> changes_;
+  bool changed_ = false;
+  bool recount_needed_ = false;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_APPLIER_H_

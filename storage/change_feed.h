@@ -1,0 +1,87 @@
+#ifndef DUNLIN_STORAGE_CHANGE_FEED_H_
+#define DUNLIN_STORAGE_CHANGE_FEED_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "storage/change.h"
+#include "storage/mutex.h"
+
+namespace dunlin {
+
+// Selector names the keys that somebody wants to hear of. A plain value.
+struct Selector {
+  enum class Kind { kEverything, kKey, kPrefix };
+  Kind kind = Kind::kEverything;
+  // The key or the prefix.
+  std::string text;
+
+  bool Matches(absl::string_view key) const;
+};
+
+// ChangeFeed hands each committed change to those who asked for its key.
+//
+// Routing is by index: by exact key, and by prefix once for each length that a watched prefix has. A change that nobody
+// watches costs a few lookups, however many watchers there are.
+//
+// Thread-safety: safe for concurrent use. Publish() is called by the committer's thread alone.
+class ChangeFeed {
+ public:
+  // Gets changes, on the committer's thread, which waits meanwhile: take them and return at once. Must not call the
+  // feed.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+
+    // `changes` match the listener's selector and come in revision order; together with the calls before, nothing
+    // between them is left out.
+    virtual void OnChanges(absl::Span<const ChangePtr> changes) = 0;
+  };
+
+  ChangeFeed() = default;
+  ChangeFeed(const ChangeFeed&) = delete;
+  ChangeFeed& operator=(const ChangeFeed&) = delete;
+
+  // From now on calls `listener` with what matches `selector`. Returns the revision after which that holds: every later
+  // change will be handed over, no earlier one; all up to it can be read from the store.
+  // REQUIRES: `listener` is not subscribed.
+  uint64_t Subscribe(const Selector& selector, Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the subscription; when it returns, no call is under way or will follow. Unknown listeners are ignored.
+  void Unsubscribe(Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Hands `changes` out. `revision` is the latest revision committed; it never decreases.
+  void Publish(absl::Span<const ChangePtr> changes, uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The latest revision published: what matched up to it has been handed to the listeners.
+  uint64_t revision() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  size_t listeners() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  using Listeners = absl::flat_hash_set<Listener*>;
+  using Outbox = absl::flat_hash_map<Listener*, std::vector<ChangePtr>>;
+
+  // For those who watch a key or a prefix.
+  void Route(const ChangePtr& change, Outbox* outbox) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable Mutex mutex_;
+  uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<Listener*, Selector> selectors_ ABSL_GUARDED_BY(mutex_);
+  Listeners everything_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Listeners> by_key_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Listeners> by_prefix_ ABSL_GUARDED_BY(mutex_);
+  // How many watched prefixes have each length.
+  std::map<size_t, size_t> prefix_lengths_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_CHANGE_FEED_H_

@@ -1,0 +1,141 @@
+#ifndef DUNLIN_STORAGE_COMMITTER_H_
+#define DUNLIN_STORAGE_COMMITTER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "storage/applier.h"
+#include "storage/change_feed.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+#include "storage/write.h"
+
+namespace dunlin {
+
+// Committer is the only writer of a store. It gathers what is waiting, local and remote, into one transaction and one
+// sync (group commit), hands the changes to the ChangeFeed, and then answers. Between groups it sweeps what has
+// expired.
+//
+// Order: operations take effect in the order of the calls. Callbacks run on the committer's thread, after the changes
+// are durable and published: they must be quick and must not wait for another write. What is refused at once, for a
+// full queue or after Stop(), is answered within the call, on the caller's thread.
+//
+// Errors: a group shares its transaction, so that an error of the database answers everything in it, and nothing of it
+// is stored. An operation that is turned down (kInvalidArgument, kFailedPrecondition, the quota) concerns no other.
+//
+// Overload: when the queue is full, a write is refused with kResourceExhausted at once, and nothing of it is stored.
+//
+// Thread-safety: safe for concurrent use. The object owns its thread.
+class Committer {
+ public:
+  struct Options {
+    // Puts are refused above it; deletes, remote batches and bookkeeping are not.
+    uint64_t quota_bytes = kDatabaseQuotaBytesDefault;
+  };
+
+  // All must outlive this object.
+  Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed);
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  // Stops, if that has not been done.
+  ~Committer();
+
+  // Stores `write`, whole or not at all, and answers once it is durable.
+  // Errors: kInvalidArgument for a key that cannot be stored; kFailedPrecondition; kResourceExhausted when the queue,
+  // the quota or the disk is full; kCancelled after Stop(); kDataLoss and kInternal as the database's.
+  void Write(LocalWrite write, WriteCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Merges `batch` by version in one transaction. Never refused for a full queue: whoever applies waits for the answer
+  // before the next. Damaged records are left out and counted. Errors: kFailedPrecondition when a record is of a newer
+  // format; else as of Write(), without the queue and the quota.
+  void Apply(RemoteBatch batch, ApplyCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Enters a new life of the data in Redis: the applied sequence starts from 0 again. Durable when answered.
+  void EnterEpoch(const EpochChange& change, StatusCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Moves the mirror's cursor. It is written with the next group, or within kPositionFlushPeriod: losing its last steps
+  // only sends again what Redis already has.
+  void AdvanceMirrored(MirrorProgress progress) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Finishes what was given before, writes the positions down, and ends the thread. Later calls answer kCancelled.
+  // REQUIRES: not called from a callback.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_, stop_mutex_);
+
+ private:
+  struct WriteOperation {
+    LocalWrite write;
+    WriteCallback done;
+    absl::StatusOr<WriteResult> result;
+  };
+  struct ApplyOperation {
+    RemoteBatch batch;
+    ApplyCallback done;
+    absl::StatusOr<ApplyResult> result;
+  };
+  struct EpochOperation {
+    EpochChange change;
+    StatusCallback done;
+    absl::Status result;
+  };
+  using Operation = std::variant<WriteOperation, ApplyOperation, EpochOperation, MirrorProgress>;
+  using Group = std::vector<Operation>;
+
+  static size_t SizeOf(const Operation& operation);
+  static void Answer(Operation* operation);
+  static void Fail(Operation* operation, const absl::Status& status);
+
+  bool Enqueue(Operation* operation, bool bounded) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next group; empty when the period passed without work. Returns false when stopped and nothing is left.
+  bool TakeGroup(Group* group) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Run();
+  void CommitGroup(Group* group);
+  absl::Status ExecuteAndCommit(Group* group);
+  absl::Status Execute(Operation* operation, Applier* applier);
+  absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
+  void ExecuteEpoch(EpochOperation* operation);
+  void Sweep();
+  absl::Status SweepStaleChanges(Applier* applier, const LmdbTxn& txn);
+  absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
+  absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
+  void FlushPositions();
+
+  const Options options_;
+  Store* const store_;
+  HybridClock* const clock_;
+  ChangeFeed* const feed_;
+
+  // Used by the committer's thread alone.
+  StoreState state_;
+  // state_ has positions that are not on disk yet; they must not wait.
+  bool positions_dirty_ = false;
+  bool positions_urgent_ = false;
+  absl::Time positions_flushed_ = absl::InfinitePast();
+  absl::Time expiries_swept_ = absl::InfinitePast();
+  // The last sweep has left something due.
+  bool sweep_again_ = false;
+  uint64_t change_sweep_revision_ = 0;
+  // Measured at the beginning of each group.
+  uint64_t used_bytes_ = 0;
+
+  Mutex mutex_;
+  CondVar work_;
+  std::deque<Operation> queue_ ABSL_GUARDED_BY(mutex_);
+  size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  Mutex stop_mutex_;
+  // Last, so that it starts when all else is ready.
+  std::thread thread_ ABSL_GUARDED_BY(stop_mutex_);
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_COMMITTER_H_

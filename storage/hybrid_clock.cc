@@ -1,0 +1,51 @@
+#include "storage/hybrid_clock.h"
+
+#include <algorithm>
+
+#include "storage/limits.h"
+#include "storage/version.h"
+
+namespace dunlin {
+namespace {
+
+// What fits a version: until the year 10889.
+constexpr uint64_t kUnixMillisMax = (uint64_t{1} << (64 - kVersionCounterBits)) - 1;
+
+}  // namespace
+
+uint64_t HybridClock::Issue(uint64_t at_least) {
+  const uint64_t now_unix_ms = std::min(NowUnixMillis(), kUnixMillisMax);
+  uint64_t last = last_issued_.load(std::memory_order_relaxed);
+  const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
+  const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
+  if (VersionTimeToUnixMillis(at_least) > ahead_unix_ms) {
+    return at_least;
+  }
+  const uint64_t wanted = std::max(now_unix_ms << kVersionCounterBits, at_least);
+  uint64_t next;
+  do {
+    next = std::max(wanted, last + 1);
+  } while (!last_issued_.compare_exchange_weak(last, next, std::memory_order_relaxed));
+  return next;
+}
+
+void HybridClock::Restore(uint64_t last_issued) {
+  uint64_t last = last_issued_.load(std::memory_order_relaxed);
+  while (last < last_issued && !last_issued_.compare_exchange_weak(last, last_issued, std::memory_order_relaxed)) {
+  }
+}
+
+absl::Time HybridClock::Now() const { return clock_->Now() + offset(); }
+
+uint64_t HybridClock::NowUnixMillis() const {
+  // A machine whose clock stands before 1970 must not wrap to the far future.
+  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(Now())));
+}
+
+void HybridClock::SetOffset(absl::Duration offset) {
+  offset_us_.store(absl::ToInt64Microseconds(offset), std::memory_order_relaxed);
+}
+
+absl::Duration HybridClock::offset() const { return absl::Microseconds(offset_us_.load(std::memory_order_relaxed)); }
+
+}  // namespace dunlin

@@ -1,0 +1,60 @@
+#ifndef DUNLIN_STORAGE_HYBRID_CLOCK_H_
+#define DUNLIN_STORAGE_HYBRID_CLOCK_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "storage/clock.h"
+
+namespace dunlin {
+
+// HybridClock issues the times of versions and tells the fleet's time.
+//
+// The fleet's time is this machine's clock plus the measured offset to Redis' clock, so that all replicas of a fleet
+// share one clock to within a round trip. Without Redis the last offset stays.
+//
+// Invariant: each Issue() returns more than every Issue() before it, and more than whatever Restore() was given, also
+// when the machine's clock steps backward. The one exception is a time far ahead of the fleet's, see Issue().
+//
+// Thread-safety: safe for concurrent use.
+class HybridClock {
+ public:
+  // `clock` must outlive this object.
+  explicit HybridClock(const Clock* clock) : clock_(clock) {}
+  HybridClock(const HybridClock&) = delete;
+  HybridClock& operator=(const HybridClock&) = delete;
+
+  // Returns a time for a new version: at least the fleet's time, at least `at_least`, and more than any issued before.
+  //
+  // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. It is returned
+  // as it is and forgotten: stepping over one such version must not carry this store's later versions to that future,
+  // where Redis would refuse them all.
+  uint64_t Issue(uint64_t at_least);
+
+  // Continues after `last_issued`, which was read from the disk.
+  void Restore(uint64_t last_issued);
+
+  // The latest time issued.
+  uint64_t last_issued() const { return last_issued_.load(std::memory_order_relaxed); }
+
+  // The fleet's time.
+  absl::Time Now() const;
+  uint64_t NowUnixMillis() const;
+
+  // Sets what to add to this machine's clock to get Redis' clock.
+  void SetOffset(absl::Duration offset);
+  absl::Duration offset() const;
+
+ private:
+  const Clock* const clock_;
+
+  // Both are relaxed: each is a value of its own that orders no other memory. Issue() is a read-modify-write of
+  // last_issued_ alone, which is enough for its results to be distinct and increasing.
+  std::atomic<uint64_t> last_issued_{0};
+  std::atomic<int64_t> offset_us_{0};
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_HYBRID_CLOCK_H_

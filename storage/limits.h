@@ -1,0 +1,161 @@
+#ifndef DUNLIN_STORAGE_LIMITS_H_
+#define DUNLIN_STORAGE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+// Every limit of Dunlin, with its reason. A limit that a flag can move is named ...Default; its hard bound stands
+// beside it. The relations that other code relies on are checked at the end.
+namespace dunlin {
+
+// ---- Keys and values ----
+
+// LMDB was built with 511-byte keys; the expiry table puts 8 bytes of time in front of a key, and some room is kept for
+// tables to come.
+inline constexpr size_t kKeySizeMaxBytes = 480;
+
+// Larger values make every queue, message and page coarse. Teams that need them store a reference.
+inline constexpr size_t kValueSizeMaxBytesDefault = size_t{1} << 20;
+// A gRPC client accepts messages of up to 4 MiB unless told otherwise; the rest of a message needs room too.
+inline constexpr size_t kValueSizeMaxBytesHard = size_t{3} << 20;
+
+// The shortest time to live: the resolution of the clock.
+inline constexpr absl::Duration kTtlMin = absl::Milliseconds(1);
+// The longest: ten years. Whoever asks for more has mistaken the unit.
+inline constexpr absl::Duration kTtlMax = absl::Hours(24 * 3650);
+
+// ---- Requests ----
+
+// A batch is one LMDB transaction, one Redis script call and one message: it must stay short enough to stall nobody.
+inline constexpr size_t kBatchEntriesMax = 1000;
+inline constexpr size_t kBatchSizeMaxBytes = size_t{3} << 20;
+
+// A page is read in one read transaction, which must be short: it keeps old pages of the database from being reused.
+inline constexpr size_t kListPageEntriesMax = 1000;
+inline constexpr size_t kListPageEntriesDefault = 100;
+// As for values: a reply must fit a gRPC client's default.
+inline constexpr size_t kReplySizeMaxBytes = size_t{3} << 20;
+
+// The largest request gRPC may hand us: a full batch and its framing.
+inline constexpr size_t kRequestSizeMaxBytes = size_t{4} << 20;
+
+// ---- Committer ----
+
+// Writes waiting for the disk. At the 3,000 synced transactions a second of a slow disk this is some seconds' worth;
+// more would only turn overload into latency.
+inline constexpr size_t kCommitQueueWritesMax = 16384;
+inline constexpr size_t kCommitQueueMaxBytes = size_t{64} << 20;
+// The most that one transaction takes from the queue: above some hundred writes a group gains little and the first
+// writer waits for the last.
+inline constexpr size_t kCommitGroupWritesMax = 2048;
+inline constexpr size_t kCommitGroupMaxBytes = size_t{16} << 20;
+// Positions (applied sequence, mirror cursor) that change without data are written at most this often: repeating work
+// after a crash is harmless, a sync for every step is not.
+inline constexpr absl::Duration kPositionFlushPeriod = absl::Seconds(1);
+
+// ---- Database ----
+
+// Address space, not disk: the file grows as it is used.
+inline constexpr size_t kDatabaseMapSizeBytesDefault = size_t{64} << 30;
+// Writes beyond it are refused while deletes still pass, so that the operator meets a clear error before a full disk.
+inline constexpr size_t kDatabaseQuotaBytesDefault = size_t{8} << 30;
+// Concurrent read transactions; each takes a slot of a table fixed when the database is opened.
+inline constexpr uint32_t kDatabaseReadersMax = 1024;
+
+// Expired entries handled in one transaction, so that a mass expiry does not stall writers.
+inline constexpr size_t kSweepEntriesMax = 1000;
+inline constexpr absl::Duration kSweepPeriod = absl::Milliseconds(100);
+// Stale change entries are removed when there are more of them than live ones, but never below this many: a small table
+// costs nothing.
+inline constexpr size_t kStaleChangesMin = 10000;
+// Change entries looked at in one transaction of that sweep.
+inline constexpr size_t kChangeSweepEntriesMax = 5000;
+
+// ---- Watch ----
+
+// What a stream may leave unread in memory before it is set aside to read the changes table instead.
+inline constexpr size_t kStreamQueueEventsMax = 1024;
+inline constexpr size_t kStreamQueueMaxBytes = size_t{4} << 20;
+// One message of a stream: large enough to amortise gRPC's cost, small enough to be cut off quickly.
+inline constexpr size_t kWatchMessageEventsMax = 256;
+inline constexpr size_t kWatchMessageMaxBytes = size_t{1} << 20;
+inline constexpr absl::Duration kWatchHeartbeatPeriod = absl::Seconds(5);
+// Each stream costs some 20 KB; this is about 200 MB.
+inline constexpr size_t kWatchStreamsMaxDefault = 10000;
+
+// ---- Redis ----
+
+// Events between the subscription and the follower. At 10,000 events a second, some seconds of a stalled disk.
+inline constexpr size_t kRingSlotsDefault = 65536;
+inline constexpr size_t kRingMaxBytes = size_t{64} << 20;
+
+// One call of the mirror script: Redis serves nobody else while it runs. 16 to 64 entries already reach its best rate.
+inline constexpr size_t kMirrorBatchEntriesMax = 512;
+inline constexpr size_t kMirrorBatchMaxBytes = size_t{1} << 20;
+// Script calls under way at once: enough to cover a round trip.
+inline constexpr size_t kMirrorPipelineMax = 4;
+
+// Values above this travel by reference, so that a burst of them cannot overrun the 32 MiB after which Redis cuts off a
+// subscriber.
+inline constexpr size_t kInlineValueMaxBytes = size_t{64} << 10;
+
+// A page of the changes script, and what it may weigh: Redis serves nobody else while it is read.
+inline constexpr size_t kChangesPageEntriesMax = 1000;
+inline constexpr size_t kChangesPageMaxBytes = size_t{4} << 20;
+// Up to here a catch-up is applied in one transaction (guarantee G11).
+inline constexpr size_t kCatchUpAtomicEntriesMax = 10000;
+// The same by weight: beyond it, memory matters more than one view.
+inline constexpr size_t kCatchUpAtomicMaxBytes = size_t{256} << 20;
+
+// How far ahead of Redis' clock a version may be before Redis refuses it.
+inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
+inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
+// How long a store that belongs to no fleet yet leaves it to others to put the fleet's id into an empty Redis. Whoever
+// is connected does so within a heartbeat; if a newcomer was first, they would take the Redis for somebody else's.
+inline constexpr absl::Duration kFleetFoundingDelay = absl::Milliseconds(1500);
+// A connection that has not answered for this long is taken for dead.
+inline constexpr absl::Duration kRedisTimeout = absl::Seconds(5);
+// Waits between attempts to connect: quick at first, and not a load on a Redis that comes back.
+inline constexpr absl::Duration kReconnectDelayMin = absl::Milliseconds(50);
+inline constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
+
+// The longest that a caller waits for Redis (ACK_MIRRORED, preconditions) if its own deadline is later: two time-outs
+// of a connection. And how long before its deadline it is answered, so that it still hears what is known.
+inline constexpr absl::Duration kRedisWaitMax = absl::Seconds(10);
+inline constexpr absl::Duration kRedisWaitMargin = absl::Milliseconds(100);
+
+// Sequences are scores of a sorted set, that is doubles: exact up to 2^53.
+inline constexpr uint64_t kSequenceMax = uint64_t{1} << 53;
+
+// ---- Life cycle ----
+
+// How long SIGTERM waits for streams and writes to finish.
+inline constexpr absl::Duration kDrainTimeout = absl::Seconds(8);
+// How long a replica that holds data waits for Redis before it serves on its own.
+inline constexpr absl::Duration kOfflinePatienceDefault = absl::Seconds(5);
+
+// ---- Relations ----
+
+static_assert(kKeySizeMaxBytes + 8 <= 511, "an expiry key is 8 bytes of time and a key and must fit an LMDB key");
+static_assert(kValueSizeMaxBytesDefault <= kValueSizeMaxBytesHard);
+static_assert(kValueSizeMaxBytesHard <= kBatchSizeMaxBytes, "a single value must fit a batch");
+static_assert(kBatchSizeMaxBytes < kRequestSizeMaxBytes, "a full batch must fit a request");
+static_assert(kBatchEntriesMax <= kCommitGroupWritesMax, "a batch must fit one commit group");
+static_assert(kBatchSizeMaxBytes <= kCommitGroupMaxBytes);
+static_assert(kCommitGroupMaxBytes <= kCommitQueueMaxBytes);
+static_assert(kWatchMessageEventsMax <= kStreamQueueEventsMax);
+static_assert(kWatchMessageMaxBytes <= kStreamQueueMaxBytes);
+static_assert((kRingSlotsDefault & (kRingSlotsDefault - 1)) == 0, "the ring's capacity is a power of two");
+static_assert(kValueSizeMaxBytesHard + kKeySizeMaxBytes < kRingMaxBytes);
+static_assert(kInlineValueMaxBytes * kMirrorBatchEntriesMax <= size_t{32} << 20,
+              "one mirror batch of inline values must not reach Redis' subscriber limit");
+static_assert(kCatchUpAtomicEntriesMax % kChangesPageEntriesMax == 0);
+static_assert(kRedisHeartbeatPeriod < kRedisTimeout);
+static_assert(kRedisHeartbeatPeriod < kFleetFoundingDelay);
+static_assert(kDrainTimeout < absl::Seconds(10), "SIGTERM promises an end within 10 seconds");
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_LIMITS_H_

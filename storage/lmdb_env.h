@@ -1,0 +1,161 @@
+#ifndef DUNLIN_STORAGE_LMDB_ENV_H_
+#define DUNLIN_STORAGE_LMDB_ENV_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "storage/mutex.h"
+
+// lmdb.h is included in lmdb_env.cc alone.
+struct MDB_env;
+struct MDB_txn;
+struct MDB_cursor;
+
+namespace dunlin {
+
+// The tables of a store; what they hold is told by storage/tables.h.
+enum class Table { kRecords, kChanges, kExpiries, kMeta };
+inline constexpr size_t kTableCount = 4;
+
+class LmdbEnv;
+
+// LmdbTxn is one transaction: a consistent view of all tables, and, if begun by BeginWrite(), the means to change them.
+// Views that it returns stay valid until the next change or the end of the transaction. Destroying it without Commit()
+// discards its changes.
+//
+// Errors of all calls: kResourceExhausted when the map or the disk is full, kDataLoss when the database is damaged,
+// kInternal otherwise; each names the table and LMDB's reason. After an error a write transaction can only be
+// destroyed.
+//
+// Thread-safety: one thread at a time.
+class LmdbTxn {
+ public:
+  LmdbTxn(LmdbTxn&& other) noexcept;
+  LmdbTxn& operator=(LmdbTxn&&) = delete;
+  ~LmdbTxn();
+
+  // Returns the value under `key`, or nullopt. No value is under the empty key: it cannot be stored.
+  absl::StatusOr<absl::optional<absl::string_view>> Get(Table table, absl::string_view key) const;
+
+  absl::Status Put(Table table, absl::string_view key, absl::string_view value);
+
+  // As Put(), for a key that follows every key of the table: cheaper, and leaves pages full.
+  absl::Status Append(Table table, absl::string_view key, absl::string_view value);
+
+  // Deletes `key`; deleting an absent key is fine.
+  absl::Status Delete(Table table, absl::string_view key);
+
+  // The number of keys in `table`.
+  absl::StatusOr<uint64_t> Count(Table table) const;
+
+  // Bytes of the pages that hold data, without the pages free for reuse.
+  absl::StatusOr<uint64_t> UsedBytes() const;
+
+  // Makes the changes durable and visible, and ends the transaction.
+  // REQUIRES: the transaction was begun by BeginWrite().
+  absl::Status Commit();
+
+ private:
+  friend class LmdbEnv;
+  friend class LmdbCursor;
+
+  LmdbTxn(LmdbEnv* env, MDB_txn* txn, bool read_only) : env_(env), txn_(txn), read_only_(read_only) {}
+
+  LmdbEnv* env_;
+  MDB_txn* txn_;
+  bool read_only_;
+};
+
+// LmdbCursor walks a table in the byte order of its keys.
+//
+// Thread-safety: as the transaction's. The transaction must outlive the cursor.
+class LmdbCursor {
+ public:
+  static absl::StatusOr<LmdbCursor> Open(const LmdbTxn& txn, Table table);
+  LmdbCursor(LmdbCursor&& other) noexcept;
+  LmdbCursor& operator=(LmdbCursor&&) = delete;
+  ~LmdbCursor();
+
+  // Moves to the first key at or after `key`, to the next key, to the last one. Past the end, valid() is false.
+  absl::Status Seek(absl::string_view key);
+  // REQUIRES: valid().
+  absl::Status Next();
+  absl::Status SeekLast();
+
+  bool valid() const { return valid_; }
+
+  // REQUIRES: valid().
+  absl::string_view key() const { return key_; }
+  absl::string_view value() const { return value_; }
+
+ private:
+  LmdbCursor(MDB_cursor* cursor, Table table) : cursor_(cursor), table_(table) {}
+  absl::Status Move(absl::string_view from, int operation);
+
+  MDB_cursor* cursor_;
+  Table table_;
+  bool valid_ = false;
+  absl::string_view key_;
+  absl::string_view value_;
+};
+
+// LmdbEnv owns an open LMDB database (http://www.lmdb.tech/doc/): a copy-on-write B+ tree with one writer at a time and
+// readers that block nobody. Read transactions are pooled, since beginning one afresh costs more than a lookup.
+//
+// Thread-safety: safe for concurrent use; all transactions must have ended before destruction.
+class LmdbEnv {
+ public:
+  struct Options {
+    std::string directory;
+    size_t map_size_bytes = 0;
+    uint32_t readers_max = 0;
+    // false: commits return before they are on disk. A process crash loses nothing; a power failure may lose the latest
+    // commits or the whole database.
+    bool sync = true;
+  };
+
+  // Opens the database in `options.directory`, creating it if it is empty.
+  // Errors: kPermissionDenied, kDataLoss when it is not a database or damaged, kResourceExhausted when the disk is
+  // full.
+  static absl::StatusOr<std::unique_ptr<LmdbEnv>> Open(const Options& options);
+  LmdbEnv(const LmdbEnv&) = delete;
+  LmdbEnv& operator=(const LmdbEnv&) = delete;
+  ~LmdbEnv();
+
+  // Begins a view of what has been committed so far. End it soon: pages it may read cannot be reused meanwhile.
+  absl::StatusOr<LmdbTxn> BeginRead();
+
+  // Begins a write transaction, waiting for the one under way.
+  absl::StatusOr<LmdbTxn> BeginWrite();
+
+  // LmdbTxn::UsedBytes() as of now.
+  absl::StatusOr<uint64_t> UsedBytes();
+
+ private:
+  friend class LmdbTxn;
+  friend class LmdbCursor;
+
+  explicit LmdbEnv(MDB_env* env) : env_(env) {}
+  absl::Status OpenTables();
+  void Recycle(MDB_txn* txn) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  MDB_env* const env_;
+  std::array<unsigned, kTableCount> tables_{};
+
+  Mutex mutex_;
+  // Ended read transactions, ready to be renewed.
+  std::vector<MDB_txn*> pool_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_LMDB_ENV_H_

@@ -1,0 +1,117 @@
+#ifndef DUNLIN_STORAGE_TABLES_H_
+#define DUNLIN_STORAGE_TABLES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/digest.h"
+#include "storage/record.h"
+
+// The formats of the tables' rows. All numbers are big-endian.
+//
+//   records   key                     -> revision (8) | row flags (1) | record (see record.h)
+//   changes   revision (8)            -> first revision of its batch (8) | key
+//   expiries  expiry ms (8) | key     -> nothing
+//   meta      "format" "identity" "state" -> see below
+//
+// Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
+namespace dunlin {
+
+// The on-disk format this program writes, and the only one it reads so far.
+inline constexpr uint64_t kStoreFormat = 1;
+
+inline constexpr absl::string_view kMetaFormat = "format";
+inline constexpr absl::string_view kMetaIdentity = "identity";
+inline constexpr absl::string_view kMetaState = "state";
+
+// A row of `records`. `record` and `encoded` are views into the row it was read from.
+struct RecordRow {
+  uint64_t revision = 0;
+  // The sweeper has taken the expired record out of the digest and the count of entries.
+  bool swept = false;
+  // The record did not come from Redis, or Redis may have lost it: it is in the outbox until the mirror's cursor has
+  // passed its revision. The sweeper gives a record a new revision and clears this for what Redis has, so that expiring
+  // sends nothing.
+  bool unsent = false;
+  absl::string_view encoded;
+  Record record;
+};
+
+// `record` itself is not looked at: `encoded` says the same.
+std::string EncodeRecordRow(const RecordRow& row);
+
+// Errors: as DecodeRecord(), naming `key`.
+absl::StatusOr<RecordRow> DecodeRecordRow(absl::string_view key, absl::string_view row);
+
+// Whether the row reads as absent at `now_unix_ms`. What was swept stays absent when the clock is set back: its EXPIRE
+// has been told.
+inline bool ReadsAsAbsent(const RecordRow& row, uint64_t now_unix_ms) {
+  return row.swept || IsDead(row.record, now_unix_ms);
+}
+
+// A row of `changes`.
+struct ChangeRow {
+  uint64_t batch_first_revision = 0;
+  absl::string_view key;
+};
+
+std::string EncodeChangeRow(uint64_t batch_first_revision, absl::string_view key);
+absl::StatusOr<ChangeRow> DecodeChangeRow(absl::string_view row);
+
+std::string EncodeExpiryKey(uint64_t expiry_unix_ms, absl::string_view key);
+
+// Who the store is. Written once.
+struct StoreIdentity {
+  // Random; the origin of the versions this store issues. Never 0.
+  uint64_t store_id = 0;
+  std::string replication_namespace;
+};
+
+std::string EncodeIdentity(const StoreIdentity& identity);
+
+// Errors: kDataLoss when the row is too short or its checksum does not match.
+absl::StatusOr<StoreIdentity> DecodeIdentity(absl::string_view row);
+
+// What changes with every transaction, kept in one row so that it costs one write.
+struct StoreState {
+  // The latest revision.
+  uint64_t revision = 0;
+  // The latest time issued by the clock.
+  uint64_t clock_time = 0;
+  // Live entries (not deleted, not swept) and their sum; the rest of `records` are tombstones.
+  uint64_t entries = 0;
+  uint64_t tombstones = 0;
+  Digest digest;
+
+  // The life of the data in Redis that applied_sequence counts in, 0 before the first contact; and up to which sequence
+  // every change of it is in this store.
+  uint64_t epoch = 0;
+  uint64_t applied_sequence = 0;
+  // The fleet that this store belongs to, 0 before the first contact.
+  uint64_t fleet_id = 0;
+
+  // The outbox: of the rows with a revision above `mirrored_revision`, those that are unsent, and, while the centre is
+  // being refilled, all with a revision up to `refill_revision`.
+  uint64_t mirrored_revision = 0;
+  uint64_t refill_revision = 0;
+  uint64_t outbox_depth = 0;
+  // The highest mirrored_revision ever: an own write above it that is replaced was never in Redis.
+  uint64_t mirrored_high_revision = 0;
+  uint64_t writes_superseded = 0;
+
+  // Whether the record of `row` is still to be sent to Redis.
+  bool InOutbox(const RecordRow& row) const {
+    return row.revision > mirrored_revision && (row.unsent || row.revision <= refill_revision);
+  }
+};
+
+std::string EncodeState(const StoreState& state);
+
+// Errors: kDataLoss when the row has the wrong size or its checksum does not match.
+absl::StatusOr<StoreState> DecodeState(absl::string_view row);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_TABLES_H_

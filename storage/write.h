@@ -1,0 +1,116 @@
+#ifndef DUNLIN_STORAGE_WRITE_H_
+#define DUNLIN_STORAGE_WRITE_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/version.h"
+
+// What the Committer is given and what it answers. Plain values.
+namespace dunlin {
+
+// A place in the history of the fleet and of one store: what a token says.
+struct Position {
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+  uint64_t store_id = 0;
+  uint64_t revision = 0;
+};
+
+// A put or a delete of one key.
+struct Mutation {
+  enum class Kind { kPut, kDelete };
+  Kind kind = Kind::kPut;
+  std::string key;
+  std::string value;
+  // How long a put lives, from the moment it is committed.
+  absl::Duration ttl = absl::InfiniteDuration();
+};
+
+// What must hold of a key for a write to take place.
+struct Precondition {
+  enum class Kind { kNone, kAbsent, kVersion };
+  Kind kind = Kind::kNone;
+  Version version;
+};
+
+// Writes of this replica's clients, applied all or none. The precondition speaks of the first mutation's key.
+// REQUIRES: keys, values and counts are within limits.h, and no key occurs twice.
+struct LocalWrite {
+  std::vector<Mutation> mutations;
+  Precondition precondition;
+};
+
+struct WriteResult {
+  // In the order of the mutations.
+  std::vector<Version> versions;
+  std::vector<uint64_t> revisions;
+  // Whether there was a live entry before.
+  std::vector<bool> existed;
+  // The position after the write.
+  Position position;
+};
+
+using WriteCallback = absl::AnyInvocable<void(absl::StatusOr<WriteResult>)>;
+
+// A record that somebody else, or Redis as judge, has given its version; encoded as in record.h.
+struct VersionedRecord {
+  std::string key;
+  std::string encoded_record;
+};
+
+// Records to merge by version, in one transaction, and the position reached with them.
+struct RemoteBatch {
+  std::vector<VersionedRecord> records;
+  // With these records every change of `epoch` up to `applied_sequence` is in this store. Ignored unless `epoch` is the
+  // store's epoch. 0 leaves the position as it is.
+  uint64_t epoch = 0;
+  uint64_t applied_sequence = 0;
+  // The epoch in which Redis was seen to have the records. If the store has left it since, Redis may have lost them,
+  // and those that are stored are put into the outbox. 0: Redis has them.
+  uint64_t seen_in_epoch = 0;
+};
+
+struct ApplyResult {
+  // Records that were newer than what was stored.
+  uint64_t applied = 0;
+  // Records whose checksum did not match; they were left out.
+  uint64_t damaged = 0;
+  // Per record, in their order: its revision, or that of the newer record that stands in its place; 0 if damaged.
+  std::vector<uint64_t> revisions;
+  Position position;
+};
+
+using ApplyCallback = absl::AnyInvocable<void(absl::StatusOr<ApplyResult>)>;
+
+// A new life of the data in Redis begins for this store.
+struct EpochChange {
+  uint64_t epoch = 0;
+  uint64_t fleet_id = 0;
+  // Send every record to Redis again, whoever issued it: Redis has lost some.
+  bool refill = false;
+};
+
+using StatusCallback = absl::AnyInvocable<void(absl::Status)>;
+
+// Redis has everything in the outbox up to `revision`. Ignored unless `epoch` is the store's epoch.
+struct MirrorProgress {
+  struct Sent {
+    std::string key;
+    uint64_t revision = 0;
+  };
+  uint64_t epoch = 0;
+  uint64_t revision = 0;
+  // All that was in the outbox on the way, in the order in which it was read.
+  std::vector<Sent> sent;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_WRITE_H_

@@ -1,0 +1,198 @@
+#ifndef DUNLIN_SYNC_EVENT_RING_H_
+#define DUNLIN_SYNC_EVENT_RING_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/attributes.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+namespace dunlin {
+
+// EventRing is a bounded queue between exactly two threads that never wait for each other: no lock, no system call, no
+// allocation, a bounded number of steps for every operation.
+//
+// It owns its elements. It is bounded twice: by slots, and by the bytes that the producer says its elements weigh. A
+// push that would break either bound fails and changes nothing; what to do about it (Dunlin: count, drop and repair
+// later) is the caller's business, as is waking a sleeping consumer.
+//
+//   fixed line      mask_, size_max_bytes_, slots_         written once
+//   producer's line tail_, pushed_bytes_, seen_head_       written by the producer
+//   consumer's line head_, popped_bytes_, seen_tail_       written by the consumer
+//
+//   slots_   [ . | . | a | b | c | . | . | . ]
+//                      ^head_      ^tail_                  head_ <= tail_ <= head_ + capacity
+//
+// Indices and byte counts only grow; a slot is its index modulo the capacity. 2^64 of either take centuries.
+//
+// Each side keeps a copy of the other's index and looks at the real one, which costs a cache miss, only when the copy
+// says that the ring is full or empty. The algorithm is Lamport's ("Proving the Correctness of Multiprocess Programs",
+// 1977), the copies are those of Lee et al.'s MCRingBuffer (2010).
+//
+// Thread-safety: one thread pushes and one thread pops, concurrently; UsedApprox() is safe for concurrent use. Creation
+// and destruction need both to be elsewhere.
+template <typename T>
+class EventRing {
+ public:
+  static_assert(std::is_nothrow_move_constructible_v<T>, "a throwing move would leave a slot neither full nor empty");
+
+  struct Usage {
+    size_t slots = 0;
+    size_t bytes = 0;
+  };
+
+  // A ring of `slots` elements that together weigh at most `size_max_bytes`.
+  // Errors: kInvalidArgument when `slots` is not a power of two or `size_max_bytes` is 0.
+  static absl::StatusOr<std::unique_ptr<EventRing>> Create(size_t slots, size_t size_max_bytes);
+
+  ~EventRing();
+  EventRing(const EventRing&) = delete;
+  EventRing& operator=(const EventRing&) = delete;
+
+  // Appends `element`, which weighs `size_bytes`. Returns false, and leaves `element` as it is, when the ring has no
+  // free slot or not that many bytes left; an element heavier than the whole budget never fits.
+  //
+  // Memory ordering: what happened before a push is visible after the pop that takes the element.
+  bool TryPush(T&& element, size_t size_bytes);
+
+  // Takes the oldest element, if there is one.
+  //
+  // Inlined by force: returned from a function, a small optional is written in parts and read as a whole, which costs
+  // more than everything else here.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::optional<T> TryPop();
+
+  // What is in use. Approximate while pushes and pops go on: never more than the capacity, exact when both are still.
+  Usage UsedApprox() const;
+
+  size_t capacity_slots() const { return mask_ + 1; }
+  size_t capacity_bytes() const { return size_max_bytes_; }
+
+ private:
+  // What x86-64 and most others move between cores at a time. (std::hardware_destructive_interference_size may differ
+  // between compilers, and with it the layout.)
+  static constexpr size_t kCacheLineBytes = 64;
+
+  struct Slot {
+    // Raw memory: it holds an element only from push to pop.
+    alignas(T) unsigned char storage[sizeof(T)];
+    size_t size_bytes;
+
+    T* element() { return std::launder(reinterpret_cast<T*>(storage)); }
+  };
+
+  EventRing(size_t slots, size_t size_max_bytes)
+      : mask_(slots - 1), size_max_bytes_(size_max_bytes), slots_(new Slot[slots]) {}
+
+  // Whether an element fits, as far as the producer has seen.
+  bool HasRoom(uint64_t tail, uint64_t pushed_bytes, size_t size_bytes) const {
+    return tail - seen_head_ <= mask_ && size_bytes <= size_max_bytes_ - (pushed_bytes - seen_popped_bytes_);
+  }
+  // Brings the producer's copies up to date.
+  void LookAtConsumer();
+
+  alignas(kCacheLineBytes) const size_t mask_;
+  const size_t size_max_bytes_;
+  const std::unique_ptr<Slot[]> slots_;
+
+  // The index of the next push. Stored with release after the element is constructed; loaded with acquire by the
+  // consumer before it touches that element. The producer reads its own store, hence relaxed.
+  alignas(kCacheLineBytes) std::atomic<uint64_t> tail_{0};
+  // The bytes of all pushes. Stored before tail_, so whoever acquires tail_ sees it. The consumer does not need it; it
+  // is atomic for UsedApprox().
+  std::atomic<uint64_t> pushed_bytes_{0};
+  // The producer's copies of head_ and popped_bytes_: old values, that is pessimistic ones.
+  uint64_t seen_head_ = 0;
+  uint64_t seen_popped_bytes_ = 0;
+
+  // The index of the next pop. Stored with release after the element is destroyed; loaded with acquire by the producer
+  // before it constructs another in its place. The consumer reads its own store, hence relaxed.
+  alignas(kCacheLineBytes) std::atomic<uint64_t> head_{0};
+  // The bytes of all pops. Stored with release after the pop has acquired tail_, so that whoever acquires it also sees
+  // the pushed_bytes_ it was a part of: the difference is never negative.
+  std::atomic<uint64_t> popped_bytes_{0};
+  // The consumer's copy of tail_.
+  uint64_t seen_tail_ = 0;
+};
+
+template <typename T>
+absl::StatusOr<std::unique_ptr<EventRing<T>>> EventRing<T>::Create(size_t slots, size_t size_max_bytes) {
+  if (slots == 0 || (slots & (slots - 1)) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an event ring of ", slots, " slots: the number of slots must be a power of two"));
+  }
+  if (size_max_bytes == 0) {
+    return absl::InvalidArgumentError("an event ring of 0 bytes: its byte budget must be at least 1");
+  }
+  return std::unique_ptr<EventRing>(new EventRing(slots, size_max_bytes));
+}
+
+template <typename T>
+EventRing<T>::~EventRing() {
+  while (TryPop().has_value()) {
+  }
+}
+
+template <typename T>
+bool EventRing<T>::TryPush(T&& element, size_t size_bytes) {
+  const uint64_t tail = tail_.load(std::memory_order_relaxed);
+  const uint64_t pushed_bytes = pushed_bytes_.load(std::memory_order_relaxed);
+  if (!HasRoom(tail, pushed_bytes, size_bytes)) {
+    LookAtConsumer();
+    if (!HasRoom(tail, pushed_bytes, size_bytes)) {
+      return false;
+    }
+  }
+  Slot& slot = slots_[tail & mask_];
+  new (slot.storage) T(std::move(element));
+  slot.size_bytes = size_bytes;
+  pushed_bytes_.store(pushed_bytes + size_bytes, std::memory_order_relaxed);
+  tail_.store(tail + 1, std::memory_order_release);
+  return true;
+}
+
+template <typename T>
+void EventRing<T>::LookAtConsumer() {
+  seen_head_ = head_.load(std::memory_order_acquire);
+  // The bytes guard no memory, so a count that is not the one of head_'s moment is as good.
+  seen_popped_bytes_ = popped_bytes_.load(std::memory_order_relaxed);
+}
+
+template <typename T>
+inline std::optional<T> EventRing<T>::TryPop() {
+  const uint64_t head = head_.load(std::memory_order_relaxed);
+  if (head == seen_tail_) {
+    seen_tail_ = tail_.load(std::memory_order_acquire);
+    if (head == seen_tail_) {
+      return std::nullopt;
+    }
+  }
+  Slot& slot = slots_[head & mask_];
+  std::optional<T> element(std::move(*slot.element()));
+  slot.element()->~T();
+  popped_bytes_.store(popped_bytes_.load(std::memory_order_relaxed) + slot.size_bytes, std::memory_order_release);
+  head_.store(head + 1, std::memory_order_release);
+  return element;
+}
+
+template <typename T>
+typename EventRing<T>::Usage EventRing<T>::UsedApprox() const {
+  // The consumer's side first and with acquire: what is then read of the producer's side can only be further on.
+  const uint64_t head = head_.load(std::memory_order_acquire);
+  const uint64_t popped_bytes = popped_bytes_.load(std::memory_order_acquire);
+  const uint64_t slots = tail_.load(std::memory_order_relaxed) - head;
+  const uint64_t bytes = pushed_bytes_.load(std::memory_order_relaxed) - popped_bytes;
+  return Usage{std::min<size_t>(slots, capacity_slots()), std::min<size_t>(bytes, size_max_bytes_)};
+}
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_EVENT_RING_H_

@@ -1,0 +1,123 @@
+// What Follower (follower.h) makes of the positions that Redis tells: whose data it is, in which life, and whether any
+// of it is missing.
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "storage/limits.h"
+#include "sync/epoch.h"
+#include "sync/follower.h"
+
+namespace dunlin {
+namespace {
+
+uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fleet_id).value_or(0); }
+
+}  // namespace
+
+void Follower::OnPosition(const RelayPosition& position, bool events_waiting, absl::Time now) {
+  if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeNewEpoch(position) ||
+      NoticeLostData(position)) {
+    return;
+  }
+  LearnPrimary(position);
+  NoticeLostEvent(position, events_waiting);
+  told_sequence_ = std::max(told_sequence_, position.sequence);
+  // What events have said is older than this.
+  redis_sequence_ = std::max(accepted_, position.sequence);
+  NoteProgress(now);
+}
+
+bool Follower::AwaitFounder(const RelayPosition& position, absl::Time now) {
+  if (position.epoch != kNoEpoch) {
+    return false;
+  }
+  if (founding_at_ == absl::InfiniteFuture()) {
+    founding_at_ = now + kFleetFoundingDelay;
+  }
+  error_ = absl::UnavailableError("Redis is empty: waiting for a replica that knows the fleet");
+  heartbeat_at_ = std::min(heartbeat_at_, founding_at_);
+  return true;
+}
+
+bool Follower::RefuseForeignFleet(const RelayPosition& position, absl::Time now) {
+  const uint64_t fleet = FleetOf(position);
+  foreign_ = fleet_id_ != 0 && fleet != fleet_id_ && !position.fleet_id.empty();
+  if (foreign_) {
+    error_ = absl::FailedPreconditionError(absl::StrCat(
+        "this namespace of Redis holds the data of fleet ", FormatEpoch(fleet), "; this store belongs to fleet ",
+        FormatEpoch(fleet_id_), ": check --redis and --namespace, or start with an empty data directory"));
+    retry_at_ = now + kReconnectDelayMax;
+    position_wanted_ = true;
+    CatchUpAgain(Cause::kReconnect);
+  }
+  return foreign_;
+}
+
+bool Follower::NoticeNewEpoch(const RelayPosition& position) {
+  if (position.epoch == epoch_) {
+    return false;
+  }
+  // At the first contact all that this store has is in its outbox anyway. Later, a new epoch means that Redis may have
+  // lost anything.
+  const uint64_t fleet = FleetOf(position);
+  enter_epoch_ = EpochChange{position.epoch, fleet != 0 ? fleet : fleet_id_, /*refill=*/epoch_ != 0};
+  LearnPrimary(position);
+  CatchUp(Cause::kReconnect);
+  return true;
+}
+
+// Redis may have forgotten writes: it has not reached a sequence that it gave out, or another primary has taken over,
+// whose history may have parted from the old one's at any point. Only a new epoch makes everybody notice: under the old
+// one the same sequences would be given out for other writes.
+bool Follower::NoticeLostData(const RelayPosition& position) {
+  const bool failed_over =
+      !master_replid_.empty() && !position.master_replid.empty() && position.master_replid != master_replid_;
+  if (position.sequence >= known_when_asked_ && !failed_over) {
+    return false;
+  }
+  start_epoch_ = EpochProposal{epoch_, RandomNonZero(), known_when_asked_};
+  CatchUp(Cause::kReconnect);
+  return true;
+}
+
+// Redis does not let every user ask.
+void Follower::LearnPrimary(const RelayPosition& position) {
+  if (!position.master_replid.empty()) {
+    master_replid_ = position.master_replid;
+  }
+}
+
+// An event that is lost leaves no gap when it is the last. What Redis had given out a heartbeat ago should be here.
+void Follower::NoticeLostEvent(const RelayPosition& position, bool events_waiting) {
+  if (live_ && !catching_up_ && !events_waiting && heartbeat_sequence_ > accepted_) {
+    CatchUp(Cause::kGap);
+  }
+  heartbeat_sequence_ = position.sequence;
+}
+
+void Follower::OnEpochStarted(const EpochInForce&) {
+  start_epoch_.reset();
+  position_wanted_ = true;
+}
+
+void Follower::OnEpochEntered(const absl::Status& status, absl::Time now) {
+  entering_epoch_ = false;
+  if (!status.ok()) {
+    error_ = status;
+    retry_at_ = retry_.Failed(now);
+    return;
+  }
+  epoch_ = enter_epoch_->epoch;
+  fleet_id_ = enter_epoch_->fleet_id;
+  enter_epoch_.reset();
+  accepted_ = 0;
+  applied_ = 0;
+  told_sequence_ = 0;
+  redis_sequence_ = 0;
+  heartbeat_sequence_ = 0;
+  position_wanted_ = true;
+  CatchUp(Cause::kReconnect);
+}
+
+}  // namespace dunlin

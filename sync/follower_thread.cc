@@ -1,0 +1,252 @@
+#include "sync/follower_thread.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "storage/limits.h"
+#include "sync/epoch.h"
+#include "sync/redis_error.h"
+
+namespace dunlin {
+namespace {
+
+absl::string_view NameOf(Follower::State state) {
+  switch (state) {
+    case Follower::State::kOffline:
+      return "offline";
+    case Follower::State::kSubscribing:
+      return "subscribing";
+    case Follower::State::kCatchingUp:
+      return "catching_up";
+    case Follower::State::kLive:
+      return "live";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+absl::Duration ClockCorrection(absl::Duration round_trip, absl::Time answered, absl::Time redis_time) {
+  const absl::Duration error = round_trip / 2 + absl::Milliseconds(1);
+  const absl::Duration difference = redis_time - (answered - round_trip / 2);
+  // Within the error there is nothing to correct, and a clock that stands still is worth more than a closer one.
+  return absl::AbsDuration(difference) > error ? difference : absl::ZeroDuration();
+}
+
+FollowerThread::FollowerThread(const Follower::Options& options, Parts parts)
+    : parts_(std::move(parts)), follower_(options, steady_.Now()), status_(follower_.status()) {}
+
+FollowerThread::~FollowerThread() { Stop(); }
+
+void FollowerThread::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void FollowerThread::Stop() {
+  wake_.Stop();
+  parts_.relay->Interrupt();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
+  // The committer's answers refer to this object.
+  MutexLock lock(&mutex_);
+  while (outstanding_ > 0) {
+    all_answered_.Wait(&mutex_);
+  }
+}
+
+void FollowerThread::DoubtEpoch() {
+  MutexLock lock(&mutex_);
+  epoch_doubted_ = true;
+  wake_.Wake();
+}
+
+Follower::Status FollowerThread::status() const {
+  MutexLock lock(&mutex_);
+  return status_;
+}
+
+absl::Duration FollowerThread::StalenessOf(const Follower::Status& status) const {
+  const absl::Duration age = std::max(absl::ZeroDuration(), steady_.Now() - status.up_to_date_at);
+  const bool up_to_date = status.state == Follower::State::kLive && status.applied_sequence >= status.redis_sequence;
+  // A Redis that has fallen silent may have accepted anything since.
+  return up_to_date && age < 2 * kRedisHeartbeatPeriod ? absl::ZeroDuration() : age;
+}
+
+// ---- The loop ----
+
+void FollowerThread::Run() {
+  while (!wake_.stopped()) {
+    TakeInputs();
+    TakeEvents();
+    Follower::Action action = follower_.Next(steady_.Now());
+    PublishStatus();
+    std::visit([this](auto& what) { Do(what); }, action);
+  }
+}
+
+void FollowerThread::TakeInputs() {
+  const Subscriber::State subscription = parts_.subscriber->state();
+  if (subscription.generation != subscription_generation_ && subscription.subscribed) {
+    follower_.OnSubscribed();
+  } else if (!subscription.subscribed && (subscribed_ || subscription.last_error != subscription_error_)) {
+    follower_.OnSubscriptionLost(subscription.last_error);
+  }
+  subscription_error_ = subscription.last_error;
+  subscription_generation_ = subscription.generation;
+  subscribed_ = subscription.subscribed;
+  if (parts_.subscriber->TakeOverflow()) {
+    follower_.OnOverflow();
+  }
+  absl::optional<absl::StatusOr<ApplyResult>> applied;
+  absl::optional<absl::Status> entered;
+  bool doubted;
+  {
+    MutexLock lock(&mutex_);
+    doubted = std::exchange(epoch_doubted_, false);
+    applied = std::exchange(applied_, absl::nullopt);
+    entered = std::exchange(epoch_entered_, absl::nullopt);
+  }
+  if (doubted) {
+    follower_.OnEpochDoubt();
+  }
+  if (applied.has_value()) {
+    follower_.OnApplied(*applied, steady_.Now());
+  }
+  if (entered.has_value()) {
+    follower_.OnEpochEntered(*entered, steady_.Now());
+    if (entered->ok()) {
+      parts_.on_epoch_entered();
+    }
+  }
+}
+
+void FollowerThread::TakeEvents() {
+  while (follower_.WantsEvent()) {
+    const std::optional<std::string> event = parts_.ring->TryPop();
+    if (!event.has_value()) {
+      return;
+    }
+    follower_.OnEvent(*event, steady_.Now());
+  }
+}
+
+void FollowerThread::PublishStatus() {
+  const Follower::Status now = follower_.status();
+  Follower::Status before;
+  {
+    MutexLock lock(&mutex_);
+    before = std::exchange(status_, now);
+  }
+  if (before.state == Follower::State::kLive && (now.state != before.state || now.generation != before.generation)) {
+    parts_.barrier->Close();
+  }
+  if (now.state == Follower::State::kLive && !parts_.barrier->open()) {
+    parts_.barrier->Open();
+  }
+  LogTransition(before, now);
+}
+
+void FollowerThread::LogTransition(const Follower::Status& before, const Follower::Status& after) {
+  if (before.state != after.state) {
+    parts_.logger->Info("sync state", {{"state", NameOf(after.state)},
+                                       {"epoch", FormatEpoch(after.epoch)},
+                                       {"applied_sequence", after.applied_sequence},
+                                       {"redis_sequence", after.redis_sequence}});
+  }
+  if (!after.error.ok() && before.error != after.error) {
+    parts_.logger->Warning("sync error", {{"error", after.error.ToString()}});
+  }
+  if (before.damaged_records != after.damaged_records) {
+    parts_.logger->Error("damaged records in Redis were left out", {{"total", after.damaged_records}});
+  }
+}
+
+// ---- The actions ----
+
+void FollowerThread::Do(const Follower::Wait& wait) { wake_.WaitFor(wait.until - steady_.Now()); }
+
+void FollowerThread::Do(const Follower::Connect&) {
+  const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
+  if (status.ok()) {
+    follower_.OnConnected(steady_.Now());
+  } else {
+    Failed(status);
+  }
+}
+
+void FollowerThread::Do(const Follower::ReadPosition& read) {
+  const absl::Time asked = steady_.Now();
+  const absl::StatusOr<RelayPosition> position = parts_.relay->ReadPosition(read.proposal);
+  const absl::Time fleet_time = parts_.clock->Now();
+  if (!position.ok()) {
+    Failed(position.status());
+    return;
+  }
+  const absl::Duration correction = ClockCorrection(steady_.Now() - asked, fleet_time, position->redis_time);
+  if (correction != absl::ZeroDuration()) {
+    parts_.clock->SetOffset(parts_.clock->offset() + correction);
+  }
+  follower_.OnPosition(*position, EventsWaiting(), steady_.Now());
+}
+
+void FollowerThread::Do(const Follower::ReadChanges& read) {
+  absl::StatusOr<RelayChangePage> page = parts_.relay->ReadChanges(read.after, read.items_max, read.size_max_bytes);
+  if (page.ok()) {
+    follower_.OnChanges(*std::move(page), steady_.Now());
+  } else {
+    Failed(page.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::StartEpoch& start) {
+  const absl::StatusOr<EpochInForce> in_force = parts_.relay->StartEpoch(start.proposal);
+  if (in_force.ok()) {
+    follower_.OnEpochStarted(*in_force);
+  } else {
+    Failed(in_force.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::EnterEpoch& enter) {
+  parts_.logger->Warning("entering an epoch",
+                         {{"epoch", FormatEpoch(enter.change.epoch)}, {"refill", enter.change.refill}});
+  {
+    MutexLock lock(&mutex_);
+    ++outstanding_;
+  }
+  parts_.committer->EnterEpoch(enter.change, [this](absl::Status status) {
+    MutexLock lock(&mutex_);
+    epoch_entered_ = std::move(status);
+    --outstanding_;
+    all_answered_.Signal();
+    wake_.Wake();
+  });
+}
+
+void FollowerThread::Do(Follower::Apply& apply) {
+  {
+    MutexLock lock(&mutex_);
+    ++outstanding_;
+  }
+  parts_.committer->Apply(std::move(apply.batch), [this](absl::StatusOr<ApplyResult> result) {
+    MutexLock lock(&mutex_);
+    applied_ = std::move(result);
+    --outstanding_;
+    all_answered_.Signal();
+    wake_.Wake();
+  });
+}
+
+void FollowerThread::Do(const Follower::DiscardEvents&) {
+  while (parts_.ring->TryPop().has_value()) {
+  }
+}
+
+void FollowerThread::Failed(const absl::Status& error) {
+  const bool usable = parts_.relay->connected() && RemedyOf(error) != RedisRemedy::kFindPrimary;
+  follower_.OnRelayError(error, usable, steady_.Now());
+}
+
+}  // namespace dunlin

@@ -1,0 +1,119 @@
+#ifndef DUNLIN_SYNC_FOLLOWER_THREAD_H_
+#define DUNLIN_SYNC_FOLLOWER_THREAD_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/types/optional.h"
+#include "storage/clock.h"
+#include "storage/committer.h"
+#include "storage/hybrid_clock.h"
+#include "storage/logger.h"
+#include "storage/mutex.h"
+#include "sync/event_ring.h"
+#include "sync/follower.h"
+#include "sync/relay.h"
+#include "sync/snapshot_barrier.h"
+#include "sync/subscriber.h"
+#include "sync/wake_flag.h"
+
+namespace dunlin {
+
+// What to add to a clock that showed `answered` when the answer came that Redis' clock showed `redis_time`. Redis is
+// taken to have looked in the middle of the call; half of its duration, told by a clock that does not step, is the
+// error.
+absl::Duration ClockCorrection(absl::Duration round_trip, absl::Time answered, absl::Time redis_time);
+
+// FollowerThread drives a Follower: it carries the state machine's actions out on a Relay, a ring and a Committer, and
+// tells it what came of them. It also keeps the fleet's clock, measured at each heartbeat.
+//
+// Thread-safety: one thread, the owner's, calls Start() and Stop(); Wake() and status() are safe for concurrent use.
+class FollowerThread {
+ public:
+  // All must outlive this object. `subscriber` fills `ring`.
+  struct Parts {
+    Relay* relay = nullptr;
+    Subscriber* subscriber = nullptr;
+    EventRing<std::string>* ring = nullptr;
+    Committer* committer = nullptr;
+    HybridClock* clock = nullptr;
+    SnapshotBarrier* barrier = nullptr;
+    Logger* logger = nullptr;
+    // Called on this thread after the store has entered an epoch.
+    std::function<void()> on_epoch_entered;
+  };
+
+  FollowerThread(const Follower::Options& options, Parts parts);
+  // Stops.
+  ~FollowerThread();
+  FollowerThread(const FollowerThread&) = delete;
+  FollowerThread& operator=(const FollowerThread&) = delete;
+
+  // REQUIRES: neither Start() nor Stop() has been called.
+  void Start();
+
+  // Ends the thread and waits until the store has answered. Stopping again does nothing.
+  void Stop();
+
+  // Says that the ring, or the state of the subscription, may have something new.
+  void Wake() { wake_.Wake(); }
+
+  // Says that somebody has seen Redis in another epoch than the store's.
+  void DoubtEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Follower::Status status() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // For how long a replica with `status` has not known itself to have everything; zero while it does, to within two
+  // heartbeats.
+  absl::Duration StalenessOf(const Follower::Status& status) const;
+
+ private:
+  void Run();
+  void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeEvents();
+  void PublishStatus() ABSL_LOCKS_EXCLUDED(mutex_);
+  void LogTransition(const Follower::Status& before, const Follower::Status& after);
+
+  // One for each action of the Follower.
+  void Do(const Follower::Wait& wait);
+  void Do(const Follower::Connect& connect);
+  void Do(const Follower::ReadPosition& read);
+  void Do(const Follower::ReadChanges& read);
+  void Do(const Follower::StartEpoch& start);
+  void Do(const Follower::EnterEpoch& enter);
+  void Do(Follower::Apply& apply);
+  void Do(const Follower::DiscardEvents& discard);
+
+  void Failed(const absl::Status& error);
+  bool EventsWaiting() const { return parts_.ring->UsedApprox().slots > 0; }
+
+  const Parts parts_;
+  const SteadyClock steady_;
+  WakeFlag wake_;
+
+  // Used by the thread alone.
+  Follower follower_;
+  uint64_t subscription_generation_ = 0;
+  bool subscribed_ = false;
+  absl::Status subscription_error_;
+
+  mutable Mutex mutex_;
+  Follower::Status status_ ABSL_GUARDED_BY(mutex_);
+  // The store's answer to the Apply under way.
+  absl::optional<absl::StatusOr<ApplyResult>> applied_ ABSL_GUARDED_BY(mutex_);
+  bool epoch_doubted_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::optional<absl::Status> epoch_entered_ ABSL_GUARDED_BY(mutex_);
+  // Calls to the committer that have not been answered.
+  int outstanding_ ABSL_GUARDED_BY(mutex_) = 0;
+  CondVar all_answered_;
+
+  std::thread thread_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_FOLLOWER_THREAD_H_

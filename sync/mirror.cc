@@ -1,0 +1,165 @@
+#include "sync/mirror.h"
+
+#include <utility>
+
+#include "storage/limits.h"
+
+namespace dunlin {
+
+Mirror::Mirror(const Options& options)
+    : store_id_(options.store_id),
+      retry_(options.seed),
+      epoch_(options.epoch),
+      mirrored_revision_(options.mirrored_revision),
+      read_revision_(options.mirrored_revision) {}
+
+Mirror::Action Mirror::Next(absl::Time now) {
+  if (storing_winners_) {
+    return Wait{absl::InfiniteFuture()};
+  }
+  if (!winners_.records.empty()) {
+    storing_winners_ = true;
+    return StoreWinners{std::exchange(winners_, RemoteBatch())};
+  }
+  if (progress_.has_value()) {
+    mirrored_revision_ = progress_->revision;
+    return Advance{*std::exchange(progress_, absl::nullopt)};
+  }
+  if (epoch_ == 0) {
+    return Wait{absl::InfiniteFuture()};
+  }
+  if (now < retry_at_) {
+    return Wait{retry_at_};
+  }
+  if (!connected_) {
+    return Connect{};
+  }
+  if (!paused_ && in_flight_.size() < kMirrorPipelineMax) {
+    if (next_.has_value()) {
+      return Send{*next_};
+    }
+    if (outbox_may_have_more_) {
+      return ReadOutbox{read_revision_, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes};
+    }
+  }
+  if (!in_flight_.empty()) {
+    return Receive{};
+  }
+  return Wait{absl::InfiniteFuture()};
+}
+
+void Mirror::OnConnected() {
+  connected_ = true;
+  epoch_refused_ = false;
+  Rewind();
+}
+
+void Mirror::OnRelayError(const absl::Status& error, absl::Time now) {
+  // Answers to other batches may still be under way: only a new connection forgets them.
+  connected_ = false;
+  error_ = error;
+  retry_at_ = retry_.Failed(now);
+  Rewind();
+}
+
+// Whatever is unanswered is read and sent again.
+void Mirror::Rewind() {
+  winners_ = RemoteBatch();
+  progress_.reset();
+  next_.reset();
+  in_flight_.clear();
+  read_revision_ = mirrored_revision_;
+  outbox_may_have_more_ = true;
+}
+
+void Mirror::OnOutboxPage(ChangePage page) {
+  read_revision_ = page.covered_revision;
+  outbox_may_have_more_ = !page.complete;
+  Batch batch;
+  batch.covered_revision = page.covered_revision;
+  if (page.changes.empty()) {
+    // Nothing to send on this stretch: it is passed together with what was sent before it.
+    if (!in_flight_.empty()) {
+      in_flight_.back().covered_revision = page.covered_revision;
+    } else {
+      if (page.complete) {
+        error_ = absl::OkStatus();
+        retry_.Succeeded();
+      }
+      if (page.covered_revision > mirrored_revision_) {
+        Finish(std::move(batch));
+      }
+    }
+    return;
+  }
+  MirrorBatch message;
+  message.epoch = epoch_;
+  message.origin = store_id_;
+  for (Change& change : page.changes) {
+    batch.sent.push_back(MirrorProgress::Sent{change.key, change.revision});
+    message.items.push_back(KeyedRecord{std::move(change.key), std::move(change.encoded_record)});
+  }
+  next_ = std::move(message);
+  next_batch_ = std::move(batch);
+}
+
+void Mirror::OnSent() {
+  in_flight_.push_back(std::move(next_batch_));
+  next_.reset();
+}
+
+void Mirror::OnReply(MirrorReply reply, absl::Time now) {
+  if (reply.outcome == MirrorReply::Outcome::kEpochChanged) {
+    // The follower finds out what happened and enters the new epoch; until then nothing is accepted.
+    OnRelayError(absl::AbortedError("Redis holds another epoch than this store"), now);
+    epoch_refused_ = true;
+    return;
+  }
+  if (reply.outcome == MirrorReply::Outcome::kClockAhead) {
+    OnRelayError(
+        absl::FailedPreconditionError("a version is further ahead of Redis' clock than Redis accepts: check the "
+                                      "clocks; the outbox waits until Redis' clock has come near"),
+        now);
+    return;
+  }
+  if (in_flight_.empty() || reply.items.size() != in_flight_.front().sent.size()) {
+    OnRelayError(absl::DataLossError("Redis has not answered each item of a batch"), now);
+    return;
+  }
+  retry_.Succeeded();
+  error_ = absl::OkStatus();
+  Batch batch = std::move(in_flight_.front());
+  in_flight_.pop_front();
+  winners_.seen_in_epoch = epoch_;
+  for (size_t i = 0; i < reply.items.size(); ++i) {
+    if (reply.items[i].outcome == MirrorItemReply::Outcome::kSuperseded) {
+      winners_.records.push_back(VersionedRecord{batch.sent[i].key, std::move(reply.items[i].winner)});
+    }
+  }
+  Finish(std::move(batch));
+}
+
+void Mirror::OnWinnersStored(const absl::Status& status, absl::Time now) {
+  storing_winners_ = false;
+  if (!status.ok()) {
+    // Redis will tell them again.
+    OnRelayError(status, now);
+  }
+}
+
+void Mirror::Finish(Batch batch) { progress_ = MirrorProgress{epoch_, batch.covered_revision, std::move(batch.sent)}; }
+
+void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision) {
+  epoch_ = epoch;
+  mirrored_revision_ = mirrored_revision;
+  // Answers to what was sent under the old epoch may be under way: only a new connection forgets them.
+  connected_ = false;
+  epoch_refused_ = false;
+  // Whatever went wrong went wrong with the old epoch.
+  error_ = absl::OkStatus();
+  retry_.Succeeded();
+  retry_at_ = absl::InfinitePast();
+  Rewind();
+}
+
+}  // namespace dunlin

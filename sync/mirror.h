@@ -1,0 +1,142 @@
+#ifndef DUNLIN_SYNC_MIRROR_H_
+#define DUNLIN_SYNC_MIRROR_H_
+
+#include <cstdint>
+#include <deque>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "storage/store.h"
+#include "storage/write.h"
+#include "sync/relay_types.h"
+#include "sync/retry.h"
+
+namespace dunlin {
+
+// Mirror decides how what is in the outbox gets to Redis: what to send next, how much at once, what to do with each
+// answer, when to try again. The outbox is the store's changes table behind a cursor; the mirror moves the cursor once
+// Redis has answered, so a crash at any moment only sends again what Redis already has.
+//
+// It is a deterministic state machine, driven like Follower (follower.h). MirrorThread drives it with Redis.
+//
+// Invariants:
+//  (1) Batches are answered in the order in which they were sent; the cursor never passes one that is unanswered.
+//  (2) Nothing is sent under an epoch that the store has not entered.
+//  (3) The cursor passes a write that Redis has turned down only once the winner is in the store.
+//
+// Thread-safety: one thread at a time.
+class Mirror {
+ public:
+  struct Options {
+    uint64_t store_id = 0;
+    // The store's epoch and cursor.
+    uint64_t epoch = 0;
+    uint64_t mirrored_revision = 0;
+    uint64_t seed = 0;
+  };
+
+  // ---- What to do ----
+
+  struct Wait {
+    absl::Time until;
+  };
+  struct Connect {};
+  struct ReadOutbox {
+    uint64_t after_revision = 0;
+    size_t changes_max = 0;
+    size_t size_max_bytes = 0;
+  };
+  struct Send {
+    MirrorBatch batch;
+  };
+  struct Receive {};
+  // Hand Redis' newer records to the store; tell the outcome by OnWinnersStored().
+  struct StoreWinners {
+    RemoteBatch winners;
+  };
+  // Move the store's cursor, and tell who waits for that.
+  struct Advance {
+    MirrorProgress progress;
+  };
+  using Action = std::variant<Wait, Connect, ReadOutbox, Send, Receive, StoreWinners, Advance>;
+
+  explicit Mirror(const Options& options);
+
+  Action Next(absl::Time now);
+
+  // ---- What happened ----
+
+  void OnConnected();
+  // A call to Redis failed; on a new connection everything that was unanswered is sent again.
+  void OnRelayError(const absl::Status& error, absl::Time now);
+  void OnOutboxPage(ChangePage page);
+  // The batch has left; its answer will come.
+  void OnSent();
+  void OnReply(MirrorReply reply, absl::Time now);
+  void OnWinnersStored(const absl::Status& status, absl::Time now);
+
+  // The store may have something new.
+  void OnCommitted() { outbox_may_have_more_ = true; }
+  // The store has entered `epoch` and put its cursor to `mirrored_revision`.
+  void OnEpoch(uint64_t epoch, uint64_t mirrored_revision);
+
+  // While paused, nothing new is sent; what is under way is received.
+  void SetPaused(bool paused) { paused_ = paused; }
+
+  // ---- How it stands ----
+
+  uint64_t epoch() const { return epoch_; }
+  bool connected() const { return connected_; }
+  // Everything in the outbox up to here has been answered, under the present epoch.
+  uint64_t mirrored_revision() const { return mirrored_revision_; }
+  // Nothing is under way, and under the epoch in force something could be sent.
+  bool idle() const {
+    return connected_ && epoch_ != 0 && in_flight_.empty() && !progress_.has_value() && !storing_winners_;
+  }
+  // Redis refused a batch because of its epoch: the follower should look.
+  bool epoch_refused() const { return epoch_refused_; }
+  // Why what is in the outbox does not get to Redis; OK once something did, or there is nothing.
+  const absl::Status& error() const { return error_; }
+
+ private:
+  struct Batch {
+    std::vector<MirrorProgress::Sent> sent;
+    // The outbox is empty from the batch before up to here but for this batch.
+    uint64_t covered_revision = 0;
+  };
+
+  void Rewind();
+  void Finish(Batch batch);
+
+  const uint64_t store_id_;
+  Retry retry_;
+
+  uint64_t epoch_;
+  uint64_t mirrored_revision_;
+  // Up to where the outbox has been read.
+  uint64_t read_revision_;
+
+  bool connected_ = false;
+  bool epoch_refused_ = false;
+  bool paused_ = false;
+  bool outbox_may_have_more_ = true;
+  absl::Time retry_at_ = absl::InfinitePast();
+  absl::Status error_;
+
+  // Read, and to be sent.
+  absl::optional<MirrorBatch> next_;
+  Batch next_batch_;
+  // Sent and unanswered, oldest first.
+  std::deque<Batch> in_flight_;
+  // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.
+  RemoteBatch winners_;
+  bool storing_winners_ = false;
+  absl::optional<MirrorProgress> progress_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_MIRROR_H_

@@ -1,0 +1,128 @@
+#ifndef DUNLIN_SYNC_MIRROR_THREAD_H_
+#define DUNLIN_SYNC_MIRROR_THREAD_H_
+
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "storage/change_feed.h"
+#include "storage/clock.h"
+#include "storage/committer.h"
+#include "storage/hybrid_clock.h"
+#include "storage/logger.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+#include "sync/conditional_writer.h"
+#include "sync/mirror.h"
+#include "sync/mirror_acks.h"
+#include "sync/relay.h"
+#include "sync/wake_flag.h"
+
+namespace dunlin {
+
+// MirrorThread drives a Mirror and a ConditionalWriter over one Relay: what is in the outbox, and between two batches
+// the writes that Redis is to judge.
+//
+// Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
+class MirrorThread final : public ChangeFeed::Listener {
+ public:
+  // All must outlive this object.
+  struct Parts {
+    Relay* relay = nullptr;
+    Store* store = nullptr;
+    Committer* committer = nullptr;
+    ChangeFeed* feed = nullptr;
+    HybridClock* clock = nullptr;
+    MirrorAcks* acks = nullptr;
+    Logger* logger = nullptr;
+    // Called on this thread when Redis refused a batch because of its epoch.
+    std::function<void()> on_epoch_refused;
+  };
+
+  MirrorThread(const Mirror::Options& options, Parts parts);
+  // Stops.
+  ~MirrorThread() override;
+  MirrorThread(const MirrorThread&) = delete;
+  MirrorThread& operator=(const MirrorThread&) = delete;
+
+  // REQUIRES: neither Start() nor Stop() has been called.
+  void Start();
+
+  // Ends the thread, answers every waiting request, and waits until the store has answered. Stopping again does
+  // nothing.
+  void Stop();
+
+  // Why what is in the outbox does not get to Redis; OK when nothing is in the way.
+  absl::Status error() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Has Redis judge a write; see ConditionalWriter. `request.after_revision` is filled in here.
+  void WriteIf(ConditionalWriter::Request request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The store has entered an epoch.
+  void OnEpochEntered() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A deadline given to the acks has come nearer.
+  void Wake() { wake_.Wake(); }
+
+  // The committer's thread says that something was committed.
+  void OnChanges(absl::Span<const ChangePtr> changes) override;
+
+ private:
+  void Run();
+  void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
+  void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Puts the next conditional write to Redis if it is its turn. The outbox and the conditional writes take turns, so
+  // that a stream of either does not keep the other waiting.
+  void MaybeJudge();
+  void Judge();
+  // Whether the connection still works, as far as a call that changes nothing can tell.
+  bool ConnectionAnswers();
+  void ExpireLate();
+  void Finish(ConditionalWriter::Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Finish(std::vector<ConditionalWriter::Outcome> outcomes);
+  void Failed(const absl::Status& error);
+
+  // One for each action of the Mirror.
+  void Do(const Mirror::Wait& wait);
+  void Do(const Mirror::Connect& connect);
+  void Do(const Mirror::ReadOutbox& read);
+  void Do(const Mirror::Send& send);
+  void Do(const Mirror::Receive& receive);
+  void Do(Mirror::StoreWinners& store);
+  void Do(Mirror::Advance& advance);
+
+  const Parts parts_;
+  const SteadyClock steady_;
+  WakeFlag wake_;
+
+  // Used by the thread alone.
+  Mirror mirror_;
+  ConditionalWriter conditional_;
+  absl::Time next_deadline_ = absl::InfiniteFuture();
+  // A conditional write was judged: before the next, the outbox may send a batch.
+  bool outbox_has_turn_ = false;
+
+  mutable Mutex mutex_;
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  // The store's answer about winners.
+  absl::optional<absl::StatusOr<ApplyResult>> winners_stored_ ABSL_GUARDED_BY(mutex_);
+  bool committed_ ABSL_GUARDED_BY(mutex_) = true;
+  bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<ConditionalWriter::Request> requests_ ABSL_GUARDED_BY(mutex_);
+  // Calls to the committer that have not been answered.
+  int outstanding_ ABSL_GUARDED_BY(mutex_) = 0;
+  CondVar all_answered_;
+
+  std::thread thread_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_MIRROR_THREAD_H_

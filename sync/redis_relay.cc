@@ -1,0 +1,180 @@
+#include "sync/redis_relay.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/big_endian.h"
+#include "storage/status_macros.h"
+#include "sync/redis_error.h"
+#include "sync/relay_replies.h"
+
+namespace dunlin {
+namespace {
+
+constexpr ScriptId kAllScripts[] = {ScriptId::kMirror, ScriptId::kConditional, ScriptId::kChanges, ScriptId::kPosition,
+                                    ScriptId::kStartEpoch};
+
+// In Redis no epoch is an empty text.
+std::string EpochText(uint64_t epoch) { return epoch == kNoEpoch ? "" : FormatEpoch(epoch); }
+
+}  // namespace
+
+// The arguments that mirror.lua and conditional.lua share, in their order (sync/scripts/write.lua).
+struct RedisRelay::WriteArguments {
+  WriteArguments(const Options& options, uint64_t epoch, uint64_t origin)
+      : channel(options.names.channel),
+        epoch(FormatEpoch(epoch)),
+        origin(EncodeBigEndian64(origin)),
+        clock_drift_max_ms(absl::StrCat(absl::ToInt64Milliseconds(options.clock_drift_max))),
+        inline_value_max_bytes(absl::StrCat(options.inline_value_max_bytes)) {}
+
+  std::vector<absl::string_view> Views() const {
+    return {channel, epoch, origin, clock_drift_max_ms, inline_value_max_bytes};
+  }
+
+  const std::string& channel;
+  const std::string epoch;
+  const std::string origin;
+  const std::string clock_drift_max_ms;
+  const std::string inline_value_max_bytes;
+};
+
+RedisRelay::RedisRelay(Options options) : options_(std::move(options)) {}
+
+absl::Time RedisRelay::Deadline() const { return absl::Now() + options_.timeout; }
+
+std::string RedisRelay::Where(ScriptId id) const {
+  return absl::StrCat(connection_.description(), ", ", GetScript(id).name);
+}
+
+absl::Status RedisRelay::Connect(absl::Time deadline) {
+  DUNLIN_RETURN_IF_ERROR(connection_.Connect(options_.endpoint, options_.client_name, deadline));
+  absl::Status status = LoadScripts(deadline);
+  if (status.ok()) {
+    status = LearnPrimary(deadline);
+  }
+  if (!status.ok()) {
+    connection_.Close();
+  }
+  return status;
+}
+
+absl::Status RedisRelay::LoadScripts(absl::Time deadline) {
+  for (const ScriptId id : kAllScripts) {
+    connection_.Append({"SCRIPT", "LOAD", GetScript(id).text});
+  }
+  DUNLIN_RETURN_IF_ERROR(connection_.Flush(deadline));
+  absl::Status status;
+  for (const ScriptId id : kAllScripts) {
+    DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, connection_.ReadReply(deadline));
+    if (reply.is_error()) {
+      status.Update(RedisErrorToStatus(reply.text, Where(id)));
+    }
+    script_hashes_[static_cast<size_t>(id)] = std::move(reply.text);
+  }
+  return status;
+}
+
+absl::Status RedisRelay::LearnPrimary(absl::Time deadline) {
+  DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, connection_.Call({"INFO", "replication"}, deadline));
+  // Users without the right to ask are common, and everything works without the answer: failovers that lose nothing
+  // are then noticed later, by the sequences.
+  master_replid_ = reply.is_error() ? "" : ParseMasterReplid(reply.text);
+  return absl::OkStatus();
+}
+
+void RedisRelay::AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
+  std::vector<absl::string_view> command = {
+      "EVALSHA",          script_hashes_[static_cast<size_t>(id)], "3", options_.names.data, options_.names.index,
+      options_.names.meta};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  connection_.Append(command);
+}
+
+absl::StatusOr<RedisReply> RedisRelay::RunScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
+  const absl::Time deadline = Deadline();
+  for (bool repeated = false;; repeated = true) {
+    AppendScript(id, arguments);
+    DUNLIN_RETURN_IF_ERROR(connection_.Flush(deadline));
+    DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, connection_.ReadReply(deadline));
+    if (!reply.is_error()) {
+      return reply;
+    }
+    const absl::Status error = RedisErrorToStatus(reply.text, Where(id));
+    if (repeated || RemedyOf(error) != RedisRemedy::kLoadScript) {
+      return error;
+    }
+    DUNLIN_RETURN_IF_ERROR(LoadScripts(deadline));
+  }
+}
+
+absl::StatusOr<RelayPosition> RedisRelay::ReadPosition(const PositionProposal& proposal) {
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply,
+                          RunScript(ScriptId::kPosition, {EpochText(proposal.epoch), proposal.fleet_id}));
+  DUNLIN_ASSIGN_OR_RETURN(RelayPosition position, ParsePosition(std::move(reply)));
+  position.master_replid = master_replid_;
+  return position;
+}
+
+absl::StatusOr<RelayChangePage> RedisRelay::ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) {
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kChanges, {absl::StrCat(after), absl::StrCat(items_max),
+                                                                           absl::StrCat(size_max_bytes)}));
+  return ParseChangesPage(std::move(reply));
+}
+
+absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
+  const WriteArguments shared(options_, batch.epoch, batch.origin);
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, MirrorArguments(shared, batch)));
+  return ParseMirrorReply(std::move(reply));
+}
+
+absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
+  const WriteArguments shared(options_, batch.epoch, batch.origin);
+  AppendScript(ScriptId::kMirror, MirrorArguments(shared, batch));
+  return connection_.Flush(Deadline());
+}
+
+absl::StatusOr<MirrorReply> RedisRelay::ReceiveMirrorReply() {
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, connection_.ReadReply(Deadline()));
+  if (!reply.is_error()) {
+    return ParseMirrorReply(std::move(reply));
+  }
+  const absl::Status error = RedisErrorToStatus(reply.text, Where(ScriptId::kMirror));
+  if (RemedyOf(error) != RedisRemedy::kLoadScript) {
+    return error;
+  }
+  connection_.Close();
+  return absl::UnavailableError(absl::StrCat(error.message(), ", on a new connection"));
+}
+
+std::vector<absl::string_view> RedisRelay::MirrorArguments(const WriteArguments& shared, const MirrorBatch& batch) {
+  std::vector<absl::string_view> arguments = shared.Views();
+  for (const KeyedRecord& item : batch.items) {
+    arguments.push_back(item.key);
+    arguments.push_back(item.record);
+  }
+  return arguments;
+}
+
+absl::StatusOr<ConditionalReply> RedisRelay::WriteIf(const ConditionalWrite& write) {
+  const WriteArguments shared(options_, write.epoch, write.origin);
+  std::vector<absl::string_view> arguments = shared.Views();
+  arguments.push_back(write.item.key);
+  arguments.push_back(write.item.record);
+  arguments.push_back(write.expected_version.has_value() ? "version" : "absent");
+  if (write.expected_version.has_value()) {
+    arguments.push_back(*write.expected_version);
+  }
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kConditional, arguments));
+  return ParseConditionalReply(std::move(reply));
+}
+
+absl::StatusOr<EpochInForce> RedisRelay::StartEpoch(const EpochProposal& proposal) {
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply,
+                          RunScript(ScriptId::kStartEpoch, {EpochText(proposal.expected), EpochText(proposal.next),
+                                                            absl::StrCat(proposal.minimum_sequence)}));
+  return ParseEpochInForce(std::move(reply));
+}
+
+}  // namespace dunlin

@@ -1,0 +1,66 @@
+#ifndef DUNLIN_SYNC_RELAY_H_
+#define DUNLIN_SYNC_RELAY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "sync/relay_types.h"
+
+namespace dunlin {
+
+// Relay is the way to what all replicas share: typed, atomic calls on one namespace. RedisRelay speaks to Redis; the
+// tests bring a model of it.
+//
+// A call that fails with an error, as opposed to an outcome in its reply, leaves open whether it took place. All of
+// them may be repeated: merging by version makes a second delivery harmless. Which errors are worth a repetition is
+// told by RemedyOf() (sync/redis_error.h):
+//   kUnavailable, kDeadlineExceeded        try again, after Connect() if connected() turned false.
+//   kAborted                               this Redis is not the primary: look for it again by Connect().
+//   kCancelled                             Interrupt() was called.
+//   kPermissionDenied, kUnauthenticated, kFailedPrecondition, kResourceExhausted, kInternal
+//                                          stop and tell the operator; the message says what to do.
+//   kDataLoss                              the reply could not be understood: as kUnavailable.
+//
+// Thread-safety: one thread uses a Relay; Interrupt() alone may be called from any thread.
+class Relay {
+ public:
+  virtual ~Relay() = default;
+
+  // Connects, anew if need be, and forgets calls that were under way.
+  virtual absl::Status Connect(absl::Time deadline) = 0;
+
+  // Whether the last Connect() succeeded and nothing has broken the connection since.
+  virtual bool connected() const = 0;
+
+  // Ends a call under way, and every later one, with kCancelled. Safe from any thread.
+  virtual void Interrupt() = 0;
+
+  // The heartbeat. Creates the position from `proposal` if Redis holds none.
+  // Errors: kFailedPrecondition also when the data in Redis is of a newer format or the keys hold other types.
+  virtual absl::StatusOr<RelayPosition> ReadPosition(const PositionProposal& proposal) = 0;
+
+  // The first changes after the sequence `after`: at most `items_max`, and no more than fit `size_max_bytes` (keys and
+  // records), but at least one if there is one.
+  // REQUIRES: items_max > 0.
+  virtual absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) = 0;
+
+  // Stores what is newer, does everything or nothing, and publishes what was accepted as one event.
+  virtual absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) = 0;
+
+  // Mirror() in two halves, so that several batches can be under way: replies come in the order of sending.
+  // REQUIRES: no other call between a SendMirror() and its ReceiveMirrorReply().
+  virtual absl::Status SendMirror(const MirrorBatch& batch) = 0;
+  virtual absl::StatusOr<MirrorReply> ReceiveMirrorReply() = 0;
+
+  virtual absl::StatusOr<ConditionalReply> WriteIf(const ConditionalWrite& write) = 0;
+
+  // Compares and sets the epoch.
+  virtual absl::StatusOr<EpochInForce> StartEpoch(const EpochProposal& proposal) = 0;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_RELAY_H_

@@ -1,0 +1,217 @@
+#include "sync/relay_replies.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+using Type = RedisReply::Type;
+
+// Takes the elements of an array one after the other. After the first that is not what was asked for, all answers are
+// empty and status() tells why: a parser reads everything and asks once.
+class Fields {
+ public:
+  // `reply` must outlive the Fields, which moves texts out of it.
+  explicit Fields(RedisReply* reply) : elements_(reply->elements) {
+    if (reply->type != Type::kArray) {
+      Fail("not an array");
+    }
+  }
+
+  bool AtEnd() const { return next_ >= elements_.size(); }
+  const absl::Status& status() const { return status_; }
+
+  std::string Text() {
+    RedisReply* element = Take(Type::kString, "a string");
+    return element == nullptr ? std::string() : std::move(element->text);
+  }
+
+  uint64_t Number() {
+    const RedisReply* element = Take(Type::kInteger, "an integer");
+    if (element != nullptr && element->integer < 0) {
+      Fail("a negative number");
+    }
+    return status_.ok() ? static_cast<uint64_t>(element->integer) : 0;
+  }
+
+  absl::Time Time() { return absl::FromUnixMillis(static_cast<int64_t>(Number())); }
+
+  // "" stands for kNoEpoch.
+  uint64_t Epoch() {
+    const std::string text = Text();
+    const std::optional<uint64_t> epoch = text.empty() ? kNoEpoch : ParseEpoch(text);
+    if (!epoch.has_value()) {
+      Fail(absl::StrCat("\"", absl::CHexEscape(text), "\" for an epoch"));
+    }
+    return epoch.value_or(kNoEpoch);
+  }
+
+  // Null after a failure.
+  RedisReply* Array() { return Take(Type::kArray, "an array"); }
+
+  void Fail(absl::string_view what) {
+    if (status_.ok()) {
+      status_ = absl::DataLossError(absl::StrCat("unexpected answer: ", what, " at position ", next_,
+                                                 "; do all replicas of the fleet run the same release?"));
+    }
+  }
+
+ private:
+  RedisReply* Take(Type type, absl::string_view type_name) {
+    if (AtEnd() || elements_[next_].type != type) {
+      Fail(absl::StrCat("something else than ", type_name));
+    }
+    return status_.ok() ? &elements_[next_++] : nullptr;
+  }
+
+  std::vector<RedisReply>& elements_;
+  size_t next_ = 0;
+  absl::Status status_;
+};
+
+absl::StatusOr<MirrorItemReply> ParseMirrorItem(RedisReply* reply) {
+  Fields fields(reply);
+  MirrorItemReply item;
+  switch (fields.Number()) {
+    case 0:
+      item.outcome = MirrorItemReply::Outcome::kAccepted;
+      item.sequence = fields.Number();
+      break;
+    case 1:
+      item.outcome = MirrorItemReply::Outcome::kAlreadyThere;
+      item.sequence = fields.Number();
+      break;
+    case 2:
+      item.outcome = MirrorItemReply::Outcome::kSuperseded;
+      item.winner = fields.Text();
+      break;
+    default:
+      fields.Fail("an unknown outcome");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return item;
+}
+
+absl::Status ParseAppliedBatch(Fields* fields, MirrorReply* result) {
+  result->epoch = fields->Epoch();
+  result->sequence = fields->Number();
+  result->redis_time = fields->Time();
+  while (fields->status().ok() && !fields->AtEnd()) {
+    RedisReply* const element = fields->Array();
+    DUNLIN_RETURN_IF_ERROR(fields->status());
+    DUNLIN_ASSIGN_OR_RETURN(MirrorItemReply item, ParseMirrorItem(element));
+    result->items.push_back(std::move(item));
+  }
+  return fields->status();
+}
+
+}  // namespace
+
+absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply) {
+  Fields fields(&reply);
+  RelayPosition position;
+  position.epoch = fields.Epoch();
+  position.sequence = fields.Number();
+  position.gc_sequence = fields.Number();
+  position.fleet_id = fields.Text();
+  position.redis_time = fields.Time();
+  position.created = fields.Number() != 0;
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return position;
+}
+
+absl::StatusOr<RelayChangePage> ParseChangesPage(RedisReply reply) {
+  Fields fields(&reply);
+  RelayChangePage page;
+  page.epoch = fields.Epoch();
+  page.sequence = fields.Number();
+  page.gc_sequence = fields.Number();
+  page.redis_time = fields.Time();
+  page.complete = fields.Number() != 0;
+  page.covered_sequence = fields.Number();
+  while (fields.status().ok() && !fields.AtEnd()) {
+    RelayChange change;
+    change.sequence = fields.Number();
+    change.key = fields.Text();
+    change.record = fields.Text();
+    page.changes.push_back(std::move(change));
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return page;
+}
+
+absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
+  Fields fields(&reply);
+  MirrorReply result;
+  const std::string outcome = fields.Text();
+  if (outcome == "OK") {
+    DUNLIN_RETURN_IF_ERROR(ParseAppliedBatch(&fields, &result));
+  } else if (outcome == "EPOCH") {
+    result.outcome = MirrorReply::Outcome::kEpochChanged;
+    result.epoch = fields.Epoch();
+  } else if (outcome == "CLOCK") {
+    result.outcome = MirrorReply::Outcome::kClockAhead;
+    result.redis_time = fields.Time();
+    // Lua counts from 1.
+    result.refused_item = fields.Number() - 1;
+  } else {
+    fields.Fail("an unknown outcome");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
+}
+
+absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply) {
+  using Outcome = ConditionalReply::Outcome;
+  Fields fields(&reply);
+  ConditionalReply result;
+  const std::string outcome = fields.Text();
+  if (outcome == "OK") {
+    result.epoch = fields.Epoch();
+    result.sequence = fields.Number();
+    result.redis_time = fields.Time();
+  } else if (outcome == "CONDITION" || outcome == "STALE") {
+    result.outcome = outcome == "STALE" ? Outcome::kStale : Outcome::kConditionFailed;
+    result.stored = fields.Text();
+  } else if (outcome == "EPOCH") {
+    result.outcome = Outcome::kEpochChanged;
+    result.epoch = fields.Epoch();
+  } else if (outcome == "CLOCK") {
+    result.outcome = Outcome::kClockAhead;
+    result.redis_time = fields.Time();
+  } else {
+    fields.Fail("an unknown outcome");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
+}
+
+absl::StatusOr<EpochInForce> ParseEpochInForce(RedisReply reply) {
+  Fields fields(&reply);
+  EpochInForce in_force;
+  in_force.epoch = fields.Epoch();
+  in_force.sequence = fields.Number();
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return in_force;
+}
+
+std::string ParseMasterReplid(absl::string_view info) {
+  for (absl::string_view line : absl::StrSplit(info, '\n')) {
+    if (absl::ConsumePrefix(&line, "master_replid:")) {
+      return std::string(absl::StripSuffix(line, "\r"));
+    }
+  }
+  return "";
+}
+
+}  // namespace dunlin

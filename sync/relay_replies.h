@@ -1,0 +1,32 @@
+#ifndef DUNLIN_SYNC_RELAY_REPLIES_H_
+#define DUNLIN_SYNC_RELAY_REPLIES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sync/redis_reply.h"
+#include "sync/relay_types.h"
+
+// Turns what the scripts answer into the types of a Relay. Each function takes a reply that is not an error.
+// Errors: kDataLoss, naming what was expected: another version of the script, or something that is not Redis.
+namespace dunlin {
+
+// position.lua. Leaves master_replid empty.
+absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply);
+// changes.lua
+absl::StatusOr<RelayChangePage> ParseChangesPage(RedisReply reply);
+// mirror.lua
+absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply);
+// conditional.lua
+absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply);
+// start_epoch.lua
+absl::StatusOr<EpochInForce> ParseEpochInForce(RedisReply reply);
+
+// The replication id in the answer to INFO replication; empty if it does not tell.
+std::string ParseMasterReplid(absl::string_view info);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_RELAY_REPLIES_H_

@@ -1,0 +1,152 @@
+#ifndef DUNLIN_SYNC_RELAY_TYPES_H_
+#define DUNLIN_SYNC_RELAY_TYPES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "sync/epoch.h"
+
+// What goes to a Relay and what comes back: plain values.
+//
+// A record is opaque here: the bytes of storage/record.h. Keys and records may hold any byte.
+namespace dunlin {
+
+// Where a namespace stands in Redis, as of one moment.
+struct RelayPosition {
+  // kNoEpoch when Redis holds none and none was proposed.
+  uint64_t epoch = kNoEpoch;
+  // The sequence of the latest accepted write; 0 before the first.
+  uint64_t sequence = 0;
+  // Tombstones at or below this sequence may be gone: whoever has applied less cannot catch up by merging.
+  uint64_t gc_sequence = 0;
+  // The fleet that this namespace belongs to; empty when Redis does not say.
+  std::string fleet_id;
+  // Redis' clock.
+  absl::Time redis_time;
+  // Whether this very call created the position.
+  bool created = false;
+  // The replication id of the Redis primary when the relay connected; it changes at a failover. Empty when Redis does
+  // not let this user ask.
+  std::string master_replid;
+};
+
+// What to write if Redis holds no position for the namespace.
+struct PositionProposal {
+  // kNoEpoch: only look, create nothing.
+  uint64_t epoch = kNoEpoch;
+  std::string fleet_id;
+};
+
+// The latest write of one key.
+struct RelayChange {
+  uint64_t sequence = 0;
+  std::string key;
+  std::string record;
+};
+
+// A page of "what changed after sequence s", each key once with its latest record, in sequence order.
+struct RelayChangePage {
+  // The position as of this page; kNoEpoch, 0 and 0 when Redis holds none.
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+  uint64_t gc_sequence = 0;
+  absl::Time redis_time;
+  // Whether nothing was left after this page when it was made.
+  bool complete = false;
+  // The page covers every change up to here: ask for the next one after it. `sequence` on a complete page.
+  uint64_t covered_sequence = 0;
+  std::vector<RelayChange> changes;
+};
+
+struct KeyedRecord {
+  std::string key;
+  std::string record;
+};
+
+// Writes that become visible together.
+struct MirrorBatch {
+  // The epoch that the sender believes in; the batch is refused under any other.
+  uint64_t epoch = kNoEpoch;
+  // The sending store, so that its own events can be told from others'.
+  uint64_t origin = 0;
+  // Each key at most once.
+  std::vector<KeyedRecord> items;
+};
+
+// What became of one item of a batch.
+struct MirrorItemReply {
+  enum class Outcome {
+    kAccepted,      // Stored; `sequence` is its new one.
+    kAlreadyThere,  // Redis has this very record; `sequence` is the one it was given then.
+    kSuperseded,    // Redis has a higher version, in `winner`.
+  };
+  Outcome outcome = Outcome::kAccepted;
+  uint64_t sequence = 0;
+  std::string winner;
+};
+
+// What became of a batch. Every outcome but kApplied means that nothing was changed.
+struct MirrorReply {
+  enum class Outcome {
+    kApplied,
+    kEpochChanged,  // `epoch` is in force now, kNoEpoch if Redis holds none.
+    kClockAhead,    // The version of item `refused_item` is too far ahead of `redis_time`.
+  };
+  Outcome outcome = Outcome::kApplied;
+  uint64_t epoch = kNoEpoch;
+  // With kApplied: the sequence of the latest accepted write, this batch included.
+  uint64_t sequence = 0;
+  // With kApplied and kClockAhead.
+  absl::Time redis_time;
+  size_t refused_item = 0;
+  // With kApplied: one for each item, in order.
+  std::vector<MirrorItemReply> items;
+};
+
+// A write that takes place only if a condition holds.
+struct ConditionalWrite {
+  uint64_t epoch = kNoEpoch;
+  uint64_t origin = 0;
+  KeyedRecord item;
+  // The 16 bytes of the version that must be live under the key. Nothing: the key must be absent, deleted or expired.
+  std::optional<std::string> expected_version;
+};
+
+// What became of a conditional write. Every outcome but kApplied means that nothing was changed.
+struct ConditionalReply {
+  enum class Outcome {
+    kApplied,          // Stored, now or by an earlier attempt with the same record; `sequence` is its sequence.
+    kConditionFailed,  // `stored` is what stands in the way; empty when there is nothing.
+    kStale,            // The condition holds, but `stored` has the higher version: try again with one above it.
+    kEpochChanged,     // `epoch` is in force now, kNoEpoch if Redis holds none.
+    kClockAhead,       // The version is too far ahead of `redis_time`.
+  };
+  Outcome outcome = Outcome::kApplied;
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+  absl::Time redis_time;
+  std::string stored;
+};
+
+// A proposal to begin a new life of the data in Redis.
+struct EpochProposal {
+  // Nothing happens unless this epoch is in force; kNoEpoch: unless there is none.
+  uint64_t expected = kNoEpoch;
+  uint64_t next = kNoEpoch;
+  // The sequence is raised to this, so that sequences which replicas have seen are not given out again.
+  uint64_t minimum_sequence = 0;
+};
+
+// What is in force after an EpochProposal, whoever won.
+struct EpochInForce {
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_RELAY_TYPES_H_

@@ -1,0 +1,115 @@
+#include "sync/replicator.h"
+
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/status_macros.h"
+#include "sync/redis_names.h"
+
+namespace dunlin {
+namespace {
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+Follower::Options FollowerOptions(const Store& store) {
+  const StoreState state = store.state();
+  Follower::Options options;
+  options.epoch = state.epoch;
+  options.applied_sequence = state.applied_sequence;
+  options.fleet_id = state.fleet_id;
+  options.seed = RandomSeed();
+  return options;
+}
+
+Mirror::Options MirrorOptions(const Store& store) {
+  const StoreState state = store.state();
+  Mirror::Options options;
+  options.store_id = store.store_id();
+  options.epoch = state.epoch;
+  options.mirrored_revision = state.mirrored_revision;
+  options.seed = RandomSeed();
+  return options;
+}
+
+RedisRelay::Options RelayOptions(const Replicator::Options& options, const RedisNames& names, absl::string_view role) {
+  RedisRelay::Options relay;
+  relay.endpoint = options.endpoint;
+  relay.names = names;
+  relay.client_name = absl::StrCat("dunlin-", options.replica_id, "-", role);
+  return relay;
+}
+
+Subscriber::Options SubscriberOptions(const Replicator::Options& options, const RedisNames& names) {
+  Subscriber::Options subscriber;
+  subscriber.endpoint = options.endpoint;
+  subscriber.channel = names.channel;
+  subscriber.client_name = absl::StrCat("dunlin-", options.replica_id, "-subscriber");
+  return subscriber;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Replicator>> Replicator::Create(const Options& options, const Parts& parts) {
+  DUNLIN_ASSIGN_OR_RETURN(const RedisNames names, MakeRedisNames(options.replication_namespace));
+  DUNLIN_ASSIGN_OR_RETURN(auto ring, EventRing<std::string>::Create(options.ring_slots, kRingMaxBytes));
+  return std::unique_ptr<Replicator>(new Replicator(options, names, std::move(ring), parts));
+}
+
+Replicator::Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,
+                       const Parts& parts)
+    : ring_(std::move(ring)),
+      follower_relay_(RelayOptions(options, names, "follower")),
+      mirror_relay_(RelayOptions(options, names, "mirror")),
+      subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
+      follower_(FollowerOptions(*parts.store),
+                {&follower_relay_, &subscriber_, ring_.get(), parts.committer, parts.clock, &barrier_, parts.logger,
+                 [this] { mirror_.OnEpochEntered(); }}),
+      mirror_(MirrorOptions(*parts.store), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
+                                            &acks_, parts.logger, [this] { follower_.DoubtEpoch(); }}) {}
+
+Replicator::~Replicator() { Stop(); }
+
+void Replicator::Start() {
+  mirror_.Start();
+  follower_.Start();
+  subscriber_.Start();
+}
+
+void Replicator::Stop() {
+  barrier_.Shutdown();
+  subscriber_.Stop();
+  follower_.Stop();
+  mirror_.Stop();
+}
+
+void Replicator::WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout,
+                         WriteCallback done) {
+  ConditionalWriter::Request request;
+  request.mutation = std::move(mutation);
+  request.precondition = precondition;
+  request.deadline = steady_.Now() + timeout;
+  request.done = std::move(done);
+  mirror_.WriteIf(std::move(request));
+}
+
+void Replicator::WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done) {
+  acks_.Wait(revision, steady_.Now() + timeout, std::move(done));
+  mirror_.Wake();
+}
+
+Replicator::Status Replicator::status() const {
+  Status status;
+  status.follower = follower_.status();
+  status.staleness = follower_.StalenessOf(status.follower);
+  status.mirror_error = mirror_.error();
+  status.ring_used = ring_->UsedApprox();
+  status.ring_capacity = ring_->capacity_slots();
+  status.ring_overflows = subscriber_.overflows();
+  return status;
+}
+
+}  // namespace dunlin

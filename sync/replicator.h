@@ -1,0 +1,106 @@
+#ifndef DUNLIN_SYNC_REPLICATOR_H_
+#define DUNLIN_SYNC_REPLICATOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "storage/change_feed.h"
+#include "storage/committer.h"
+#include "storage/hybrid_clock.h"
+#include "storage/limits.h"
+#include "storage/logger.h"
+#include "storage/store.h"
+#include "storage/write.h"
+#include "sync/event_ring.h"
+#include "sync/follower_thread.h"
+#include "sync/mirror_acks.h"
+#include "sync/mirror_thread.h"
+#include "sync/redis_relay.h"
+#include "sync/redis_url.h"
+#include "sync/snapshot_barrier.h"
+#include "sync/subscriber.h"
+
+namespace dunlin {
+
+// Replicator keeps a store in step with the fleet through Redis: the door of this folder.
+//
+// It owns three threads, each with a Redis connection of its own: the subscriber fills the ring, the follower brings
+// what others write into the store, the mirror brings the store's own writes to Redis. None of them ever holds up a
+// client's read or write.
+//
+// Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
+class Replicator {
+ public:
+  struct Options {
+    RedisEndpoint endpoint;
+    std::string replication_namespace;
+    // Shown by Redis' CLIENT LIST.
+    std::string replica_id;
+    size_t ring_slots = kRingSlotsDefault;
+  };
+
+  // All must outlive the result.
+  struct Parts {
+    Store* store = nullptr;
+    Committer* committer = nullptr;
+    ChangeFeed* feed = nullptr;
+    HybridClock* clock = nullptr;
+    Logger* logger = nullptr;
+  };
+
+  struct Status {
+    Follower::Status follower;
+    absl::Duration staleness;
+    // Why the store's own writes do not get to Redis; OK when nothing is in the way.
+    absl::Status mirror_error;
+    EventRing<std::string>::Usage ring_used;
+    uint64_t ring_capacity = 0;
+    uint64_t ring_overflows = 0;
+  };
+
+  // Errors: kInvalidArgument for a namespace or a number of slots that cannot be used.
+  static absl::StatusOr<std::unique_ptr<Replicator>> Create(const Options& options, const Parts& parts);
+  // Stops.
+  ~Replicator();
+  Replicator(const Replicator&) = delete;
+  Replicator& operator=(const Replicator&) = delete;
+
+  // REQUIRES: neither Start() nor Stop() has been called.
+  void Start();
+
+  // Ends the threads and answers every waiting caller. Stopping again does nothing.
+  void Stop();
+
+  // Lets Redis judge `mutation` and stores it here if the precondition holds. `done` runs on a thread of the replicator
+  // or the committer.
+  // Errors: kFailedPrecondition; kUnavailable, when nothing was changed; kAborted, when that is not known.
+  void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
+
+  // Calls `done` once Redis has everything in the outbox up to `revision`; see MirrorAcks.
+  void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
+
+  Status status() const;
+  SnapshotBarrier* barrier() { return &barrier_; }
+
+ private:
+  Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,
+             const Parts& parts);
+
+  const SteadyClock steady_;
+  const std::unique_ptr<EventRing<std::string>> ring_;
+  SnapshotBarrier barrier_;
+  MirrorAcks acks_;
+  RedisRelay follower_relay_;
+  RedisRelay mirror_relay_;
+  Subscriber subscriber_;
+  FollowerThread follower_;
+  MirrorThread mirror_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SYNC_REPLICATOR_H_

@@ -1,0 +1,25 @@
+#include "sync/scripts.h"
+
+#include <array>
+
+#include "sync/script_texts.h"
+
+namespace dunlin {
+namespace {
+
+// In the order of ScriptId.
+constexpr std::array<Script, kScriptCount> kScripts = {{
+    {"mirror.lua", kMirrorText},
+    {"conditional.lua", kConditionalText},
+    {"changes.lua", kChangesText},
+    {"position.lua", kPositionText},
+    {"start_epoch.lua", kStartEpochText},
+}};
+
+static_assert(static_cast<size_t>(ScriptId::kStartEpoch) + 1 == kScriptCount);
+
+}  // namespace
+
+const Script& GetScript(ScriptId id) { return kScripts[static_cast<size_t>(id)]; }
+
+}  // namespace dunlin

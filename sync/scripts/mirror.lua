@@ -1,0 +1,51 @@
+-- Stores those of several records that are newer than what is stored, all in one step.
+--
+--   ARGV[6…]  key, record, key, record, …
+--
+-- Returns one of
+--   {"OK", epoch, sequence, time_ms, {0, sequence} | {1, sequence} | {2, record}, …}
+--       for each item: stored; there already; the stored record is newer
+--   {"EPOCH", epoch in force or ""}
+--   {"CLOCK", time_ms, position of the first item that is too far ahead}
+
+local meta, failure = read_meta()
+if failure then
+  return failure
+end
+if meta.epoch ~= expected_epoch then
+  return { 'EPOCH', meta.epoch }
+end
+
+local items = {}
+for i = 6, #ARGV, 2 do
+  items[#items + 1] = { key = ARGV[i], record = ARGV[i + 1] }
+end
+failure = missing_right() or load_stored(items)
+if failure then
+  return failure
+end
+local time_ms = now_ms()
+local ahead = ahead_of_clock(items, time_ms)
+if ahead then
+  return { 'CLOCK', time_ms, ahead }
+end
+
+local accepted, answers = {}, {}
+for i, item in ipairs(items) do
+  local difference = item.old and compare(item.new, item.old) or 1
+  local known_sequence = difference == 0 and sequence_of(item)
+  if difference < 0 then
+    answers[i] = { 2, item.old_record }
+  elseif known_sequence then
+    answers[i] = { 1, known_sequence }
+  else
+    accepted[#accepted + 1] = item
+    answers[i] = { 0, meta.sequence + #accepted }
+  end
+end
+
+local reply = { 'OK', meta.epoch, accept(accepted, meta.sequence), time_ms }
+for i = 1, #answers do
+  reply[#reply + 1] = answers[i]
+end
+return reply

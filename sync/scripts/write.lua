@@ -1,0 +1,148 @@
+-- What the two writing scripts share, after common.lua.
+--
+--   ARGV[1]  the event channel
+--   ARGV[2]  the epoch that the sender believes in
+--   ARGV[3]  the sending store's id, 8 bytes
+--   ARGV[4]  how many milliseconds a version may be ahead of Redis' clock
+--   ARGV[5]  values above this many bytes are published by reference
+
+local channel, expected_epoch, origin = ARGV[1], ARGV[2], ARGV[3]
+local clock_drift_max_ms, inline_value_max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+-- Lua cannot unpack more than some thousand values into one call.
+local SLICE = 1000
+local TWO_32 = 4294967296
+-- Version, flags and checksum.
+local RECORD_MIN_BYTES = 16 + 1 + 8
+
+-- Returns what the scripts need of a record (the format is in storage/record.h), nil for bytes that are none.
+local function parse(record)
+  if #record < RECORD_MIN_BYTES then
+    return nil
+  end
+  local time_high, time_low, origin_high, origin_low, flags = struct.unpack('>I4I4I4I4B', record)
+  local checksum_high, checksum_low = struct.unpack('>I4I4', record, #record - 7)
+  local parsed = {
+    -- The version, then the checksum, which settles equal versions of different content the same way everywhere.
+    order = { time_high, time_low, origin_high, origin_low, checksum_high, checksum_low },
+    time_ms = time_high * 65536 + math.floor(time_low / 65536),
+    tombstone = bit.band(flags, 1) ~= 0,
+    value_bytes = #record - RECORD_MIN_BYTES,
+  }
+  if bit.band(flags, 2) ~= 0 then
+    if parsed.value_bytes < 8 then
+      return nil
+    end
+    local expiry_high, expiry_low = struct.unpack('>I4I4', record, 18)
+    parsed.expiry_ms = expiry_high * TWO_32 + expiry_low
+    parsed.value_bytes = parsed.value_bytes - 8
+  end
+  return parsed
+end
+
+-- Compares two parsed records: above 0 when `a` is the newer one, below 0 when `b` is, 0 when they are the same write.
+local function compare(a, b)
+  for i = 1, 6 do
+    if a.order[i] ~= b.order[i] then
+      return a.order[i] - b.order[i]
+    end
+  end
+  return 0
+end
+
+-- A user without the right to publish would fail only after the hash was written, so ask beforehand. Redis below 7
+-- cannot be asked.
+local function missing_right()
+  if not redis.acl_check_cmd then
+    return nil
+  end
+  local needed = { { 'HSET', data_key, 'f', 'v' }, { 'ZADD', index_key, '1', 'm' }, { 'PUBLISH', channel, 'm' } }
+  for _, command in ipairs(needed) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user may not run ' .. command[1] .. ' on ' .. command[2] ..
+        ': grant it by ACL SETUSER')
+    end
+  end
+end
+
+-- Adds to each {key, record} what it says and what is stored under its key. Returns an error reply if one is no record
+-- or a key occurs twice.
+--
+-- A stored record that is damaged counts as none: any replica can replace it.
+local function load_stored(items)
+  local seen = {}
+  for first = 1, #items, SLICE do
+    local keys = {}
+    for i = first, math.min(first + SLICE - 1, #items) do
+      local item = items[i]
+      item.new = parse(item.record)
+      if not item.new or seen[item.key] then
+        return redis.error_reply('DUNLINBATCH item ' .. i .. (item.new and ' repeats a key' or ' is not a record') ..
+          ': this is a bug in the sending replica')
+      end
+      seen[item.key] = true
+      keys[#keys + 1] = item.key
+    end
+    local records = redis.call('HMGET', data_key, unpack(keys))
+    for i = 1, #keys do
+      local item = items[first + i - 1]
+      item.old = records[i] and parse(records[i])
+      item.old_record = item.old and records[i] or ''
+    end
+  end
+end
+
+-- Returns the position of the first item that is too far ahead of Redis' clock, or nil. One that merely steps over a
+-- stored version which is itself ahead passes: else somebody's wrong clock would have locked the key.
+local function ahead_of_clock(items, time_ms)
+  for i, item in ipairs(items) do
+    local steps_over = item.old and item.old.time_ms >= item.new.time_ms - 1
+    if item.new.time_ms > time_ms + clock_drift_max_ms and not steps_over then
+      return i
+    end
+  end
+end
+
+-- Returns the sequence of an item that is stored already, or nil if the index has lost it: then it is written anew, so
+-- that followers who read the index find it.
+local function sequence_of(item)
+  return tonumber(redis.call('ZSCORE', index_key, item.key))
+end
+
+-- The format is in sync/event_message.h.
+local function event_of(items, first_sequence)
+  local parts = {
+    'D1', expected_epoch,
+    struct.pack('>I4I4', math.floor(first_sequence / TWO_32), first_sequence % TWO_32),
+    origin, struct.pack('>I4', #items),
+  }
+  for _, item in ipairs(items) do
+    local by_reference = item.new.value_bytes > inline_value_max_bytes
+    local body = by_reference and string.sub(item.record, 1, 16) or item.record
+    parts[#parts + 1] = struct.pack('>BI2I4', by_reference and 1 or 0, #item.key, #body)
+    parts[#parts + 1] = item.key
+    parts[#parts + 1] = body
+  end
+  return table.concat(parts)
+end
+
+-- Stores the items under the sequences after `sequence`, publishes them as one event and returns the last sequence.
+local function accept(items, sequence)
+  if #items == 0 then
+    return sequence
+  end
+  for first = 1, #items, SLICE do
+    local fields, scores = {}, {}
+    for i = first, math.min(first + SLICE - 1, #items) do
+      fields[#fields + 1] = items[i].key
+      fields[#fields + 1] = items[i].record
+      scores[#scores + 1] = decimal(sequence + i)
+      scores[#scores + 1] = items[i].key
+    end
+    redis.call('HSET', data_key, unpack(fields))
+    redis.call('ZADD', index_key, unpack(scores))
+  end
+  redis.call('HSET', meta_key, 'sequence', decimal(sequence + #items))
+  redis.call('PUBLISH', channel, event_of(items, sequence + 1))
+  return sequence + #items
+end

@@ -1,0 +1,180 @@
+// Goal: a replica ends in good order whatever its watchers and Redis do, and a watcher goes on where it was after a
+// restart. (How a replica refuses to start is in startup_error_test.cc.)
+// Method: real replicas, ended by SIGTERM; exit codes, times and what the streams say are checked.
+
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/health_watch.h"
+#include "tests/integration/load_writer.h"
+#include "tests/integration/watch_log.h"
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+namespace {
+
+using client::EventType;
+using client::WatchEvent;
+using testing::HasSubstr;
+
+// What SIGTERM promises.
+constexpr absl::Duration kEndWithin = absl::Seconds(10);
+
+Fleet::Options Replicas(size_t count) {
+  Fleet::Options options;
+  options.replicas = count;
+  options.redis.append_only = true;
+  return options;
+}
+
+void ExpectEndsInGoodOrder(ReplicaProcess& replica) {
+  const absl::Time start = absl::Now();
+  const Process::Exit exit = replica.Terminate();
+  EXPECT_EQ(exit.signal, 0);
+  EXPECT_EQ(exit.code, 0);
+  EXPECT_LE(absl::Now() - start, kEndWithin);
+}
+
+// A watcher of everything that never reads, with more waiting for it than any window of flow control holds.
+std::unique_ptr<client::Watcher> OpenStuckWatcher(Client& client) {
+  auto watcher = client.Watch(WatchAll(/*initial_state=*/true));
+  EXPECT_TRUE(watcher.ok()) << watcher.status();
+  const std::string value(size_t{256} << 10, 'x');
+  for (int i = 0; i < 64; ++i) {
+    EXPECT_TRUE(client.Put(absl::StrCat("large/", i), value).ok());
+  }
+  return *std::move(watcher);
+}
+
+TEST(Shutdown, SaysNotServingAndEndsStreamsWithATokenToResumeFrom) {
+  Fleet fleet(Replicas(1));
+  const auto health = std::make_unique<HealthWatch>(fleet.replica(0).address());
+  ASSERT_TRUE(health->Saw(HealthWatch::Health::kServing));
+  WatchLog watch(fleet.client(0), WatchAll());
+  ASSERT_TRUE(fleet.client(0).Put("seen", "1").ok());
+  ASSERT_TRUE(watch.SawPut("seen", "1"));
+  ExpectEndsInGoodOrder(fleet.replica(0));
+  EXPECT_TRUE(health->Saw(HealthWatch::Health::kNotServing));
+  ASSERT_TRUE(watch.Ends());
+  EXPECT_EQ(watch.End().code(), absl::StatusCode::kUnavailable) << watch.End();
+  EXPECT_THAT(std::string(watch.End().message()), HasSubstr("shutting down"));
+
+  fleet.replica(0).Start();
+  ASSERT_TRUE(fleet.replica(0).WaitServing());
+  const WatchLog resumed(fleet.client(0), ResumeAfter(watch.token()));
+  ASSERT_TRUE(fleet.client(0).Put("next", "2").ok());
+  ASSERT_TRUE(resumed.SawPut("next", "2"));
+  EXPECT_EQ(resumed.Count("seen"), 0u);
+}
+
+TEST(Shutdown, DoesNotWaitForAWatcherThatDoesNotRead) {
+  Fleet fleet(Replicas(1));
+  const std::unique_ptr<client::Watcher> stuck = OpenStuckWatcher(fleet.client(0));
+  ExpectEndsInGoodOrder(fleet.replica(0));
+}
+
+TEST(Shutdown, DoesNotWaitForARedisThatIsGone) {
+  Fleet fleet(Replicas(1));
+  fleet.redis().Stop();
+  ASSERT_TRUE(fleet.client(0).Put("unsent", "1").ok());
+  ExpectEndsInGoodOrder(fleet.replica(0));
+  fleet.redis().Start();
+  fleet.replica(0).Start();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(fleet.RedisRecords(), 1u);
+}
+
+TEST(Shutdown, DoesNotWaitForARedisThatHangs) {
+  Fleet fleet(Replicas(1));
+  fleet.redis().Pause();
+  ASSERT_TRUE(fleet.client(0).Put("unsent", "1").ok());
+  const std::unique_ptr<client::Watcher> stuck = OpenStuckWatcher(fleet.client(0));
+  ExpectEndsInGoodOrder(fleet.replica(0));
+}
+
+TEST(Shutdown, AnswersTheWritesThatItTookAndKeepsThem) {
+  Fleet fleet(Replicas(1));
+  LoadWriter writer(&fleet.client(0), LoadWriter::Options());
+  ASSERT_TRUE(Eventually([&] { return writer.writes() > 500; }));
+  ExpectEndsInGoodOrder(fleet.replica(0));
+  writer.Stop();
+  fleet.replica(0).Start();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(fleet.replica(0).Status().outbox_depth, 0u);
+}
+
+TEST(Shutdown, EndsAtOnceBeforeItHasEverReachedRedis) {
+  Fleet fleet(Replicas(1));
+  fleet.redis().Pause();
+  ReplicaProcess& waiting = fleet.Add();
+  EXPECT_FALSE(waiting.Status().serving);
+  ExpectEndsInGoodOrder(waiting);
+}
+
+// Everything that came for `keys` keys over the streams before and after a restart, in order.
+std::vector<WatchEvent> Joined(const WatchLog& before, const WatchLog& after) {
+  std::vector<WatchEvent> events = before.events();
+  const std::vector<WatchEvent> later = after.events();
+  events.insert(events.end(), later.begin(), later.end());
+  return events;
+}
+
+TEST(Resume, AcrossACrashMissesNothingAndRepeatsNothing) {
+  Fleet fleet(Replicas(2));
+  auto before = std::make_unique<WatchLog>(fleet.client(0), WatchAll());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(fleet.client(0).Put(absl::StrCat("k/", i), "before").ok());
+  }
+  ASSERT_TRUE(before->SawPut("k/99", "before"));
+  fleet.replica(0).Kill9();
+  ASSERT_TRUE(before->Ends());
+  // While it is away, another replica goes on.
+  for (int i = 100; i < 200; ++i) {
+    ASSERT_TRUE(fleet.client(1).Put(absl::StrCat("k/", i), "meanwhile").ok());
+  }
+  ASSERT_TRUE(fleet.client(1).Delete("k/0").ok());
+  fleet.replica(0).Start();
+  ASSERT_TRUE(fleet.replica(0).WaitServing());
+  const WatchLog after(fleet.client(0), ResumeAfter(before->token()));
+  ASSERT_TRUE(fleet.client(0).Put("k/200", "after").ok());
+  ASSERT_TRUE(after.SawPut("k/200", "after"));
+
+  const std::vector<WatchEvent> events = Joined(*before, after);
+  for (size_t i = 1; i < events.size(); ++i) {
+    EXPECT_LT(events[i - 1].entry.revision, events[i].entry.revision) << events[i].entry.key;
+  }
+  for (int i = 1; i <= 200; ++i) {
+    const std::string key = absl::StrCat("k/", i);
+    EXPECT_EQ(before->Count(key) + after.Count(key), 1u) << key;
+  }
+  EXPECT_TRUE(after.Saw([](const WatchEvent& e) { return e.type == EventType::kDelete && e.entry.key == "k/0"; }));
+  EXPECT_EQ(after.messages(client::WatchMarker::kReset), 0u);
+}
+
+TEST(Resume, WithATokenOfAWriteFollowsThatWrite) {
+  Fleet fleet(Replicas(1));
+  const auto first = fleet.client(0).Put("first", "1");
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(fleet.client(0).Put("second", "2").ok());
+  const WatchLog watch(fleet.client(0), ResumeAfter(first->token));
+  EXPECT_TRUE(watch.SawPut("second", "2"));
+  EXPECT_EQ(watch.Count("first"), 0u);
+}
+
+TEST(Resume, OnAnotherReplicaIsAResetAndTheFullStateInTheSameStream) {
+  Fleet fleet(Replicas(2));
+  const auto put = fleet.client(0).Put("k", "1");
+  ASSERT_TRUE(put.ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  const WatchLog watch(fleet.client(1), ResumeAfter(put->token));
+  EXPECT_TRUE(watch.SawMarker(client::WatchMarker::kReset));
+  EXPECT_TRUE(watch.SawPut("k", "1"));
+  EXPECT_TRUE(watch.SawMarker(client::WatchMarker::kSynced));
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,196 @@
+// Goal: the flaws of the naive design (subscribe, read everything, apply what comes) are not ours.
+// Method: each flaw is provoked on real replicas and a real Redis. naive_follower_test.cc has the same flaws with the
+// interleaving chosen by hand instead of by chance.
+
+#include <atomic>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/record.h"
+#include "storage/version.h"
+#include "tests/integration/load_writer.h"
+#include "tests/integration/watch_log.h"
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uint64_t kKeys = 20000;
+
+Fleet::Options Replicas(size_t count) {
+  Fleet::Options options;
+  options.replicas = count;
+  return options;
+}
+
+LoadWriter::Options FullSpeed() {
+  LoadWriter::Options load;
+  load.keys = kKeys;
+  return load;
+}
+
+TEST(NaiveDesign, SubscribingAfterTheSnapshotLosesNothingWrittenInBetween) {
+  Fleet fleet(Replicas(1));
+  ASSERT_TRUE(Preload(fleet.client(0), kKeys, FullSpeed().threads).ok());
+  LoadWriter writer(&fleet.client(0), FullSpeed());
+  for (int join = 0; join < 3; ++join) {
+    ASSERT_TRUE(fleet.Add().WaitServing());
+  }
+  writer.Stop();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(fleet.replica(3).Status().entries, kKeys + FullSpeed().threads);
+}
+
+TEST(NaiveDesign, EventsBeforeTheSnapshotsValueAndOlderSnapshotValuesNeverReplaceNewerOnes) {
+  Fleet fleet(Replicas(1));
+  ASSERT_TRUE(Preload(fleet.client(0), kKeys, FullSpeed().threads).ok());
+  LoadWriter writer(&fleet.client(0), FullSpeed());
+  ReplicaProcess& joining = fleet.Add({"--offline-patience", "0s"});
+  ASSERT_TRUE(joining.WaitServing());
+  // A replica that is away and comes back is asked while it catches up: it serves all the while.
+  const WatchLog watch(joining.client(), WatchAll(/*initial_state=*/true));
+  for (int i = 0; i < 5; ++i) {
+    fleet.redis().Run({"CLIENT", "KILL", "TYPE", "normal"});
+    fleet.redis().Run({"CLIENT", "KILL", "TYPE", "pubsub"});
+    const uint64_t written = writer.writes();
+    ASSERT_TRUE(Eventually([&] { return writer.writes() > written + 1000; }));
+  }
+  writer.Stop();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(watch.violation(), "");
+}
+
+TEST(NaiveDesign, ARingThatOverflowsDuringTheSnapshotIsMadeUpFor) {
+  Fleet fleet(Replicas(1));
+  ASSERT_TRUE(Preload(fleet.client(0), kKeys, FullSpeed().threads).ok());
+  LoadWriter writer(&fleet.client(0), FullSpeed());
+  ReplicaProcess& joining = fleet.Add({"--ring-slots", "2"});
+  EXPECT_TRUE(Eventually([&] { return joining.Status().ring.overflows > 0; }));
+  const uint64_t written = writer.writes();
+  EXPECT_TRUE(Eventually([&] { return writer.writes() > written + 5000; }));
+  writer.Stop();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_TRUE(joining.Status().serving);
+  EXPECT_GT(joining.Status().gaps_repaired, 0u);
+}
+
+TEST(NaiveDesign, KeysAndValuesMayHoldSeparatorsAndNuls) {
+  Fleet fleet(Replicas(2));
+  const std::string value("PUT k:v|\0,;\r\n*3\r\n$5\r\nD1\xff\xfe{}", 28);
+  const std::vector<std::string> keys = {"a:b", "a|b,c", "a\r\nb", "a b", std::string("a\0b", 3), "{a}", "ключ:値"};
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(fleet.client(0).Put(key, value).ok()) << key;
+  }
+  ASSERT_TRUE(fleet.Add().WaitServing());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  for (const std::string& key : keys) {
+    EXPECT_TRUE(HasValue(fleet.client(1), key, value)) << "by events: " << key;
+    EXPECT_TRUE(HasValue(fleet.client(2), key, value)) << "by the snapshot: " << key;
+  }
+}
+
+TEST(NaiveDesign, OwnEventsThatComeBackAreNoNewChanges) {
+  Fleet fleet(Replicas(2));
+  const WatchLog watch(fleet.client(0), WatchAll());
+  constexpr int kWrites = 200;
+  for (int i = 0; i < kWrites; ++i) {
+    ASSERT_TRUE(fleet.client(0).Put(absl::StrCat("own/", i % 10), absl::StrCat(i)).ok());
+  }
+  ASSERT_TRUE(fleet.client(1).Put("fence", "1").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  ASSERT_TRUE(watch.SawPut("fence", "1"));
+  EXPECT_EQ(fleet.replica(0).Status().revision, kWrites + 1u);
+  EXPECT_LE(watch.events().size(), kWrites + 1u);
+  EXPECT_EQ(watch.violation(), "");
+}
+
+TEST(NaiveDesign, ErrorsOfRedisAreNotSwallowed) {
+  Fleet fleet(Replicas(2));
+  fleet.redis().Run({"CONFIG", "SET", "maxmemory", "1"});
+  ASSERT_TRUE(fleet.client(0).Put("refused", "1").ok());
+  EXPECT_TRUE(Eventually([&] { return absl::StrContains(fleet.replica(0).Status().sync_detail, "OOM"); }));
+  EXPECT_THAT(fleet.replica(0).Log(), HasSubstr("OOM"));
+  EXPECT_EQ(fleet.replica(0).Status().outbox_depth, 1u);
+  fleet.redis().Run({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_TRUE(HasValue(fleet.client(1), "refused", "1"));
+}
+
+TEST(NaiveDesign, EventsLostWithTheirConnectionAreReadAgain) {
+  Fleet fleet(Replicas(2));
+  LoadWriter writer(&fleet.client(0), FullSpeed());
+  for (int kill = 0; kill < 10; ++kill) {
+    const uint64_t written = writer.writes();
+    ASSERT_TRUE(Eventually([&] { return writer.writes() > written + 300; }));
+    fleet.redis().Run({"CLIENT", "KILL", "TYPE", "pubsub"});
+  }
+  writer.Stop();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_GT(fleet.replica(1).Status().barrier_generation, 1u);
+}
+
+TEST(NaiveDesign, ALastEventThatNobodyGotIsReadAgain) {
+  Fleet fleet(Replicas(2));
+  ASSERT_TRUE(fleet.client(0).Put("first", "1").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  Record record;
+  record.version = Version{static_cast<uint64_t>(absl::ToUnixMillis(absl::Now())) << kVersionCounterBits, 7};
+  record.value = "unpublished";
+  const std::string sequence = absl::StrCat(fleet.RedisSequence() + 1);
+  // What the mirror script does, without its PUBLISH.
+  fleet.redis().Run({"HSET", fleet.names().data, "lost", EncodeRecord(record)});
+  fleet.redis().Run({"ZADD", fleet.names().index, sequence, "lost"});
+  fleet.redis().Run({"HSET", fleet.names().meta, "sequence", sequence});
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_TRUE(HasValue(fleet.client(0), "lost", "unpublished"));
+  EXPECT_TRUE(HasValue(fleet.client(1), "lost", "unpublished"));
+  EXPECT_EQ(fleet.replica(0).Status().gaps_repaired, 1u);
+}
+
+TEST(NaiveDesign, MissingIsNotEmpty) {
+  Fleet fleet(Replicas(2));
+  ASSERT_TRUE(fleet.client(0).Put("empty", "").ok());
+  ASSERT_TRUE(fleet.client(0).Put("removed", "x").ok());
+  ASSERT_TRUE(fleet.client(0).Delete("removed").ok());
+  ASSERT_TRUE(fleet.Add().WaitServing());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  for (size_t replica = 0; replica < fleet.size(); ++replica) {
+    EXPECT_TRUE(HasValue(fleet.client(replica), "empty", ""));
+    EXPECT_TRUE(IsAbsent(fleet.client(replica), "removed"));
+    EXPECT_TRUE(IsAbsent(fleet.client(replica), "never written"));
+  }
+}
+
+TEST(NaiveDesign, KeysDeletedDuringTheSnapshotStayDeleted) {
+  Fleet fleet(Replicas(1));
+  ASSERT_TRUE(Preload(fleet.client(0), kKeys, 0).ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  std::atomic<uint64_t> deleted{0};
+  // From both ends, so that the snapshot has passed some of them and not yet come to others.
+  std::thread deleter([&] {
+    for (; deleted < kKeys / 20; ++deleted) {
+      const uint64_t number = deleted % 2 == 0 ? deleted.load() : kKeys - deleted;
+      EXPECT_TRUE(fleet.client(0).Delete(LoadWriter::KeyName(number)).ok());
+    }
+  });
+  EXPECT_TRUE(Eventually([&] { return deleted > 10; }));
+  ReplicaProcess& joining = fleet.Add();
+  EXPECT_TRUE(joining.WaitServing());
+  deleter.join();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  const client::ReplicaStatus status = joining.Status();
+  EXPECT_EQ(status.entries, kKeys - kKeys / 20);
+  EXPECT_TRUE(IsAbsent(joining.client(), LoadWriter::KeyName(0)));
+  EXPECT_TRUE(IsAbsent(joining.client(), LoadWriter::KeyName(kKeys - 1)));
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,133 @@
+// Goal: connections are taken from every socket of an address, also after the process had run out of file descriptors.
+// Method: real sockets; the limit of open files is lowered to what is already open.
+
+#include "server/acceptor.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "gtest/gtest.h"
+#include "storage/mutex.h"
+
+namespace dunlin {
+namespace {
+
+// What happened on the acceptor's thread.
+class Record final : public Logger {
+ public:
+  void Accepted(FileDescriptor connection) {
+    MutexLock lock(&mutex_);
+    connections_.push_back(std::move(connection));
+    changed_.SignalAll();
+  }
+
+  void AwaitConnections(size_t count) {
+    MutexLock lock(&mutex_);
+    while (connections_.size() < count) changed_.Wait(&mutex_);
+  }
+
+  void AwaitError() {
+    MutexLock lock(&mutex_);
+    while (errors_ == 0) changed_.Wait(&mutex_);
+  }
+
+  bool Enabled(LogLevel) const override { return true; }
+
+  void Log(LogLevel level, absl::string_view, Fields) override {
+    MutexLock lock(&mutex_);
+    errors_ += level == LogLevel::kError;
+    changed_.SignalAll();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<FileDescriptor> connections_ ABSL_GUARDED_BY(mutex_);
+  int errors_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class AcceptorTest : public ::testing::Test {
+ protected:
+  void Start(const std::string& text) {
+    absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(*ParseListenAddress(text));
+    ASSERT_TRUE(sockets.ok()) << sockets.status();
+    for (const FileDescriptor& socket : sockets->sockets()) {
+      sockaddr_storage address = {};
+      socklen_t size = sizeof(address);
+      ASSERT_EQ(getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+      addresses_.emplace_back(address, size);
+    }
+    acceptor_ = std::make_unique<Acceptor>(
+        *std::move(sockets), [this](int, FileDescriptor connection) { record_.Accepted(std::move(connection)); },
+        &record_);
+  }
+
+  // Connects `client` to the socket at `index`.
+  bool Connect(const FileDescriptor& client, size_t index) {
+    const auto& [address, size] = addresses_[index];
+    return connect(client.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0;
+  }
+
+  FileDescriptor Client(size_t index) {
+    return FileDescriptor(socket(addresses_[index].first.ss_family, SOCK_STREAM, 0));
+  }
+
+  Record record_;
+  std::vector<std::pair<sockaddr_storage, socklen_t>> addresses_;
+  std::unique_ptr<Acceptor> acceptor_;
+};
+
+TEST_F(AcceptorTest, TakesConnectionsFromEverySocket) {
+  Start("localhost:0");
+  std::vector<FileDescriptor> clients;
+  for (size_t i = 0; i < addresses_.size(); ++i) {
+    clients.push_back(Client(i));
+    ASSERT_TRUE(Connect(clients.back(), i));
+  }
+  record_.AwaitConnections(clients.size());
+}
+
+TEST_F(AcceptorTest, TakesManyConnections) {
+  Start("127.0.0.1:0");
+  std::vector<FileDescriptor> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(Client(0));
+    ASSERT_TRUE(Connect(clients.back(), 0));
+  }
+  record_.AwaitConnections(clients.size());
+}
+
+TEST_F(AcceptorTest, HearsAgainOnceThereAreFileDescriptors) {
+  Start("127.0.0.1:0");
+  const FileDescriptor client = Client(0);
+  rlimit former = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &former), 0);
+  // The next descriptor would be the lowest free one, and from there on none is allowed.
+  rlimit none = former;
+  none.rlim_cur = static_cast<rlim_t>(FileDescriptor(dup(client.get())).get());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  // The system completes the connection; accepting it is what fails.
+  const bool connected = Connect(client, 0);
+  record_.AwaitError();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &former), 0);
+  EXPECT_TRUE(connected);
+  record_.AwaitConnections(1);
+}
+
+TEST_F(AcceptorTest, AfterItsEndConnectionsAreRefused) {
+  Start("127.0.0.1:0");
+  acceptor_.reset();
+  EXPECT_FALSE(Connect(Client(0), 0));
+}
+
+}  // namespace
+}  // namespace dunlin

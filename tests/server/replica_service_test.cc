@@ -1,0 +1,109 @@
+// Goal: operators see how a replica stands, also when it does not serve or its store is in trouble. Method: a real
+// stand-alone replica; a store whose read transactions are all taken.
+
+#include "server/replica_service.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/build_info.h"
+#include "tests/server/replica_tester.h"
+
+namespace dunlin {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::Status StatusOf(const ReplicaTester& tester) {
+  v1::GetStatusResponse response;
+  const grpc::Status status = tester.replica->GetStatus(NewContext().get(), v1::GetStatusRequest(), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.status();
+}
+
+TEST(ReplicaServiceTest, AStandAloneReplicaDescribesItself) {
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  tester.data.Put("b", "2");
+  tester.data.Delete("a");
+  const v1::Status status = StatusOf(tester);
+  EXPECT_EQ(status.replica_id(), "replica-1");
+  EXPECT_EQ(status.namespace_(), "default");
+  EXPECT_EQ(status.store_id(), tester.data.store->store_id());
+  EXPECT_EQ(status.sync_state(), v1::SYNC_STATE_STANDALONE);
+  EXPECT_EQ(status.sync_detail(), "");
+  EXPECT_EQ(status.epoch(), "");
+  EXPECT_EQ(status.revision(), 3u);
+  EXPECT_EQ(status.entries(), 1u);
+  EXPECT_EQ(status.tombstones(), 1u);
+  EXPECT_GT(status.database_bytes(), 0u);
+  EXPECT_EQ(status.outbox_depth(), 0u) << "there is nowhere to send anything";
+  EXPECT_EQ(status.digest().size(), 16u);
+  EXPECT_EQ(status.version(), GetBuildInfo().version);
+  EXPECT_FALSE(status.build().empty());
+  EXPECT_TRUE(status.serving());
+  EXPECT_TRUE(status.lag().connected());
+  EXPECT_EQ(status.store_detail(), "");
+}
+
+TEST(ReplicaServiceTest, EqualContentsHaveEqualDigests) {
+  ReplicaTester tester;
+  const std::string empty = StatusOf(tester).digest();
+  tester.data.Put("a", "1");
+  EXPECT_NE(StatusOf(tester).digest(), empty);
+  tester.data.Delete("a");
+  EXPECT_EQ(StatusOf(tester).digest(), empty);
+}
+
+TEST(ReplicaServiceTest, ItAnswersWhileTheReplicaDoesNotServe) {
+  ReplicaTester tester;
+  tester.gate.Close("catching up");
+  EXPECT_FALSE(StatusOf(tester).serving());
+}
+
+// Runs `body` while every read transaction of the store is taken.
+void WithoutReaders(const Store& store, const std::function<void()>& body) {
+  bool reached = false;
+  const std::function<bool(absl::string_view)> nest = [&](absl::string_view) {
+    if (!store.ReadChanges(0, nest, 1, 1).ok() && !reached) {
+      reached = true;
+      body();
+    }
+    return false;
+  };
+  (void)store.ReadChanges(0, nest, 1, 1);
+  EXPECT_TRUE(reached);
+}
+
+TEST(ReplicaServiceTest, AStoreThatDoesNotAnswerIsReported) {
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  WithoutReaders(*tester.data.store, [&] {
+    const v1::Status status = StatusOf(tester);
+    EXPECT_THAT(status.store_detail(), HasSubstr("read"));
+    EXPECT_EQ(status.database_bytes(), 0u);
+    EXPECT_EQ(status.entries(), 1u) << "what is known is told";
+    EXPECT_EQ(status.replica_id(), "replica-1");
+  });
+  EXPECT_EQ(StatusOf(tester).store_detail(), "") << "it recovers";
+}
+
+TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {
+  ReplicaTester tester;
+  EXPECT_EQ(StatusOf(tester).watchers(), 0u);
+  const auto context = NewContext();
+  const auto reader = tester.kv->Watch(context.get(), v1::WatchRequest());
+  v1::WatchResponse message;
+  ASSERT_TRUE(reader->Read(&message));
+  EXPECT_EQ(StatusOf(tester).watchers(), 1u);
+  context->TryCancel();
+  while (reader->Read(&message)) {
+  }
+  reader->Finish();
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,101 @@
+// Goal: a token says exactly what was put into it, and whatever happened to it on the way is noticed rather than taken
+// for another place. Method: round trips of random and extreme contents; every single-bit flip and every truncation of
+// a token; tokens of another kind and of another listing.
+
+#include "server/token.h"
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/limits.h"
+
+namespace dunlin {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Position kPosition{0x0123456789abcdef, 42, UINT64_MAX, 7};
+
+std::string FlipBit(std::string token, size_t bit) {
+  token[bit / 8] = static_cast<char>(token[bit / 8] ^ (1 << (bit % 8)));
+  return token;
+}
+
+// Expects `decode` to refuse everything that one bit or a cut makes of `token`.
+template <typename Decode>
+void ExpectDamageIsNoticed(const std::string& token, Decode decode) {
+  ASSERT_TRUE(decode(token).ok()) << decode(token).status();
+  for (size_t bit = 0; bit < 8 * token.size(); ++bit) {
+    const absl::Status status = decode(FlipBit(token, bit)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << "bit " << bit;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("pass the bytes exactly as received"));
+  }
+  for (size_t size = 0; size < token.size(); ++size) {
+    EXPECT_EQ(decode(token.substr(0, size)).status().code(), absl::StatusCode::kInvalidArgument) << "size " << size;
+    EXPECT_EQ(decode(token.substr(token.size() - size)).status().code(), absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_FALSE(decode(token + '\0').ok());
+  EXPECT_FALSE(decode(token + token).ok());
+}
+
+TEST(TokenTest, PositionRoundTrips) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 1000; ++i) {
+    const Position in{random() >> random() % 64, random(), random(), random() >> random() % 64};
+    const absl::StatusOr<Position> out = DecodePositionToken(EncodePositionToken(in));
+    ASSERT_TRUE(out.ok()) << out.status();
+    EXPECT_EQ(out->epoch, in.epoch);
+    EXPECT_EQ(out->sequence, in.sequence);
+    EXPECT_EQ(out->store_id, in.store_id);
+    EXPECT_EQ(out->revision, in.revision);
+  }
+}
+
+TEST(TokenTest, DamageToAPositionIsNoticed) {
+  for (const Position& position : {kPosition, Position()}) {
+    ExpectDamageIsNoticed(EncodePositionToken(position),
+                          [](const std::string& token) { return DecodePositionToken(token); });
+  }
+}
+
+TEST(TokenTest, PageRoundTrips) {
+  const std::string keys[] = {"a", std::string("\0", 1), std::string("nul\0inside", 10),
+                              std::string(kKeySizeMaxBytes, 'x')};
+  for (const std::string& key : keys) {
+    for (const std::string& prefix : {std::string(), std::string("p/"), key}) {
+      EXPECT_EQ(DecodePageToken(prefix, EncodePageToken(prefix, key)).value_or("refused"), key);
+    }
+  }
+}
+
+TEST(TokenTest, DamageToAPageIsNoticed) {
+  ExpectDamageIsNoticed(EncodePageToken("p/", "p/key"),
+                        [](const std::string& token) { return DecodePageToken("p/", token); });
+}
+
+TEST(TokenTest, APageOfAnotherPrefixIsRefused) {
+  for (const char* prefix : {"", "p", "p/k", "q/"}) {
+    const absl::Status status = DecodePageToken(prefix, EncodePageToken("p/", "p/key")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << prefix;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("another prefix: pass the prefix of the first page"));
+  }
+}
+
+TEST(TokenTest, ATokenOfTheOtherKindIsRefused) {
+  EXPECT_THAT(std::string(DecodePageToken("p/", EncodePositionToken(kPosition)).status().message()),
+              HasSubstr("another kind"));
+  EXPECT_THAT(std::string(DecodePositionToken(EncodePageToken("p/", "p/key")).status().message()),
+              HasSubstr("another kind"));
+}
+
+TEST(TokenTest, APageWithAKeyThatCannotBeIsRefused) {
+  EXPECT_FALSE(DecodePageToken("", EncodePageToken("", "")).ok());
+  EXPECT_FALSE(DecodePageToken("", EncodePageToken("", std::string(kKeySizeMaxBytes + 1, 'x'))).ok());
+}
+
+}  // namespace
+}  // namespace dunlin

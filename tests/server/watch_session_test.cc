@@ -1,0 +1,370 @@
+// Goal: a watch stream says everything that matches and nothing older after something newer, whatever it goes through:
+// initial state, replay, live, set aside, resumed. Method: each hand-over by example, on a store whose writer waits for
+// the test. (All of them mixed, with a writer that does not wait: watch_session_model_test.)
+
+#include "server/watch_session.h"
+
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "server/limits.h"
+#include "server/token.h"
+#include "storage/record.h"
+#include "tests/server/replica_tester.h"
+
+namespace dunlin {
+namespace {
+
+using Step = WatchSession::Step;
+
+class WatchSessionTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<WatchSession> Open(WatchSession::Options options) {
+    return std::make_unique<WatchSession>(std::move(options), data_.store.get(), &data_.feed, [] {});
+  }
+
+  static WatchSession::Options Everything(bool initial_state = false) {
+    WatchSession::Options options;
+    options.initial_state = initial_state;
+    return options;
+  }
+
+  static WatchSession::Options ResumeAt(const Position& position) {
+    WatchSession::Options options;
+    options.resume = position;
+    return options;
+  }
+
+  // All messages until there is nothing to say. Appends to what was said before.
+  static std::vector<v1::WatchResponse> Drain(WatchSession* session) {
+    std::vector<v1::WatchResponse> messages;
+    while (true) {
+      v1::WatchResponse message;
+      const absl::StatusOr<Step> step = session->Next(&message);
+      EXPECT_TRUE(step.ok()) << step.status();
+      if (!step.ok() || *step == Step::kNothing) {
+        return messages;
+      }
+      if (*step == Step::kMessage) {
+        EXPECT_LE(message.ByteSizeLong() + kMessageOverheadMaxBytes, kClientMessageMaxBytes);
+        messages.push_back(std::move(message));
+      } else {
+        EXPECT_EQ(message.ByteSizeLong(), 0u) << "nothing is lost between two calls";
+      }
+    }
+  }
+
+  static std::string Describe(const std::vector<v1::WatchResponse>& messages) {
+    std::string text;
+    for (const v1::WatchResponse& message : messages) {
+      if (message.marker() == v1::MARKER_RESET) absl::StrAppend(&text, "RESET ");
+      for (const v1::Event& event : message.events()) {
+        absl::StrAppend(&text, event.entry().key(),
+                        event.type() == v1::Event::TYPE_PUT      ? "="
+                        : event.type() == v1::Event::TYPE_DELETE ? "-"
+                                                                 : "!",
+                        event.entry().value(), " ");
+      }
+      if (message.marker() == v1::MARKER_SYNCED) absl::StrAppend(&text, "SYNCED ");
+    }
+    return text;
+  }
+
+  StoreParts data_;
+};
+
+Position TokenOf(const v1::WatchResponse& message) {
+  const absl::StatusOr<Position> position = DecodePositionToken(message.token());
+  EXPECT_TRUE(position.ok()) << position.status() << message.ShortDebugString();
+  return position.value_or(Position());
+}
+
+TEST_F(WatchSessionTest, WithoutInitialStateItStartsFromNow) {
+  data_.Put("a", "1");
+  const auto session = Open(Everything());
+  EXPECT_EQ(Describe(Drain(session.get())), "SYNCED ");
+  data_.Put("b", "2");
+  data_.Delete("a");
+  EXPECT_EQ(Describe(Drain(session.get())), "b=2 a- ");
+}
+
+TEST_F(WatchSessionTest, InitialStateHasNoTokenBeforeSynced) {
+  for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", 1000 + i), "v");
+  const auto session = Open(Everything(/*initial_state=*/true));
+  v1::WatchResponse first;
+  ASSERT_EQ(session->Next(&first).value(), Step::kMessage);
+  data_.Put("k1000", "new");
+  data_.Delete("k1001");
+  std::vector<v1::WatchResponse> messages = Drain(session.get());
+  messages.insert(messages.begin(), first);
+  ASSERT_EQ(messages.back().marker(), v1::MARKER_SYNCED);
+  EXPECT_FALSE(messages.back().token().empty());
+  messages.pop_back();
+  for (const v1::WatchResponse& message : messages) EXPECT_EQ(message.token(), "");
+  const std::string said = Describe(messages);
+  EXPECT_NE(said.find("k1000=new k1001- "), std::string::npos) << "what changed meanwhile follows";
+}
+
+TEST_F(WatchSessionTest, HeartbeatBeforeSyncedHasNoToken) {
+  data_.Put("a", "1");
+  const auto session = Open(Everything(/*initial_state=*/true));
+  v1::WatchResponse state, heartbeat;
+  ASSERT_EQ(session->Next(&state).value(), Step::kMessage);
+  ASSERT_EQ(session->Next(&heartbeat).value(), Step::kMore);
+  session->Heartbeat(&heartbeat);
+  EXPECT_EQ(heartbeat.marker(), v1::MARKER_HEARTBEAT);
+  EXPECT_EQ(heartbeat.token(), "");
+}
+
+TEST_F(WatchSessionTest, ExpiryIsAnEvent) {
+  data_.Put("a", "1", absl::Seconds(10));
+  const auto session = Open(Everything(/*initial_state=*/true));
+  EXPECT_EQ(Describe(Drain(session.get())), "a=1 SYNCED ");
+  data_.Advance(absl::Seconds(11));
+  EXPECT_EQ(Describe(Drain(session.get())), "a! ");
+}
+
+TEST_F(WatchSessionTest, OneKeyIsOneKey) {
+  data_.Put("a", "1");
+  data_.Put("ab", "2");
+  WatchSession::Options options = Everything(/*initial_state=*/true);
+  options.selector = {Selector::Kind::kKey, "a"};
+  const auto session = Open(options);
+  EXPECT_EQ(Describe(Drain(session.get())), "a=1 SYNCED ");
+  data_.Put("ab", "3");
+  data_.Put("a", "4");
+  EXPECT_EQ(Describe(Drain(session.get())), "a=4 ");
+}
+
+TEST_F(WatchSessionTest, ResumeContinuesAfterTheToken) {
+  const Position token = data_.Put("a", "1").position;
+  data_.Put("b", "2");
+  data_.Put("b", "3");
+  const auto session = Open(ResumeAt(token));
+  EXPECT_EQ(Describe(Drain(session.get())), "b=3 SYNCED ");
+}
+
+TEST_F(WatchSessionTest, ALongResumeHasTokensOnTheWay) {
+  const Position token = data_.Put("a", "1").position;
+  for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", i), "v");
+  const auto session = Open(ResumeAt(token));
+  v1::WatchResponse first;
+  ASSERT_EQ(session->Next(&first).value(), Step::kMessage);
+  // A reader that is cut off again and again comes to the end nevertheless.
+  const auto again = Open(ResumeAt(TokenOf(first)));
+  v1::WatchResponse second;
+  ASSERT_EQ(again->Next(&second).value(), Step::kMessage);
+  EXPECT_GT(second.events(0).entry().revision(), first.events().rbegin()->entry().revision());
+}
+
+TEST_F(WatchSessionTest, TokenFromTheFutureOrOfAnotherStoreGetsTheFullState) {
+  const Position now = data_.Put("a", "1").position;
+  Position future = now;
+  future.revision += 1;
+  Position far_future = now;
+  far_future.revision = UINT64_MAX;
+  Position other_store = now;
+  other_store.store_id += 1;
+  for (const Position& token : {future, far_future, other_store}) {
+    const auto session = Open(ResumeAt(token));
+    const std::vector<v1::WatchResponse> messages = Drain(session.get());
+    EXPECT_EQ(Describe(messages), "RESET a=1 SYNCED ");
+    EXPECT_EQ(messages.front().token(), "");
+    EXPECT_EQ(TokenOf(messages.back()).revision, now.revision);
+  }
+}
+
+TEST_F(WatchSessionTest, ResetOfAnEmptyStoreIsSaidToo) {
+  Position other_store;
+  other_store.store_id = 1;
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(other_store)).get())), "RESET SYNCED ");
+}
+
+TEST_F(WatchSessionTest, HeartbeatMovesTheTokenOverWhatDoesNotMatch) {
+  WatchSession::Options options = Everything();
+  options.selector = {Selector::Kind::kKey, "mine"};
+  const auto session = Open(options);
+  Drain(session.get());
+  const uint64_t revision = data_.Put("other", "1").position.revision;
+  v1::WatchResponse heartbeat;
+  ASSERT_EQ(session->Next(&heartbeat).value(), Step::kNothing);
+  session->Heartbeat(&heartbeat);
+  EXPECT_EQ(TokenOf(heartbeat).revision, revision);
+}
+
+TEST_F(WatchSessionTest, HeartbeatDoesNotCoverWhatWaitsInTheQueue) {
+  const auto session = Open(Everything());
+  Drain(session.get());
+  v1::WatchResponse nothing, heartbeat;
+  ASSERT_EQ(session->Next(&nothing).value(), Step::kNothing);
+  // Between the look and the heartbeat.
+  const uint64_t revision = data_.Put("a", "1").position.revision;
+  session->Heartbeat(&heartbeat);
+  EXPECT_LT(TokenOf(heartbeat).revision, revision);
+  EXPECT_EQ(Describe(Drain(session.get())), "a=1 ");
+}
+
+TEST_F(WatchSessionTest, HeartbeatDoesNotCoverWhatIsCommittedButNotPublished) {
+  const uint64_t start = data_.store->position().revision;
+  ChangeFeed late_feed;
+  late_feed.Publish({}, start);
+  WatchSession session(Everything(), data_.store.get(), &late_feed, [] {});
+  Drain(&session);
+  data_.Put("a", "1");
+  v1::WatchResponse heartbeat;
+  ASSERT_EQ(session.Next(&heartbeat).value(), Step::kNothing);
+  session.Heartbeat(&heartbeat);
+  EXPECT_EQ(TokenOf(heartbeat).revision, start);
+  Change change;
+  change.revision = start + 1;
+  change.key = "a";
+  late_feed.Publish({std::make_shared<Change>(change)}, change.revision);
+  EXPECT_EQ(Describe(Drain(&session)), "a= ");
+}
+
+// The feed publishes after the commit: in between, the table shows what the feed will bring once more.
+TEST_F(WatchSessionTest, WhatTheTableShowedBeforeTheFeedIsNotSaidAgain) {
+  const Position start = data_.store->position();
+  ChangeFeed late_feed;
+  late_feed.Publish({}, start.revision);
+  data_.Put("a", "old");
+  data_.Put("a", "new");
+  WatchSession session(ResumeAt(start), data_.store.get(), &late_feed, [] {});
+  EXPECT_EQ(Describe(Drain(&session)), "a=new SYNCED ");
+  Change old;
+  old.revision = start.revision + 1;
+  old.key = "a";
+  Change latest = old;
+  latest.revision = start.revision + 2;
+  late_feed.Publish({std::make_shared<Change>(old), std::make_shared<Change>(latest)}, latest.revision);
+  EXPECT_EQ(Describe(Drain(&session)), "") << "an older value after a newer one";
+}
+
+TEST_F(WatchSessionTest, TokenDoesNotCoverSequencesThatWereNotSaid) {
+  EpochChange epoch;
+  epoch.epoch = 7;
+  std::promise<absl::Status> entered;
+  data_.committer->EnterEpoch(epoch, [&](const absl::Status& status) { entered.set_value(status); });
+  ASSERT_TRUE(entered.get_future().get().ok());
+  const auto session = Open(Everything());
+  ASSERT_EQ(TokenOf(Drain(session.get()).back()).sequence, 0u);
+  for (uint64_t sequence = 1; sequence <= 400; ++sequence) {
+    Record record;
+    record.version = Version{sequence, 1};
+    data_.Apply({{{absl::StrCat("k", sequence), EncodeRecord(record)}}, 7, sequence});
+  }
+  uint64_t said = 0;
+  uint64_t covered = 0;
+  for (const v1::WatchResponse& message : Drain(session.get())) {
+    said += message.events_size();
+    covered = TokenOf(message).sequence;
+    EXPECT_LE(covered, said) << "each change has a sequence and is told in order";
+  }
+  EXPECT_EQ(said, 400u);
+  EXPECT_EQ(covered, 400u) << "at the end the token is as good as it can be";
+}
+
+TEST_F(WatchSessionTest, ALongReplayReadsOnePageAtATime) {
+  std::vector<Mutation> batch(1000);
+  const Position start = data_.store->position();
+  for (int round = 0; round < 13; ++round) {
+    for (size_t i = 0; i < batch.size(); ++i) batch[i].key = absl::StrCat("k", round, "-", i);
+    ASSERT_TRUE(data_.Write(batch).ok());
+  }
+  WatchSession::Options options = ResumeAt(start);
+  options.selector = {Selector::Kind::kKey, "k12-999"};
+  const auto session = Open(options);
+  int pages = 0;
+  v1::WatchResponse message;
+  while (session->Next(&message).value() == Step::kMore) ++pages;
+  EXPECT_GE(pages, 2) << "others must have their turn in between";
+  ASSERT_EQ(message.events_size(), 1);
+  EXPECT_EQ(message.events(0).entry().key(), "k12-999");
+}
+
+TEST_F(WatchSessionTest, MessagesOfLargeValuesFitAClientsDefault) {
+  const auto live = Open(Everything());
+  WatchSession::Options as_text = Everything();
+  as_text.as_text = true;
+  const auto live_text = Open(as_text);
+  Drain(live.get());
+  Drain(live_text.get());
+  const Position start = data_.store->position();
+  const std::vector<size_t> sizes = {kWatchMessageMaxBytes - 300, kValueSizeMaxBytesHard, 10,        kTextSizeMaxBytes,
+                                     kTextSizeMaxBytes,           kTextSizeMaxBytes + 1,  500 << 10, 500 << 10};
+  for (size_t i = 0; i < sizes.size(); ++i) data_.Put(absl::StrCat("k", i), std::string(sizes[i], 'x'));
+  WatchSession::Options state_text = as_text;
+  state_text.initial_state = true;
+  WatchSession::Options resume_text = ResumeAt(start);
+  resume_text.as_text = true;
+  const auto check = [&](WatchSession* session, bool text, absl::string_view what) {
+    size_t events = 0;
+    for (const v1::WatchResponse& message : Drain(session)) {
+      for (const v1::Event& event : message.events()) {
+        ++events;
+        EXPECT_EQ(event.entry().has_text(), text && event.entry().value().size() <= kTextSizeMaxBytes) << what;
+      }
+    }
+    EXPECT_EQ(events, sizes.size()) << what;
+  };
+  check(live.get(), false, "live");
+  check(live_text.get(), true, "live as text");
+  check(Open(Everything(true)).get(), false, "state");
+  check(Open(state_text).get(), true, "state as text");
+  check(Open(ResumeAt(start)).get(), false, "resume");
+  check(Open(resume_text).get(), true, "resume as text");
+}
+
+TEST_F(WatchSessionTest, AFullQueueIsReplacedByTheTable) {
+  const auto session = Open(Everything());
+  Drain(session.get());
+  for (size_t i = 0; i < 3 * kStreamQueueEventsMax; ++i) data_.Put(absl::StrCat("k", i % 10), absl::StrCat(i));
+  const std::vector<v1::WatchResponse> messages = Drain(session.get());
+  EXPECT_EQ(Describe(messages), "k2=3062 k3=3063 k4=3064 k5=3065 k6=3066 k7=3067 k8=3068 k9=3069 k0=3070 k1=3071 ");
+  data_.Put("k0", "live again");
+  EXPECT_EQ(Describe(Drain(session.get())), "k0=live again ");
+}
+
+TEST_F(WatchSessionTest, TheQueueIsBoundedInEventsAndBytes) {
+  for (const size_t value_size : {size_t{0}, kValueSizeMaxBytesDefault}) {
+    ChangeFeed feed;
+    WatchSession session(Everything(), data_.store.get(), &feed, [] {});
+    Drain(&session);
+    std::vector<ChangePtr> changes;
+    for (size_t i = 1; i <= 2 * kStreamQueueEventsMax; ++i) {
+      Change change;
+      change.revision = i;
+      // What the queue weighs is told by this alone.
+      if (i <= 20) change.encoded_record.resize(value_size);
+      changes.push_back(std::make_shared<Change>(std::move(change)));
+      feed.Publish({changes.back()}, i);
+    }
+    size_t held = 0;
+    size_t held_bytes = 0;
+    for (const ChangePtr& change : changes) {
+      // One is ours.
+      held += change.use_count() > 1 ? 1 : 0;
+      held_bytes += change.use_count() > 1 ? change->SizeBytes() : 0;
+    }
+    EXPECT_LE(held, kStreamQueueEventsMax);
+    EXPECT_LE(held_bytes, kStreamQueueMaxBytes + kValueSizeMaxBytesHard);
+    EXPECT_GT(held, 0u);
+  }
+}
+
+TEST_F(WatchSessionTest, SessionsThatEndLeaveTheFeed) {
+  {
+    const auto session = Open(Everything());
+    Drain(session.get());
+    EXPECT_EQ(data_.feed.listeners(), 1u);
+  }
+  EXPECT_EQ(data_.feed.listeners(), 0u);
+}
+
+}  // namespace
+}  // namespace dunlin

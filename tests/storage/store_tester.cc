@@ -1,0 +1,195 @@
+#include "tests/storage/store_tester.h"
+
+#include "gtest/gtest.h"
+#include "storage/record.h"
+
+namespace dunlin {
+
+Mutation PutOf(absl::string_view key, absl::string_view value, absl::Duration ttl) {
+  Mutation mutation;
+  mutation.key = std::string(key);
+  mutation.value = std::string(value);
+  mutation.ttl = ttl;
+  return mutation;
+}
+
+Mutation DeleteOf(absl::string_view key) {
+  Mutation mutation;
+  mutation.kind = Mutation::Kind::kDelete;
+  mutation.key = std::string(key);
+  return mutation;
+}
+
+LocalWrite WriteOf(std::vector<Mutation> mutations, Precondition precondition) {
+  LocalWrite write;
+  write.mutations = std::move(mutations);
+  write.precondition = precondition;
+  return write;
+}
+
+Precondition IfAbsent() { return Precondition{Precondition::Kind::kAbsent, {}}; }
+
+Precondition IfVersion(const Version& version) { return Precondition{Precondition::Kind::kVersion, version}; }
+
+VersionedRecord RemotePut(absl::string_view key, const Version& version, absl::string_view value,
+                          uint64_t expiry_unix_ms) {
+  Record record;
+  record.version = version;
+  record.expiry_unix_ms = expiry_unix_ms;
+  record.value = value;
+  return VersionedRecord{std::string(key), EncodeRecord(record)};
+}
+
+VersionedRecord RemoteDelete(absl::string_view key, const Version& version) {
+  Record record;
+  record.version = version;
+  record.tombstone = true;
+  return VersionedRecord{std::string(key), EncodeRecord(record)};
+}
+
+StoreTester::StoreTester(std::string directory, bool sync) {
+  store_options_.directory = std::move(directory);
+  store_options_.map_size_bytes = size_t{1} << 30;
+  store_options_.sync = sync;
+  opened_ = Open();
+}
+
+absl::Status StoreTester::Open() {
+  clock_ = std::make_unique<HybridClock>(&wall_clock_);
+  absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(store_options_, clock_.get());
+  if (store.ok()) {
+    store_ = *std::move(store);
+    feed_ = std::make_unique<ChangeFeed>();
+    committer_ = std::make_unique<Committer>(committer_options_, store_.get(), clock_.get(), feed_.get());
+  }
+  return store.status();
+}
+
+void StoreTester::Close() {
+  committer_.reset();
+  feed_.reset();
+  store_.reset();
+}
+
+absl::StatusOr<WriteResult> StoreTester::Write(LocalWrite write) {
+  WriteAnswer answer;
+  committer_->Write(std::move(write), answer.Callback());
+  return answer.Get();
+}
+
+absl::StatusOr<WriteResult> StoreTester::Put(absl::string_view key, absl::string_view value, absl::Duration ttl) {
+  return Write(WriteOf({PutOf(key, value, ttl)}));
+}
+
+absl::StatusOr<WriteResult> StoreTester::Delete(absl::string_view key) { return Write(WriteOf({DeleteOf(key)})); }
+
+absl::StatusOr<ApplyResult> StoreTester::Apply(std::vector<VersionedRecord> records, uint64_t epoch,
+                                               uint64_t sequence) {
+  RemoteBatch batch;
+  batch.records = std::move(records);
+  batch.epoch = epoch;
+  batch.applied_sequence = sequence;
+  return ApplyBatch(std::move(batch));
+}
+
+absl::StatusOr<ApplyResult> StoreTester::ApplyBatch(RemoteBatch batch) {
+  ApplyAnswer answer;
+  committer_->Apply(std::move(batch), answer.Callback());
+  return answer.Get();
+}
+
+absl::Status StoreTester::EnterEpoch(uint64_t epoch, bool refill) {
+  Answer<absl::Status> answer;
+  EpochChange change;
+  change.epoch = epoch;
+  change.fleet_id = 9;
+  change.refill = refill;
+  committer_->EnterEpoch(change, answer.Callback());
+  return answer.Get();
+}
+
+std::string StoreTester::Get(absl::string_view key) const {
+  const absl::StatusOr<StoredEntry> entry = store_->Get(key);
+  if (entry.ok()) {
+    return entry->value;
+  }
+  return absl::IsNotFound(entry.status()) ? "(absent)" : entry.status().ToString();
+}
+
+void StoreTester::HoldCommitter(Gate* gate) {
+  Gate reached;
+  committer_->Apply({}, [&reached, gate](absl::StatusOr<ApplyResult>) {
+    reached.Open();
+    gate->Wait();
+  });
+  reached.Wait();
+}
+
+void StoreTester::Settle() {
+  // The first is answered before the committer looks at what is due, the second after it: they are in two groups.
+  EXPECT_TRUE(Apply({}).ok());
+  EXPECT_TRUE(Apply({}).ok());
+}
+
+void StoreTester::Advance(absl::Duration step) {
+  wall_clock_.Advance(step);
+  Settle();
+}
+
+std::vector<StoredEntry> StoreTester::ListAll(absl::string_view prefix, size_t page_size) const {
+  std::vector<StoredEntry> all;
+  while (true) {
+    absl::StatusOr<EntryPage> page =
+        store_->List(prefix, all.empty() ? "" : all.back().key, page_size, 1 << 20, /*keys_only=*/false);
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) {
+      return all;
+    }
+    for (StoredEntry& entry : page->entries) {
+      all.push_back(std::move(entry));
+    }
+    if (page->complete) {
+      return all;
+    }
+  }
+}
+
+std::vector<Change> StoreTester::ChangesAfter(uint64_t revision, size_t page_size) const {
+  std::vector<Change> all;
+  while (true) {
+    absl::StatusOr<ChangePage> page = store_->ReadChanges(
+        revision, [](absl::string_view) { return true; }, page_size, 1 << 20);
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) {
+      return all;
+    }
+    for (Change& change : page->changes) {
+      all.push_back(std::move(change));
+    }
+    if (page->complete) {
+      return all;
+    }
+    revision = page->covered_revision;
+  }
+}
+
+std::vector<Change> StoreTester::Outbox(size_t page_size) const {
+  std::vector<Change> all;
+  uint64_t revision = 0;
+  while (true) {
+    absl::StatusOr<ChangePage> page = store_->ReadOutbox(revision, page_size, 1 << 20);
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) {
+      return all;
+    }
+    for (Change& change : page->changes) {
+      all.push_back(std::move(change));
+    }
+    if (page->complete) {
+      return all;
+    }
+    revision = page->covered_revision;
+  }
+}
+
+}  // namespace dunlin

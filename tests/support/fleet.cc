@@ -1,0 +1,141 @@
+#include "tests/support/fleet.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace dunlin {
+namespace {
+
+constexpr char kNamespace[] = "test";
+
+// A log that is longer says the same over and over.
+constexpr size_t kLogTailBytes = 20000;
+
+bool IsSettled(const client::ReplicaStatus& status, uint64_t redis_sequence) {
+  return status.serving && status.sync_state == client::SyncState::kLive && status.outbox_depth == 0 &&
+         status.applied_sequence == redis_sequence;
+}
+
+}  // namespace
+
+Fleet::Fleet() : Fleet(Options()) {}
+
+Fleet::Fleet(Options options)
+    : options_(std::move(options)), names_(*MakeRedisNames(kNamespace)), redis_(options_.redis) {
+  while (replicas_.size() < options_.replicas) {
+    Add();
+  }
+  for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
+    if (!replica->WaitServing()) {
+      std::cerr << "replica " << replica->options().replica_id << " does not serve\n";
+      DumpLogs();
+      std::abort();
+    }
+  }
+}
+
+Fleet::~Fleet() {
+  if (testing::Test::HasFailure()) {
+    DumpLogs();
+  }
+}
+
+std::string Fleet::redis_url() const {
+  return absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_.port(), "/0");
+}
+
+ReplicaProcess& Fleet::Add(const std::vector<std::string>& arguments) {
+  ReplicaProcess::Options options;
+  options.replica_id = absl::StrCat("r", ++started_);
+  options.data_dir = directory_.Join(options.replica_id);
+  options.log_path = directory_.Join(options.replica_id + ".log");
+  options.redis_url = redis_url();
+  options.replication_namespace = kNamespace;
+  options.arguments = options_.replica_arguments;
+  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  replicas_.push_back(std::make_unique<ReplicaProcess>(std::move(options)));
+  replicas_.back()->Start();
+  return *replicas_.back();
+}
+
+void Fleet::RemoveLast() {
+  const std::string data_dir = replicas_.back()->options().data_dir;
+  replicas_.pop_back();
+  std::error_code ignored;
+  std::filesystem::remove_all(data_dir, ignored);
+}
+
+bool Fleet::AllDigestsEqual() {
+  const uint64_t redis_sequence = RedisSequence();
+  // An epoch begins with small sequences again, so that equal ones of two epochs mean nothing.
+  const std::string epoch = MetaField("epoch");
+  std::optional<std::string> digest;
+  for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
+    if (!replica->IsRunning()) {
+      continue;
+    }
+    const client::ReplicaStatus status = replica->Status();
+    if (!IsSettled(status, redis_sequence) || status.epoch != epoch ||
+        status.digest != digest.value_or(status.digest)) {
+      return false;
+    }
+    digest = status.digest;
+  }
+  return true;
+}
+
+bool Fleet::Converges(absl::Duration patience) {
+  return Eventually([this] { return AllDigestsEqual(); }, patience);
+}
+
+uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis_.Run({"HLEN", names_.data}).integer); }
+
+uint64_t Fleet::RedisSequence() {
+  uint64_t sequence = 0;
+  return absl::SimpleAtoi(MetaField("sequence"), &sequence) ? sequence : 0;
+}
+
+std::string Fleet::MetaField(absl::string_view field) {
+  const RedisReply reply = redis_.Run({"HMGET", names_.meta, field});
+  return reply.elements.empty() ? "" : reply.elements[0].text;
+}
+
+std::string Fleet::Describe() {
+  std::string text = absl::StrCat("redis: sequence ", RedisSequence(), ", records ", RedisRecords(), "\n");
+  for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
+    if (!replica->IsRunning()) {
+      continue;
+    }
+    const client::ReplicaStatus status = replica->Status();
+    absl::StrAppend(&text, status.replica_id, ": sync state ", static_cast<int>(status.sync_state), " (",
+                    status.sync_detail, "), applied ", status.applied_sequence, ", outbox ", status.outbox_depth,
+                    ", entries ", status.entries, ", tombstones ", status.tombstones, ", digest ",
+                    absl::BytesToHexString(status.digest), "\n");
+  }
+  return text;
+}
+
+void Fleet::DumpLogs() {
+  for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
+    const std::string log = replica->Log();
+    const size_t start = log.size() > kLogTailBytes ? log.size() - kLogTailBytes : 0;
+    std::cerr << "---- log of " << replica->options().replica_id << " ----\n" << log.substr(start) << std::endl;
+  }
+}
+
+bool HasValue(Client& client, absl::string_view key, absl::string_view value) {
+  const absl::StatusOr<client::GetResult> got = client.Get(key);
+  return got.ok() && got->entry.value == value;
+}
+
+bool IsAbsent(Client& client, absl::string_view key) { return absl::IsNotFound(client.Get(key).status()); }
+
+}  // namespace dunlin

@@ -1,0 +1,114 @@
+#include "tests/support/replica_process.h"
+
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace dunlin {
+namespace {
+
+std::string ReadWholeFile(const std::string& path) {
+  std::ostringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
+}
+
+// A server that ends waits until its clients have heard its goodbye, and an idle gRPC client listens only when it
+// polls, every 5 seconds unless told otherwise: restarts in tests would all take that long.
+void ListenForGoodbyes() {
+  static const int kSet = setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
+  (void)kSet;
+}
+
+[[noreturn]] void Fail(absl::string_view what, const ReplicaProcess& replica) {
+  std::cerr << "replica " << replica.options().replica_id << ": " << what << "\n" << replica.Log() << std::endl;
+  std::abort();
+}
+
+}  // namespace
+
+// Bazel runs a test in the folder where the files of its `data` lie.
+std::string ReplicaProcess::ProgramPath() { return "server/dunlind"; }
+
+ReplicaProcess::ReplicaProcess(Options options) : options_(std::move(options)) { ListenForGoodbyes(); }
+
+ReplicaProcess::~ReplicaProcess() = default;
+
+std::vector<std::string> ReplicaProcess::Command(const std::string& port_path) const {
+  std::vector<std::string> command = {ProgramPath(),  "--data-dir",       options_.data_dir,
+                                      "--listen",     "127.0.0.1:0",      "--port-file",
+                                      port_path,      "--namespace",      options_.replication_namespace,
+                                      "--replica-id", options_.replica_id};
+  if (!options_.redis_url.empty()) {
+    command.insert(command.end(), {"--redis", options_.redis_url});
+  }
+  command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
+  return command;
+}
+
+void ReplicaProcess::Start() {
+  const std::string port_path = absl::StrCat(options_.log_path, ".port");
+  std::remove(port_path.c_str());
+  Process::Options process;
+  process.command = Command(port_path);
+  process.output_path = options_.log_path;
+  absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
+  if (!started.ok()) {
+    Fail(started.status().message(), *this);
+  }
+  process_ = *std::move(started);
+  int port = 0;
+  if (!Eventually([&] { return !process_->IsRunning() || std::ifstream(port_path) >> port; }) || port == 0) {
+    Fail("did not open its port", *this);
+  }
+  address_ = absl::StrCat("127.0.0.1:", port);
+  ClientOptions client;
+  client.server = address_;
+  client.timeout = kTestPatience;
+  client_ = *Client::Create(client);
+}
+
+void ReplicaProcess::Kill9() { process_->Kill(); }
+
+void ReplicaProcess::SendTerminate() { process_->Signal(SIGTERM); }
+
+Process::Exit ReplicaProcess::WaitForExit() {
+  const absl::StatusOr<Process::Exit> exit = process_->Wait(absl::Now() + kTestPatience);
+  if (!exit.ok()) {
+    Fail("does not end", *this);
+  }
+  return *exit;
+}
+
+Process::Exit ReplicaProcess::Terminate() {
+  SendTerminate();
+  return WaitForExit();
+}
+
+void ReplicaProcess::Pause() { process_->Signal(SIGSTOP); }
+
+void ReplicaProcess::Resume() { process_->Signal(SIGCONT); }
+
+bool ReplicaProcess::WaitServing(absl::Duration patience) {
+  return Eventually([this] { return Status().serving; }, patience);
+}
+
+client::ReplicaStatus ReplicaProcess::Status() {
+  const absl::StatusOr<client::ReplicaStatus> status = client_->GetStatus();
+  if (!status.ok()) {
+    Fail(status.status().ToString(), *this);
+  }
+  return *status;
+}
+
+std::string ReplicaProcess::Log() const { return ReadWholeFile(options_.log_path); }
+
+}  // namespace dunlin

@@ -1,0 +1,26 @@
+#include "tests/support/temp_dir.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace dunlin {
+
+TempDir::TempDir() : path_("/tmp/dunlin-test-XXXXXX") {
+  if (mkdtemp(path_.data()) == nullptr) {
+    std::perror("mkdtemp /tmp/dunlin-test-XXXXXX");
+    std::abort();
+  }
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TempDir::Join(absl::string_view name) const { return absl::StrCat(path_, "/", name); }
+
+}  // namespace dunlin

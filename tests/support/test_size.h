@@ -1,0 +1,30 @@
+#ifndef DUNLIN_TESTS_SUPPORT_TEST_SIZE_H_
+#define DUNLIN_TESTS_SUPPORT_TEST_SIZE_H_
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace dunlin {
+
+// The seeds of a randomised test: 1 to `count`, and fifty times as many with DUNLIN_LONG=1 in the environment.
+// DUNLIN_SEED=N runs the one seed that a failure has named.
+inline std::vector<uint64_t> TestSeeds(int count) {
+  if (const char* seed = std::getenv("DUNLIN_SEED")) {
+    return {std::strtoull(seed, nullptr, 10)};
+  }
+  const char* is_long = std::getenv("DUNLIN_LONG");
+  if (is_long != nullptr && std::string(is_long) == "1") {
+    count *= 50;
+  }
+  std::vector<uint64_t> seeds;
+  for (int i = 1; i <= count; ++i) {
+    seeds.push_back(static_cast<uint64_t>(i));
+  }
+  return seeds;
+}
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SUPPORT_TEST_SIZE_H_

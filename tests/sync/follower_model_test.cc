@@ -1,0 +1,370 @@
+// Goal: however messages are lost, repeated and cut off, a replica never skips a change, never says that it has what it
+// lacks, never goes back to an older value, and has everything once the faults stop.
+// Method: a follower in a small model of the world: Redis is a list of accepted writes that may lose its end or all of
+// it, events may be dropped or come twice, calls and the store may fail. Every step is drawn from a seed.
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "storage/limits.h"
+#include "storage/record.h"
+#include "sync/epoch.h"
+#include "sync/event_message.h"
+#include "sync/follower.h"
+#include "tests/support/test_size.h"
+#include "tests/sync/test_records.h"
+
+namespace dunlin {
+namespace {
+
+using Entries = std::map<std::string, std::string>;
+
+// Whether all of `part` are in `whole`, in this or a newer version.
+testing::AssertionResult Covers(const Entries& whole, const Entries& part) {
+  for (const auto& [key, record] : part) {
+    const auto found = whole.find(key);
+    if (found == whole.end() || (found->second != record && !Supersedes(found->second, record))) {
+      return testing::AssertionFailure() << key << " is missing or older";
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+// Redis as a list: the write of each sequence, in one epoch after the other.
+struct ModelRedis {
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+  std::string fleet_id;
+  int primary = 1;
+  // It gives out sequences again that it has forgotten: what a position means is open until the next epoch.
+  bool repeats_sequences = false;
+  // By key, and by sequence.
+  std::map<std::string, std::pair<uint64_t, std::string>> entries;
+
+  Entries UpTo(uint64_t upto) const {
+    Entries result;
+    for (const auto& [key, entry] : entries) {
+      if (entry.first <= upto) {
+        result[key] = entry.second;
+      }
+    }
+    return result;
+  }
+};
+
+class World {
+ public:
+  explicit World(uint64_t seed) : random_(seed), follower_(Follower::Options{0, 0, 0, seed}, now_) {}
+
+  // One step: something happens in the world, or the follower gets to act.
+  void Step() {
+    const int what = Below(100);
+    if (what < 30) {
+      Write();
+    } else if (what < 45) {
+      Deliver();
+    } else if (what < 55) {
+      AnswerStore();
+    } else if (faults_ && what < 65) {
+      Misfortune(Below(9));
+    } else {
+      Act();
+    }
+    Check();
+  }
+
+  // No more faults and writes: the follower must get there. Returns whether it did.
+  bool Settle() {
+    faults_ = false;
+    if (!subscribed_) {
+      Subscribe();
+    }
+    for (int i = 0; i < 3000; ++i) {
+      while (!ring_.empty() && follower_.WantsEvent()) {
+        Deliver();
+      }
+      AnswerStore();
+      Act();
+      Check();
+      if (testing::Test::HasFailure()) {
+        return false;
+      }
+      if (follower_.live() && position_ == std::make_pair(redis_.epoch, redis_.sequence)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void ExpectEqual() {
+    EXPECT_TRUE(Covers(store_, redis_.UpTo(redis_.sequence)));
+    EXPECT_EQ(follower_.status().redis_sequence, redis_.sequence);
+  }
+
+ private:
+  int Below(int bound) { return static_cast<int>(random_() % bound); }
+  bool OneIn(int chances) { return faults_ && Below(chances) == 0; }
+
+  // Somebody else's batch is accepted by Redis and published.
+  void Write() {
+    if (redis_.epoch == kNoEpoch) {
+      return;
+    }
+    EventMessage event;
+    event.epoch = redis_.epoch;
+    event.first_sequence = redis_.sequence + 1;
+    std::map<std::string, std::pair<std::string, EventItem::Kind>> items;
+    for (int i = Below(3); i >= 0; --i) {
+      const Version version{++version_, 1};
+      const bool reference = Below(10) == 0;
+      items[absl::StrCat("key", Below(12))] = {MakeRecord(version, absl::StrCat("v", version_)),
+                                               reference ? EventItem::Kind::kReference : EventItem::Kind::kRecord};
+    }
+    for (const auto& [key, item] : items) {
+      redis_.entries[key] = {++redis_.sequence, item.first};
+      const absl::string_view record = item.first;
+      event.items.push_back(EventItem{
+          item.second, key, item.second == EventItem::Kind::kRecord ? record : record.substr(0, kVersionSizeBytes)});
+    }
+    Publish(EncodeEventMessage(event));
+  }
+
+  void Publish(std::string message) {
+    if (!subscribed_ || OneIn(25)) {
+      return;
+    }
+    if (ring_.size() >= 10) {
+      follower_.OnOverflow();
+      return;
+    }
+    if (OneIn(25)) {
+      ring_.push_back(message);
+    }
+    if (OneIn(50)) {
+      message.resize(Below(static_cast<int>(message.size())));
+    }
+    ring_.push_back(std::move(message));
+  }
+
+  void Deliver() {
+    if (!ring_.empty() && follower_.WantsEvent()) {
+      const std::string message = ring_.front();
+      ring_.pop_front();
+      follower_.OnEvent(message, now_);
+    }
+  }
+
+  void Subscribe() {
+    subscribed_ = true;
+    follower_.OnSubscribed();
+  }
+
+  void Misfortune(int which) {
+    if (which < 2) {
+      subscribed_ = false;
+      follower_.OnSubscriptionLost(absl::UnavailableError("subscription lost"));
+    } else if (which < 6) {
+      Subscribe();
+    } else if (which == 6) {
+      now_ += kRedisHeartbeatPeriod;
+    } else if (which == 7 && Below(4) == 0) {
+      // Another primary, which has got only a part of the writes.
+      ++redis_.primary;
+      redis_.repeats_sequences = true;
+      connected_ = false;
+      redis_.sequence -= std::min<uint64_t>(redis_.sequence, Below(5));
+      for (auto it = redis_.entries.begin(); it != redis_.entries.end();) {
+        it = it->second.first > redis_.sequence ? redis_.entries.erase(it) : std::next(it);
+      }
+    } else if (which == 8 && Below(8) == 0) {
+      redis_ = ModelRedis();
+    }
+  }
+
+  void AnswerStore() {
+    if (entering_.has_value()) {
+      if (OneIn(5)) {
+        entering_.reset();
+        follower_.OnEpochEntered(absl::UnavailableError("disk"), now_);
+        return;
+      }
+      position_ = {entering_->epoch, 0};
+      entering_.reset();
+      follower_.OnEpochEntered(absl::OkStatus(), now_);
+    } else if (applying_.has_value()) {
+      RemoteBatch batch = *std::exchange(applying_, std::nullopt);
+      if (OneIn(8)) {
+        follower_.OnApplied(absl::UnavailableError("disk"), now_);
+        return;
+      }
+      Merge(batch);
+      follower_.OnApplied(ApplyResult(), now_);
+    }
+  }
+
+  void Merge(const RemoteBatch& batch) {
+    for (const VersionedRecord& record : batch.records) {
+      std::string& stored = store_[record.key];
+      if (stored.empty() || Supersedes(record.encoded_record, stored)) {
+        stored = record.encoded_record;
+      }
+    }
+    ASSERT_EQ(batch.epoch, position_.first) << "a batch of another epoch";
+    ASSERT_GE(batch.applied_sequence, position_.second) << "the position goes back";
+    position_.second = batch.applied_sequence;
+  }
+
+  // Returns whether the call comes back.
+  bool CallSucceeds() {
+    if (connected_ && !OneIn(12)) {
+      return true;
+    }
+    connected_ = connected_ && Below(3) == 0;
+    follower_.OnRelayError(absl::UnavailableError("call failed"), connected_, now_);
+    return false;
+  }
+
+  void Act() {
+    Follower::Action action = follower_.Next(now_);
+    std::visit([this](auto& what) { Do(what); }, action);
+  }
+
+  void Do(const Follower::Wait& wait) {
+    if (!applying_.has_value() && !entering_.has_value()) {
+      ASSERT_NE(wait.until, absl::InfiniteFuture()) << "nothing is under way that could end the wait";
+    }
+    if (ring_.empty() || !follower_.WantsEvent()) {
+      now_ = wait.until == absl::InfiniteFuture() ? now_ : std::max(now_, wait.until);
+    }
+  }
+
+  void Do(const Follower::Connect&) {
+    connected_ = true;
+    if (CallSucceeds()) {
+      follower_.OnConnected(now_);
+    }
+  }
+
+  void Do(const Follower::ReadPosition& read) {
+    if (!CallSucceeds()) {
+      return;
+    }
+    if (redis_.epoch == kNoEpoch && read.proposal.epoch != kNoEpoch) {
+      redis_.epoch = read.proposal.epoch;
+      redis_.fleet_id = read.proposal.fleet_id;
+    }
+    RelayPosition position;
+    position.epoch = redis_.epoch;
+    position.sequence = redis_.sequence;
+    position.fleet_id = redis_.fleet_id;
+    position.master_replid = absl::StrCat(redis_.primary);
+    follower_.OnPosition(position, !ring_.empty(), now_);
+  }
+
+  void Do(const Follower::ReadChanges& read) {
+    if (!CallSucceeds()) {
+      return;
+    }
+    std::map<uint64_t, std::string> by_sequence;
+    for (const auto& [key, entry] : redis_.entries) {
+      if (entry.first > read.after) {
+        by_sequence[entry.first] = key;
+      }
+    }
+    RelayChangePage page;
+    page.epoch = redis_.epoch;
+    page.sequence = redis_.sequence;
+    page.covered_sequence = read.after;
+    page.complete = true;
+    for (const auto& [sequence, key] : by_sequence) {
+      if (page.changes.size() == 3) {
+        page.complete = false;
+        break;
+      }
+      page.changes.push_back({sequence, key, redis_.entries[key].second});
+      page.covered_sequence = sequence;
+    }
+    if (page.complete) {
+      page.covered_sequence = redis_.sequence;
+    }
+    follower_.OnChanges(std::move(page), now_);
+  }
+
+  void Do(const Follower::StartEpoch& start) {
+    // It may take place although its answer is lost.
+    const bool answered = CallSucceeds();
+    if ((answered || Below(2) == 0) && redis_.epoch == start.proposal.expected) {
+      redis_.epoch = start.proposal.next;
+      redis_.repeats_sequences = false;
+      redis_.sequence = std::max(redis_.sequence, start.proposal.minimum_sequence);
+    }
+    if (answered) {
+      follower_.OnEpochStarted(EpochInForce{redis_.epoch, redis_.sequence});
+    }
+  }
+
+  void Do(const Follower::EnterEpoch& enter) {
+    ASSERT_FALSE(applying_.has_value()) << "a new epoch while a batch of the old one is under way";
+    entering_ = enter.change;
+  }
+
+  void Do(Follower::Apply& apply) {
+    ASSERT_FALSE(applying_.has_value());
+    applying_ = std::move(apply.batch);
+  }
+
+  void Do(const Follower::DiscardEvents&) { ring_.clear(); }
+
+  void Check() {
+    const Follower::Status status = follower_.status();
+    ASSERT_EQ(std::make_pair(status.epoch, status.applied_sequence), position_) << "it says what the store does not";
+    if (position_.first == redis_.epoch && redis_.epoch != kNoEpoch && !redis_.repeats_sequences) {
+      ASSERT_LE(position_.second, redis_.sequence) << "ahead of what Redis has given out";
+      // Of the writes that Redis still has, none up to the position is missing.
+      ASSERT_TRUE(Covers(store_, redis_.UpTo(position_.second))) << "applied " << position_.second;
+    }
+  }
+
+  std::mt19937_64 random_;
+  absl::Time now_ = absl::FromUnixSeconds(1000);
+  bool faults_ = true;
+
+  ModelRedis redis_;
+  uint64_t version_ = 0;
+  bool connected_ = false;
+  bool subscribed_ = false;
+  std::deque<std::string> ring_;
+
+  Entries store_;
+  // The store's epoch and applied sequence.
+  std::pair<uint64_t, uint64_t> position_;
+  std::optional<RemoteBatch> applying_;
+  std::optional<EpochChange> entering_;
+
+  Follower follower_;
+};
+
+TEST(FollowerModelTest, NothingIsSkippedAndEverythingArrives) {
+  for (const uint64_t seed : TestSeeds(3000)) {
+    SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
+    World world(seed);
+    for (int step = 0; step < 300 && !testing::Test::HasFailure(); ++step) {
+      world.Step();
+    }
+    ASSERT_FALSE(testing::Test::HasFailure());
+    ASSERT_TRUE(world.Settle()) << "it does not become live and equal";
+    world.ExpectEqual();
+    ASSERT_FALSE(testing::Test::HasFailure());
+  }
+}
+
+}  // namespace
+}  // namespace dunlin

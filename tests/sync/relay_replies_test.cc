@@ -1,0 +1,62 @@
+// Goal: an answer of an unexpected shape is told, not misread.
+// Method: answers that no script of ours gives; those that they give are tested with a real Redis.
+
+#include "sync/relay_replies.h"
+
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace dunlin {
+namespace {
+
+RedisReply Text(std::string text) { return RedisReply{RedisReply::Type::kString, 0, std::move(text), {}}; }
+RedisReply Integer(int64_t integer) { return RedisReply{RedisReply::Type::kInteger, integer, "", {}}; }
+RedisReply Array(std::vector<RedisReply> elements) {
+  return RedisReply{RedisReply::Type::kArray, 0, "", std::move(elements)};
+}
+
+TEST(RelayReplies, AnotherShapeIsDataLoss) {
+  const RedisReply odd[] = {
+      RedisReply(),
+      Text("OK"),
+      Integer(1),
+      Array({}),
+      Array({Integer(1)}),
+      Array({Text("MAYBE")}),
+      Array({Text("OK"), Text("not an epoch")}),
+      Array({Text("OK"), Text("00000000000000ab"), Integer(-1), Integer(0)}),
+      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Array({Integer(3), Integer(1)})}),
+      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Array({Integer(0)})}),
+      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Integer(0)}),
+  };
+  for (const RedisReply& reply : odd) {
+    const absl::Status status = ParseMirrorReply(reply).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("unexpected answer"));
+    EXPECT_EQ(ParsePosition(reply).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(ParseChangesPage(reply).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(ParseEpochInForce(reply).status().code(), absl::StatusCode::kDataLoss);
+  }
+  EXPECT_EQ(ParseConditionalReply(Array({Text("MAYBE")})).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ParseConditionalReply(Array({Text("OK")})).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RelayReplies, APageCutShortIsDataLoss) {
+  const RedisReply page = Array({Text(""), Integer(0), Integer(0), Integer(0), Integer(1), Integer(0)});
+  EXPECT_TRUE(ParseChangesPage(page).ok());
+  RedisReply cut = page;
+  cut.elements.push_back(Integer(1));
+  cut.elements.push_back(Text("key"));
+  EXPECT_EQ(ParseChangesPage(cut).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RelayReplies, FindsTheReplicationId) {
+  EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\nmaster_replid:abc\r\nmaster_replid2:def\r\n"), "abc");
+  EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\n"), "");
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,148 @@
+#ifndef DUNLIN_TESTS_SYNC_TEST_REPLICA_H_
+#define DUNLIN_TESTS_SYNC_TEST_REPLICA_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "storage/change_feed.h"
+#include "storage/clock.h"
+#include "storage/committer.h"
+#include "storage/hybrid_clock.h"
+#include "storage/logger.h"
+#include "storage/mutex.h"
+#include "storage/store.h"
+#include "sync/replicator.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+
+// Answer is what a callback is going to bring, once; Get() waits for it. The callback may outlive this object.
+//
+// Thread-safety: safe for concurrent use.
+template <typename T>
+class Answer {
+ public:
+  auto Callback() {
+    return [shared = shared_](T value) {
+      MutexLock lock(&shared->mutex);
+      EXPECT_FALSE(shared->value.has_value()) << "answered twice";
+      shared->value.emplace(std::move(value));
+      shared->changed.SignalAll();
+    };
+  }
+  T Get() {
+    MutexLock lock(&shared_->mutex);
+    while (!shared_->value.has_value()) {
+      shared_->changed.Wait(&shared_->mutex);
+    }
+    return *shared_->value;
+  }
+
+ private:
+  struct Shared {
+    Mutex mutex;
+    CondVar changed;
+    std::optional<T> value;
+  };
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+};
+
+// Replica is a store with its committer and its replicator: a whole replica but for gRPC.
+//
+// Thread-safety: one thread uses a Replica.
+class Replica {
+ public:
+  explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024) {
+    Store::Options store;
+    store.directory = directory_.path();
+    store.map_size_bytes = size_t{1} << 30;
+    store.sync = false;
+    auto opened = Store::Open(store, &clock_);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    committer_ = std::make_unique<Committer>(Committer::Options(), store_.get(), &clock_, &feed_);
+    options_.endpoint = endpoint;
+    options_.replication_namespace = "test";
+    options_.replica_id = "replica";
+    options_.ring_slots = ring_slots;
+    Start();
+  }
+  ~Replica() {
+    replicator_.reset();
+    committer_->Stop();
+  }
+
+  // A new replicator on the same store.
+  void Start() {
+    auto created = Replicator::Create(options_, {store_.get(), committer_.get(), &feed_, &clock_, &logger_});
+    EXPECT_TRUE(created.ok()) << created.status();
+    replicator_ = *std::move(created);
+    replicator_->Start();
+  }
+  void Stop() { replicator_->Stop(); }
+
+  Replicator& replicator() { return *replicator_; }
+  Committer& committer() { return *committer_; }
+  StoreState state() const { return store_->state(); }
+  std::string epoch() { return absl::StrCat(replicator_->status().follower.epoch); }
+
+  absl::StatusOr<WriteResult> Put(absl::string_view key, absl::string_view value) {
+    LocalWrite write;
+    write.mutations.push_back(MutationOf(key, value));
+    Answer<absl::StatusOr<WriteResult>> answer;
+    committer_->Write(std::move(write), answer.Callback());
+    return answer.Get();
+  }
+
+  void StartWriteIfAbsent(absl::string_view key, absl::string_view value, Answer<absl::StatusOr<WriteResult>>* answer,
+                          absl::Duration timeout = kTestPatience) {
+    replicator_->WriteIf(MutationOf(key, value), Precondition{Precondition::Kind::kAbsent, {}}, timeout,
+                         answer->Callback());
+  }
+
+  absl::StatusOr<WriteResult> WriteIfAbsent(absl::string_view key, absl::string_view value) {
+    Answer<absl::StatusOr<WriteResult>> answer;
+    StartWriteIfAbsent(key, value, &answer);
+    return answer.Get();
+  }
+
+  absl::Status WaitMirrored(uint64_t revision, absl::Duration timeout = kTestPatience) {
+    Answer<absl::Status> answer;
+    replicator_->WaitMirrored(revision, timeout, answer.Callback());
+    return answer.Get();
+  }
+
+  std::string Get(absl::string_view key) const {
+    const absl::StatusOr<StoredEntry> entry = store_->Get(key);
+    return entry.ok() ? entry->value : "";
+  }
+
+  bool WaitLive() { return replicator_->barrier()->WaitOpen(kTestPatience).ok(); }
+
+ private:
+  static Mutation MutationOf(absl::string_view key, absl::string_view value) {
+    Mutation mutation;
+    mutation.key = std::string(key);
+    mutation.value = std::string(value);
+    return mutation;
+  }
+
+  TempDir directory_;
+  const SystemClock system_clock_;
+  HybridClock clock_{&system_clock_};
+  NullLogger logger_;
+  std::unique_ptr<Store> store_;
+  ChangeFeed feed_;
+  std::unique_ptr<Committer> committer_;
+  Replicator::Options options_;
+  std::unique_ptr<Replicator> replicator_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SYNC_TEST_REPLICA_H_

@@ -1,0 +1,131 @@
+"""Runs clang-tidy over every C++ source that a target compiles, and reports what it finds.
+
+    clang_tidy.py CACHE_DIR [--fix] [OPTION OF BAZEL...]
+
+Flags come from Bazel, so that clang-tidy sees what the compiler sees. A source is looked at again only when it, a
+header of ours below it, its flags or .clang-tidy changed: CACHE_DIR remembers by content which ones were clean. Exit
+code 1 if anything was found. Run from the root of the checkout.
+"""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+
+CLANG_TIDY = "clang-tidy-16"
+INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+# Of the compiler's flags these matter for reading the source; gcc's warnings and code generation mean nothing to clang.
+FLAGS_WITH_VALUE = ("-iquote", "-isystem", "-I", "-D")
+
+
+def flags_by_source(bazel_options):
+    """Asks Bazel how each of our sources is compiled."""
+    query = ["bazel", "aquery", *bazel_options, "--output=jsonproto", 'mnemonic("CppCompile", //...)']
+    actions = json.loads(subprocess.run(query, check=True, stdout=subprocess.PIPE).stdout).get("actions", [])
+    flags = {}
+    for action in actions:
+        arguments = action["arguments"]
+        source = arguments[arguments.index("-c") + 1]
+        if os.path.exists(source) and not source.startswith(("bazel-out/", "external/")):
+            flags[source] = reading_flags(arguments)
+    return flags
+
+
+def reading_flags(arguments):
+    """Keeps the standard, the definitions and the include paths of a compiler's command line."""
+    kept = ["-std=c++17"]
+    for position, argument in enumerate(arguments):
+        if argument in FLAGS_WITH_VALUE:
+            kept += [argument, arguments[position + 1]]
+        elif argument.startswith(("-I", "-D")) and "redacted" not in argument and "FORTIFY" not in argument:
+            kept.append(argument)
+    return kept
+
+
+def sources_without_target(flags):
+    """Returns the .cc files that no target compiles: nobody would notice if they broke."""
+    found = []
+    for room in ("storage", "sync", "server", "client", "tests"):
+        for folder, _, names in os.walk(room):
+            found += [os.path.join(folder, name) for name in names if name.endswith(".cc")]
+    return sorted(set(found) - set(flags))
+
+
+def content_key(source, flags, common):
+    """Names all that clang-tidy's verdict on a source depends on."""
+    key = hashlib.sha256(common + "\0".join(flags).encode())
+    seen, todo = set(), [source]
+    while todo:
+        path = todo.pop()
+        if path in seen or not os.path.exists(path):
+            continue
+        seen.add(path)
+        with open(path, "rb") as file:
+            content = file.read()
+        key.update(path.encode() + b"\0" + content)
+        todo += sorted(_source_of(include.decode()) for include in INCLUDE.findall(content))
+    return key.hexdigest()
+
+
+def _source_of(include):
+    # Generated headers change when their .proto does.
+    generated = re.match(r"(dunlin/v1/\w+?)(\.grpc)?\.pb\.h$", include)
+    return "proto/%s.proto" % generated.group(1) if generated else include
+
+
+def common_key():
+    """What every verdict depends on: the program and its configuration."""
+    version = subprocess.run([CLANG_TIDY, "--version"], check=True, stdout=subprocess.PIPE).stdout
+    with open(".clang-tidy", "rb") as file:
+        return version + file.read()
+
+
+def run(source, flags, fix):
+    """Returns clang-tidy's findings on one source, empty when it is clean."""
+    command = [CLANG_TIDY, "--quiet"] + (["--fix"] if fix else []) + [source, "--"] + flags
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Standard error only counts suppressed warnings, unless clang-tidy itself failed.
+    return result.stdout.strip() if result.returncode == 0 else (result.stdout or result.stderr).strip()
+
+
+def check(sources, cache, fix):
+    """Looks at all sources, on all cores, and returns how many had findings."""
+    common = common_key()
+    os.makedirs(cache, exist_ok=True)
+    found = 0
+
+    def verdict(source):
+        stamp = os.path.join(cache, content_key(source, sources[source], common))
+        if os.path.exists(stamp):
+            return ""
+        findings = run(source, sources[source], fix)
+        if not findings:
+            with open(stamp, "wb"):
+                pass
+        return findings
+
+    # Two fixes of one header at the same time would spoil it.
+    workers = 1 if fix else os.cpu_count()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        for findings in pool.map(verdict, sorted(sources)):
+            if findings:
+                found += 1
+                print(findings.replace(os.getcwd() + "/", ""), flush=True)
+    return found
+
+
+def main(arguments):
+    fix = "--fix" in arguments
+    cache, *bazel_options = [argument for argument in arguments if argument != "--fix"]
+    sources = flags_by_source(bazel_options)
+    orphans = sources_without_target(sources)
+    for orphan in orphans:
+        print("%s:1: no target compiles this file: name it in its BUILD.bazel" % orphan)
+    return 1 if check(sources, cache, fix) or orphans else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
