@@ -21,6 +21,7 @@
 namespace dunlin {
 namespace {
 
+using std::string_literals::operator""s;
 using testing::HasSubstr;
 
 constexpr uint64_t kKeys = 20000;
@@ -84,7 +85,7 @@ TEST(NaiveDesign, ARingThatOverflowsDuringTheSnapshotIsMadeUpFor) {
 
 TEST(NaiveDesign, KeysAndValuesMayHoldSeparatorsAndNuls) {
   Fleet fleet(Replicas(2));
-  const std::string value("PUT k:v|\0,;\r\n*3\r\n$5\r\nD1\xff\xfe{}", 28);
+  const std::string value = "PUT k:v|\0,;\r\n*3\r\n$5\r\nD1\xff\xfe{}"s;
   const std::vector<std::string> keys = {"a:b", "a|b,c", "a\r\nb", "a b", std::string("a\0b", 3), "{a}", "ключ:値"};
   for (const std::string& key : keys) {
     ASSERT_TRUE(fleet.client(0).Put(key, value).ok()) << key;

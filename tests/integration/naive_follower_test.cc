@@ -11,6 +11,8 @@
 namespace dunlin {
 namespace {
 
+using std::string_literals::operator""s;
+
 constexpr char kAbsent[] = "(absent)";
 
 class NaiveFollowerTest : public testing::Test {
@@ -245,7 +247,7 @@ TEST_F(NaiveFollowerTest, AnEmptyValueIsNotAMissingOne) {
 }
 
 TEST_F(NaiveFollowerTest, SeparatorsAndNulsInKeysAndValuesAreJustBytes) {
-  const std::string value("a\0b:c,d|e\r\n$3\r\nD1\xff", 21);
+  const std::string value = "a\0b:c,d|e\r\n$3\r\nD1\xff"s;
   const std::string key = "user:1|{x},\r\n";
   scenario_.Write(key, value, 10);
   GoLive();
