@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "client/proto_conversion.h"
 #include "client/status_from_grpc.h"
-#include "client/utf8.h"
+#include "storage/utf8.h"
 #include "client/watch_stream.h"
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "dunlin/v1/replica.grpc.pb.h"

@@ -45,6 +45,11 @@ inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // delayed makes the next one seem early, and gRPC cuts a client off after a few early ones.
 inline constexpr absl::Duration kClientPingPeriodMin = absl::Seconds(5);
 
+// How long a shutdown waits, once streams have ended and the outbox is flushed, for the calls under way. They need no
+// more than their own work by then; what lasts longer is a load balancer's watch of our health, or an idle C++ client,
+// which hears that the server leaves only when it next looks, every 5 s.
+inline constexpr absl::Duration kShutdownGrace = absl::Seconds(1);
+
 // ---- Helper services ----
 
 // Reflection and channelz come as synchronous services that hold a thread for each open call. This bounds those
@@ -56,6 +61,7 @@ inline constexpr int kHelperThreadsMax = 16;
 static_assert(3 * kStatusMessageMaxBytes < size_t{8} << 10, "an encoded message must fit a client's metadata limit");
 static_assert(kMetadataSizeMaxBytesDefault >= size_t{8} << 10, "gRPC's own default must remain usable");
 static_assert(kKeepaliveTimeout < kKeepalivePeriod);
+static_assert(kShutdownGrace < kDrainTimeout);
 static_assert(kTextSizeMaxBytes >= kValueSizeMaxBytesDefault, "unless configured, every value can be given as text");
 static_assert(kKeySizeMaxBytes + 2 * kTextSizeMaxBytes + kEntryOverheadMaxBytes + kMessageOverheadMaxBytes <=
                   kClientMessageMaxBytes,

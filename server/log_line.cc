@@ -7,7 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

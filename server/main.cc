@@ -156,6 +156,8 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
                                             {v1::ReplicaService::service_full_name(), &replica_service}},
                                            logger));
   server->AtShutdown([&] { watches.Shutdown(options.drain_timeout / 2); });
+  // It also answers the calls that wait for Redis to have their writes.
+  server->AtShutdown([&] { FlushOutbox(parts, options.drain_timeout / 4); });
   if (replicator != nullptr) {
     replicator->Start();
   }

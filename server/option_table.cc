@@ -10,6 +10,7 @@
 #include "server/option_values.h"
 #include "server/small_file.h"
 #include "storage/status_macros.h"
+#include "sync/redis_url.h"
 
 namespace dunlin {
 namespace {
@@ -113,7 +114,7 @@ std::vector<OptionRow> FleetRows() {
       {"redis", "URL", kFleet, "redis://[user:password@]host[:port][/db] or unix:///path. Empty: stand-alone.",
        [](absl::string_view value, Options* options) {
          options->redis = Secret(std::string(value));
-         return absl::OkStatus();
+         return value.empty() ? absl::OkStatus() : ParseRedisUrl(value).status();
        },
        [](const Options& options) { return ShowSecret(options.redis); }},
       {"redis-password-file", "FILE", kFleet, "Its first line is the password, which then need not be in the URL.",

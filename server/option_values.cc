@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {

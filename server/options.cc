@@ -16,7 +16,7 @@
 #include "server/build_info.h"
 #include "server/config_file.h"
 #include "server/option_table.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {

@@ -32,7 +32,7 @@ struct Options {
   // Empty: none is written.
   std::string port_file;
 
-  // Empty: stand-alone. Not checked here; ParseRedisUrl() reads it.
+  // A URL that ParseRedisUrl() accepts. Empty: stand-alone.
   Secret redis;
   // The first line of --redis-password-file.
   Secret redis_password;

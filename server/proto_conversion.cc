@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "server/limits.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

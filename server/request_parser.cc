@@ -12,7 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

@@ -6,10 +6,12 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/listening_sockets.h"
 #include "storage/status_macros.h"
 
@@ -125,7 +127,7 @@ void RpcServer::Shutdown(absl::Time deadline) {
   }
   acceptor_.reset();
   for (const std::function<void()>& hook : hooks) hook();
-  server_->Shutdown(absl::ToChronoTime(deadline));
+  server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
 }
 
 }  // namespace dunlin

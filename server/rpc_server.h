@@ -43,8 +43,7 @@ struct NamedService {
 // It finds dead peers by pinging idle connections, and lets clients ping it every 10 s or more.
 //
 // What it does not promise: that a call which its service never finishes is ended. Calls made with HandleUnary() end by
-// themselves when they are cancelled; whoever owns streams finishes them in a hook (see AtShutdown()). Nor that a
-// shutdown is quick while somebody watches health or holds a reflection stream: gRPC ends those only at the deadline.
+// themselves when they are cancelled; whoever owns streams finishes them in a hook (see AtShutdown()).
 //
 // Thread-safety: safe for concurrent use.
 class RpcServer {
@@ -72,9 +71,9 @@ class RpcServer {
   // were added, on the thread that calls Shutdown(). A hook added after that never runs.
   void AtShutdown(std::function<void()> hook) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Stops in this order: NOT_SERVING, no new connections, hooks, no new calls, then waits for the calls under way until
-  // `deadline`, when it cancels them. Returns once they have ended. Only the first call does anything; others return at
-  // once.
+  // Stops in this order: NOT_SERVING, no new connections, hooks, no new calls, then waits for the calls under way for
+  // kShutdownGrace, but not beyond `deadline`, and cancels what is left. Returns once all have ended. Only the first
+  // call does anything; others return at once.
   void Shutdown(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -23,7 +23,7 @@ constexpr size_t kUnixPathSizeMaxBytes = 107;
 // Messages quote nothing: of a URL that is wrong, nobody can tell which part is the password.
 absl::Status Error(absl::string_view what) {
   return absl::InvalidArgumentError(
-      absl::StrCat("Redis URL: ", what,
+      absl::StrCat(what,
                    "; expected redis://[[user]:password@]host[:port][/database] or unix:///path[?db=database], with "
                    "special characters percent-encoded"));
 }

@@ -5,7 +5,7 @@
 #include "absl/time/time.h"
 #include "client/cli/argument_parsers.h"
 #include "client/cli/names.h"
-#include "client/utf8.h"
+#include "storage/utf8.h"
 #include "nlohmann/json.hpp"
 
 namespace dunlin::client::cli {

@@ -10,7 +10,7 @@
 #include "absl/time/time.h"
 #include "client/cli/argument_parsers.h"
 #include "client/cli/names.h"
-#include "client/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin::client::cli {
 namespace {
@@ -82,9 +82,10 @@ void AddSyncRows(const ReplicaStatus& status, std::string* table) {
 std::string EscapeForTerminal(absl::string_view bytes) {
   std::string escaped;
   while (!bytes.empty()) {
-    const size_t length = std::max<size_t>(1, Utf8SequenceLength(bytes));
+    const size_t character = Utf8CharacterSize(bytes);
+    const size_t length = std::max<size_t>(1, character);
     const absl::string_view sequence = bytes.substr(0, length);
-    const bool printable = Utf8SequenceLength(bytes) > 0 && !IsControl(sequence) && sequence != "\\";
+    const bool printable = character > 0 && !IsControl(sequence) && sequence != "\\";
     if (printable) {
       absl::StrAppend(&escaped, sequence);
     } else {

@@ -118,17 +118,17 @@ std::vector<Case> OptionCases() {
        [](const TempDir& d) {
          return Fresh(d, {"--redis", "http://127.0.0.1:6379"});
        },
-       {"Redis URL", "neither redis:// nor unix://", "expected redis://"}},
+       {"--redis: ", "neither redis:// nor unix://", "expected redis://"}},
       {"RedisUrlWithoutAPort",
        [](const TempDir& d) {
          return Fresh(d, {"--redis", "redis://127.0.0.1:x"});
        },
-       {"Redis URL", "the port is not a number from 1 to 65535"}},
+       {"--redis: ", "the port is not a number from 1 to 65535"}},
       {"RedisUrlWithASecretIsNotRepeated",
        [](const TempDir& d) {
          return Fresh(d, {"--redis", "redis://u:hunter2@127.0.0.1:6379/notanumber"});
        },
-       {"Redis URL", "the database is not a number"}},
+       {"--redis: ", "the database is not a number"}},
       {"NamespaceWithBraces",
        [](const TempDir& d) {
          return Fresh(d, {"--namespace", "a{b}"});

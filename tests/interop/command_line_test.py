@@ -17,8 +17,8 @@ import fleet as fleets
 
 DUNLIN = "client/dunlin"
 
-# For a program built with AddressSanitizer: what it is to know of libedit. Only its slow way to read the stack finds the
-# name of a library that was built without frame pointers.
+# For a program built with AddressSanitizer: what it is to know of libedit. Only its slow way to read the stack finds
+# the name of a library that was built without frame pointers.
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":fast_unwind_on_malloc=0",
     "LSAN_OPTIONS": "print_suppressions=0:suppressions=" + os.path.abspath("tests/interop/known_leaks.txt"),

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

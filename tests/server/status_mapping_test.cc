@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
 #include "server/limits.h"
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

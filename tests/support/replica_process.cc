@@ -21,13 +21,6 @@ std::string ReadWholeFile(const std::string& path) {
   return content.str();
 }
 
-// A server that ends waits until its clients have heard its goodbye, and an idle gRPC client listens only when it
-// polls, every 5 seconds unless told otherwise: restarts in tests would all take that long.
-void ListenForGoodbyes() {
-  static const int kSet = setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", /*overwrite=*/0);
-  (void)kSet;
-}
-
 [[noreturn]] void Fail(absl::string_view what, const ReplicaProcess& replica) {
   std::cerr << "replica " << replica.options().replica_id << ": " << what << "\n" << replica.Log() << std::endl;
   std::abort();
@@ -38,7 +31,7 @@ void ListenForGoodbyes() {
 // Bazel runs a test in the folder where the files of its `data` lie.
 std::string ReplicaProcess::ProgramPath() { return "server/dunlind"; }
 
-ReplicaProcess::ReplicaProcess(Options options) : options_(std::move(options)) { ListenForGoodbyes(); }
+ReplicaProcess::ReplicaProcess(Options options) : options_(std::move(options)) {}
 
 ReplicaProcess::~ReplicaProcess() = default;
 

@@ -43,7 +43,7 @@ LAYERS = {
 # Start of a path -> what it may include all the same.
 LAYER_EXCEPTIONS = {
     # Headers without a store behind them; a client would only write them again.
-    "client/": ("storage/limits.h", "storage/mutex.h", "storage/status_macros.h"),
+    "client/": ("storage/limits.h", "storage/mutex.h", "storage/status_macros.h", "storage/utf8.h"),
     # Reads of a local replica's disk need the read-only part of storage.
     "client/local_reader.": ("storage/",),
 }

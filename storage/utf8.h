@@ -1,5 +1,5 @@
-#ifndef DUNLIN_SERVER_UTF8_H_
-#define DUNLIN_SERVER_UTF8_H_
+#ifndef DUNLIN_STORAGE_UTF8_H_
+#define DUNLIN_STORAGE_UTF8_H_
 
 #include <cstddef>
 #include <string>
@@ -9,6 +9,9 @@
 namespace dunlin {
 
 // UTF-8 as RFC 3629 defines it: no overlong forms, no surrogates, nothing above U+10FFFF.
+
+// Returns the size in bytes of the character at the start of `text`; 0 when it starts with none.
+size_t Utf8CharacterSize(absl::string_view text);
 
 // Returns the length in bytes of the longest prefix of `text` that is valid UTF-8. All of `text` is valid exactly if
 // that is text.size(); otherwise it is the offset of the first byte that does not belong.
@@ -25,4 +28,4 @@ absl::string_view TruncateUtf8(absl::string_view text, size_t size_max_bytes);
 
 }  // namespace dunlin
 
-#endif  // DUNLIN_SERVER_UTF8_H_
+#endif  // DUNLIN_STORAGE_UTF8_H_

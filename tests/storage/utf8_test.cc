@@ -1,7 +1,7 @@
 // Goal: text that is called valid UTF-8 is exactly what RFC 3629 allows, and repairs and cuts never produce anything
 // else. Method: a table of the boundaries of every form, and an encoder's output for all code points.
 
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 #include <cstdint>
 #include <string>
@@ -20,11 +20,18 @@ std::string Encode(uint32_t code_point) {
   return {static_cast<char>(0xF0 | (code_point >> 18)), continuation(12), continuation(6), continuation(0)};
 }
 
-TEST(Utf8Test, EveryCodePointExceptSurrogatesIsValid) {
-  for (uint32_t code_point = 0; code_point <= 0x10FFFF; ++code_point) {
-    const bool surrogate = code_point >= 0xD800 && code_point <= 0xDFFF;
-    ASSERT_EQ(IsValidUtf8(Encode(code_point)), !surrogate) << std::hex << code_point;
+TEST(Utf8Test, EveryCodePointIsValidExceptSurrogatesAndThoseBeyondUnicode) {
+  for (uint32_t code_point = 0; code_point < 0x120000; ++code_point) {
+    const bool expected = code_point <= 0x10FFFF && (code_point < 0xD800 || code_point > 0xDFFF);
+    ASSERT_EQ(IsValidUtf8(Encode(code_point)), expected) << std::hex << code_point;
   }
+}
+
+TEST(Utf8Test, TheSizeIsThatOfTheFirstCharacter) {
+  EXPECT_EQ(Utf8CharacterSize(""), 0u);
+  EXPECT_EQ(Utf8CharacterSize("a\xC3\xA9"), 1u);
+  EXPECT_EQ(Utf8CharacterSize("\xC3\xA9tude"), 2u);
+  EXPECT_EQ(Utf8CharacterSize("\x80"), 0u);
 }
 
 TEST(Utf8Test, TheValidPrefixEndsBeforeTheFirstWrongByte) {

@@ -1,4 +1,4 @@
-#include "server/utf8.h"
+#include "storage/utf8.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -34,8 +34,10 @@ Shape ShapeOf(uint8_t lead) {
   return {};
 }
 
-// Returns the size of the character at the start of `text`, or 0 when there is none.
-size_t CharacterSize(absl::string_view text) {
+}  // namespace
+
+size_t Utf8CharacterSize(absl::string_view text) {
+  if (text.empty()) return 0;
   const Shape shape = ShapeOf(static_cast<uint8_t>(text[0]));
   if (shape.size <= 1) return shape.size;
   if (text.size() < shape.size) return 0;
@@ -45,12 +47,10 @@ size_t CharacterSize(absl::string_view text) {
   return std::all_of(rest.begin(), rest.end(), IsContinuation) ? shape.size : 0;
 }
 
-}  // namespace
-
 size_t ValidUtf8PrefixSize(absl::string_view text) {
   size_t offset = 0;
   while (offset < text.size()) {
-    const size_t size = CharacterSize(text.substr(offset));
+    const size_t size = Utf8CharacterSize(text.substr(offset));
     if (size == 0) break;
     offset += size;
   }
