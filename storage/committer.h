@@ -3,16 +3,14 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <thread>
-#include <variant>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/time/time.h"
-#include "storage/applier.h"
 #include "storage/change_feed.h"
+#include "storage/group_committer.h"
+#include "storage/hybrid_clock.h"
 #include "storage/mutex.h"
+#include "storage/operation.h"
 #include "storage/store.h"
 #include "storage/write.h"
 
@@ -34,10 +32,7 @@ namespace dunlin {
 // Thread-safety: safe for concurrent use. The object owns its thread.
 class Committer {
  public:
-  struct Options {
-    // Puts are refused above it; deletes, remote batches and bookkeeping are not.
-    uint64_t quota_bytes = kDatabaseQuotaBytesDefault;
-  };
+  using Options = GroupCommitter::Options;
 
   // All must outlive this object.
   Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed);
@@ -69,61 +64,13 @@ class Committer {
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_, stop_mutex_);
 
  private:
-  struct WriteOperation {
-    LocalWrite write;
-    WriteCallback done;
-    absl::StatusOr<WriteResult> result;
-  };
-  struct ApplyOperation {
-    RemoteBatch batch;
-    ApplyCallback done;
-    absl::StatusOr<ApplyResult> result;
-  };
-  struct EpochOperation {
-    EpochChange change;
-    StatusCallback done;
-    absl::Status result;
-  };
-  using Operation = std::variant<WriteOperation, ApplyOperation, EpochOperation, MirrorProgress>;
-  using Group = std::vector<Operation>;
-
-  static size_t SizeOf(const Operation& operation);
-  static void Answer(Operation* operation);
-  static void Fail(Operation* operation, const absl::Status& status);
-
   bool Enqueue(Operation* operation, bool bounded) ABSL_LOCKS_EXCLUDED(mutex_);
   // The next group; empty when the period passed without work. Returns false when stopped and nothing is left.
-  bool TakeGroup(Group* group) ABSL_LOCKS_EXCLUDED(mutex_);
-
+  bool TakeGroup(OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
   void Run();
-  void CommitGroup(Group* group);
-  absl::Status ExecuteAndCommit(Group* group);
-  absl::Status Execute(Operation* operation, Applier* applier);
-  absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
-  void ExecuteEpoch(EpochOperation* operation);
-  void Sweep();
-  absl::Status SweepStaleChanges(Applier* applier, const LmdbTxn& txn);
-  absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
-  absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
-  void FlushPositions();
-
-  const Options options_;
-  Store* const store_;
-  HybridClock* const clock_;
-  ChangeFeed* const feed_;
 
   // Used by the committer's thread alone.
-  StoreState state_;
-  // state_ has positions that are not on disk yet; they must not wait.
-  bool positions_dirty_ = false;
-  bool positions_urgent_ = false;
-  absl::Time positions_flushed_ = absl::InfinitePast();
-  absl::Time expiries_swept_ = absl::InfinitePast();
-  // The last sweep has left something due.
-  bool sweep_again_ = false;
-  uint64_t change_sweep_revision_ = 0;
-  // Measured at the beginning of each group.
-  uint64_t used_bytes_ = 0;
+  GroupCommitter engine_;
 
   Mutex mutex_;
   CondVar work_;

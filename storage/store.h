@@ -113,7 +113,7 @@ class Store {
   absl::StatusOr<uint64_t> UsedBytes() const { return env_->UsedBytes(); }
 
  private:
-  friend class Committer;
+  friend class GroupCommitter;
 
   Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock)
       : directory_(std::move(directory)), env_(std::move(env)), clock_(clock) {}

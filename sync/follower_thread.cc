@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "storage/limits.h"
+#include "sync/clock_correction.h"
 #include "sync/epoch.h"
 #include "sync/redis_error.h"
 
@@ -26,13 +27,6 @@ absl::string_view NameOf(Follower::State state) {
 }
 
 }  // namespace
-
-absl::Duration ClockCorrection(absl::Duration round_trip, absl::Time answered, absl::Time redis_time) {
-  const absl::Duration error = round_trip / 2 + absl::Milliseconds(1);
-  const absl::Duration difference = redis_time - (answered - round_trip / 2);
-  // Within the error there is nothing to correct, and a clock that stands still is worth more than a closer one.
-  return absl::AbsDuration(difference) > error ? difference : absl::ZeroDuration();
-}
 
 FollowerThread::FollowerThread(const Follower::Options& options, Parts parts)
     : parts_(std::move(parts)), follower_(options, steady_.Now()), status_(follower_.status()) {}

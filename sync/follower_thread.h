@@ -23,11 +23,6 @@
 
 namespace dunlin {
 
-// What to add to a clock that showed `answered` when the answer came that Redis' clock showed `redis_time`. Redis is
-// taken to have looked in the middle of the call; half of its duration, told by a clock that does not step, is the
-// error.
-absl::Duration ClockCorrection(absl::Duration round_trip, absl::Time answered, absl::Time redis_time);
-
 // FollowerThread drives a Follower: it carries the state machine's actions out on a Relay, a ring and a Committer, and
 // tells it what came of them. It also keeps the fleet's clock, measured at each heartbeat.
 //

@@ -7,24 +7,14 @@
 #include "storage/limits.h"
 
 namespace dunlin {
-namespace {
-
-// Whether a conditional write that ended in `error` may have taken place. What Redis refuses it refuses before it
-// writes; an answer that was lost, or cannot be understood, may have been a yes.
-bool MayHaveTakenPlace(const absl::Status& error, bool connected) {
-  return !connected || absl::IsDataLoss(error) || absl::IsInternal(error) || absl::IsDeadlineExceeded(error) ||
-         absl::IsCancelled(error);
-}
-
-}  // namespace
 
 MirrorThread::MirrorThread(const Mirror::Options& options, Parts parts)
-    : parts_(std::move(parts)), mirror_(options), conditional_(options.store_id, parts_.clock) {}
+    : parts_(std::move(parts)), outbound_(options, parts_.clock) {}
 
 MirrorThread::~MirrorThread() { Stop(); }
 
 void MirrorThread::Start() {
-  parts_.acks->OnMirrored(mirror_.mirrored_revision());
+  parts_.acks->OnMirrored(outbound_.mirrored_revision());
   parts_.feed->Subscribe(Selector(), this);
   thread_ = std::thread([this] { Run(); });
 }
@@ -42,7 +32,9 @@ void MirrorThread::Stop() {
     stopped_ = true;
   }
   TakeInputs();
-  Finish(conditional_.Expire(absl::InfiniteFuture()));
+  for (ConditionalWriter::Outcome& outcome : outbound_.TurnDownAll()) {
+    Finish(std::move(outcome));
+  }
   // The committer's answers refer to this object.
   MutexLock lock(&mutex_);
   while (outstanding_ > 0) {
@@ -85,10 +77,9 @@ void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
 void MirrorThread::Run() {
   while (!wake_.stopped()) {
     TakeInputs();
-    ExpireLate();
-    MaybeJudge();
+    next_ack_deadline_ = parts_.acks->Expire(steady_.Now());
+    Outbound::Action action = outbound_.Next(steady_.Now());
     PublishError();
-    Mirror::Action action = mirror_.Next(steady_.Now());
     std::visit([this](auto& what) { Do(what); }, action);
   }
 }
@@ -110,19 +101,19 @@ void MirrorThread::TakeInputs() {
   }
   if (epoch_entered) {
     const StoreState state = parts_.store->state();
-    mirror_.OnEpoch(state.epoch, state.mirrored_revision);
+    outbound_.OnEpoch(state.epoch, state.mirrored_revision);
     parts_.acks->OnMirrored(state.mirrored_revision);
   }
   if (committed) {
-    mirror_.OnCommitted();
+    outbound_.OnCommitted();
   }
   for (ConditionalWriter::Request& request : requests) {
-    conditional_.Add(std::move(request));
+    outbound_.Add(std::move(request));
   }
 }
 
 void MirrorThread::TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored) {
-  mirror_.OnWinnersStored(stored.status(), steady_.Now());
+  outbound_.OnWinnersStored(stored.status(), steady_.Now());
   if (stored.ok() && stored->damaged > 0) {
     parts_.logger->Error("redis has damaged records in the place of own writes", {{"count", stored->damaged}});
   }
@@ -132,73 +123,10 @@ void MirrorThread::PublishError() {
   absl::Status before;
   {
     MutexLock lock(&mutex_);
-    before = std::exchange(error_, mirror_.error());
+    before = std::exchange(error_, outbound_.error());
   }
-  if (!mirror_.error().ok() && mirror_.error() != before) {
-    parts_.logger->Warning("mirror error", {{"error", mirror_.error().ToString()}});
-  }
-}
-
-void MirrorThread::ExpireLate() {
-  const absl::Time now = steady_.Now();
-  Finish(conditional_.Expire(now));
-  next_deadline_ = std::min(conditional_.NextDeadline(), parts_.acks->Expire(now));
-}
-
-// ---- Conditional writes ----
-
-void MirrorThread::MaybeJudge() {
-  if (!mirror_.connected() && !mirror_.error().ok()) {
-    Finish(conditional_.OnOffline(mirror_.error()));
-  }
-  const bool due = !outbox_has_turn_ && conditional_.WantsIdleMirror(mirror_.mirrored_revision());
-  if (due && mirror_.idle()) {
-    Judge();
-    outbox_has_turn_ = true;
-  }
-  mirror_.SetPaused(due && !outbox_has_turn_);
-}
-
-bool MirrorThread::ConnectionAnswers() {
-  const absl::Status status = parts_.relay->ReadPosition(PositionProposal()).status();
-  if (!status.ok()) {
-    Failed(status);
-    return false;
-  }
-  return true;
-}
-
-void MirrorThread::Judge() {
-  // A connection that broke while it was idle shows only at the next call: better at one that leaves nothing in doubt.
-  if (!ConnectionAnswers()) {
-    return;
-  }
-  const absl::StatusOr<std::string> stored = parts_.store->GetRecord(conditional_.key());
-  if (!stored.ok()) {
-    Finish(conditional_.OnStoreError(stored.status()));
-    return;
-  }
-  const absl::StatusOr<ConditionalReply> reply = parts_.relay->WriteIf(conditional_.Next(mirror_.epoch(), *stored));
-  absl::optional<ConditionalWriter::Outcome> outcome;
-  if (!reply.ok()) {
-    // An error that Redis answered changed nothing; a connection that broke may have carried the write.
-    outcome = conditional_.OnRelayError(reply.status(), MayHaveTakenPlace(reply.status(), parts_.relay->connected()));
-    Failed(reply.status());
-  } else {
-    outcome = conditional_.OnReply(*reply);
-    if (reply->outcome == ConditionalReply::Outcome::kEpochChanged) {
-      Failed(absl::AbortedError("Redis holds another epoch than this store"));
-      parts_.on_epoch_refused();
-    }
-  }
-  if (outcome.has_value()) {
-    Finish(*std::move(outcome));
-  }
-}
-
-void MirrorThread::Finish(std::vector<ConditionalWriter::Outcome> outcomes) {
-  for (ConditionalWriter::Outcome& outcome : outcomes) {
-    Finish(std::move(outcome));
+  if (!outbound_.error().ok() && outbound_.error() != before) {
+    parts_.logger->Warning("mirror error", {{"error", outbound_.error().ToString()}});
   }
 }
 
@@ -227,18 +155,18 @@ void MirrorThread::Finish(ConditionalWriter::Outcome outcome) {
 
 // ---- The actions ----
 
+void MirrorThread::Do(Mirror::Action& action) {
+  std::visit([this](auto& what) { Do(what); }, action);
+}
+
 void MirrorThread::Do(const Mirror::Wait& wait) {
-  // Nothing to send: the turn goes back at once.
-  if (std::exchange(outbox_has_turn_, false) && !conditional_.empty()) {
-    return;
-  }
-  wake_.WaitFor(std::min(wait.until, next_deadline_) - steady_.Now());
+  wake_.WaitFor(std::min(wait.until, next_ack_deadline_) - steady_.Now());
 }
 
 void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
   if (status.ok()) {
-    mirror_.OnConnected();
+    outbound_.OnConnected();
   } else {
     Failed(status);
   }
@@ -248,17 +176,16 @@ void MirrorThread::Do(const Mirror::ReadOutbox& read) {
   absl::StatusOr<ChangePage> page =
       parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
   if (page.ok()) {
-    mirror_.OnOutboxPage(*std::move(page));
+    outbound_.OnOutboxPage(*std::move(page));
   } else {
     Failed(page.status());
   }
 }
 
 void MirrorThread::Do(const Mirror::Send& send) {
-  outbox_has_turn_ = false;
   const absl::Status status = parts_.relay->SendMirror(send.batch);
   if (status.ok()) {
-    mirror_.OnSent();
+    outbound_.OnSent();
   } else {
     Failed(status);
   }
@@ -270,8 +197,8 @@ void MirrorThread::Do(const Mirror::Receive&) {
     Failed(reply.status());
     return;
   }
-  mirror_.OnReply(*std::move(reply), steady_.Now());
-  if (mirror_.epoch_refused()) {
+  outbound_.OnReply(*std::move(reply), steady_.Now());
+  if (outbound_.TakeEpochRefused()) {
     parts_.on_epoch_refused();
   }
 }
@@ -296,6 +223,22 @@ void MirrorThread::Do(Mirror::Advance& advance) {
   parts_.acks->OnMirrored(revision);
 }
 
-void MirrorThread::Failed(const absl::Status& error) { mirror_.OnRelayError(error, steady_.Now()); }
+void MirrorThread::Do(const Outbound::Probe&) {
+  outbound_.OnProbed(parts_.relay->ReadPosition(PositionProposal()).status(), steady_.Now());
+}
+
+void MirrorThread::Do(const Outbound::ReadStored& read) { outbound_.OnStored(parts_.store->GetRecord(read.key)); }
+
+void MirrorThread::Do(const Outbound::Judge& judge) {
+  const absl::StatusOr<ConditionalReply> reply = parts_.relay->WriteIf(judge.write);
+  outbound_.OnJudged(reply, parts_.relay->connected(), steady_.Now());
+  if (outbound_.TakeEpochRefused()) {
+    parts_.on_epoch_refused();
+  }
+}
+
+void MirrorThread::Do(Outbound::Finish& finish) { Finish(std::move(finish.outcome)); }
+
+void MirrorThread::Failed(const absl::Status& error) { outbound_.OnRelayError(error, steady_.Now()); }
 
 }  // namespace dunlin

@@ -20,13 +20,14 @@
 #include "sync/conditional_writer.h"
 #include "sync/mirror.h"
 #include "sync/mirror_acks.h"
+#include "sync/outbound.h"
 #include "sync/relay.h"
 #include "sync/wake_flag.h"
 
 namespace dunlin {
 
-// MirrorThread drives a Mirror and a ConditionalWriter over one Relay: what is in the outbox, and between two batches
-// the writes that Redis is to judge.
+// MirrorThread drives an Outbound over one Relay: what is in the outbox, and between two batches the writes that Redis
+// is to judge. It also answers those who wait until Redis has their write.
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
 class MirrorThread final : public ChangeFeed::Listener {
@@ -77,18 +78,11 @@ class MirrorThread final : public ChangeFeed::Listener {
   void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
   void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Puts the next conditional write to Redis if it is its turn. The outbox and the conditional writes take turns, so
-  // that a stream of either does not keep the other waiting.
-  void MaybeJudge();
-  void Judge();
-  // Whether the connection still works, as far as a call that changes nothing can tell.
-  bool ConnectionAnswers();
-  void ExpireLate();
   void Finish(ConditionalWriter::Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Finish(std::vector<ConditionalWriter::Outcome> outcomes);
   void Failed(const absl::Status& error);
 
-  // One for each action of the Mirror.
+  // One for each action of the Outbound, and of the Mirror in it.
+  void Do(Mirror::Action& action);
   void Do(const Mirror::Wait& wait);
   void Do(const Mirror::Connect& connect);
   void Do(const Mirror::ReadOutbox& read);
@@ -96,17 +90,19 @@ class MirrorThread final : public ChangeFeed::Listener {
   void Do(const Mirror::Receive& receive);
   void Do(Mirror::StoreWinners& store);
   void Do(Mirror::Advance& advance);
+  void Do(const Outbound::Probe& probe);
+  void Do(const Outbound::ReadStored& read);
+  void Do(const Outbound::Judge& judge);
+  void Do(Outbound::Finish& finish);
 
   const Parts parts_;
   const SteadyClock steady_;
   WakeFlag wake_;
 
   // Used by the thread alone.
-  Mirror mirror_;
-  ConditionalWriter conditional_;
-  absl::Time next_deadline_ = absl::InfiniteFuture();
-  // A conditional write was judged: before the next, the outbox may send a batch.
-  bool outbox_has_turn_ = false;
+  Outbound outbound_;
+  // Of the callers who wait for ACK_MIRRORED.
+  absl::Time next_ack_deadline_ = absl::InfiniteFuture();
 
   mutable Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);

@@ -125,17 +125,22 @@ class UpTest(unittest.TestCase):
         children = fleet.children()
         self.assertEqual({program: len(pids) for program, pids in children.items()}, {"redis-server": 1, "dunlind": 3})
         watch = subprocess.Popen(
-            [os.path.join(PROGRAMS, "client/dunlin"), "--server", "127.0.0.1:%d" % (fleet.base_port + 3), "watch"],
+            [
+                os.path.join(PROGRAMS, "client/dunlin"),
+                "--server",
+                "127.0.0.1:%d" % (fleet.base_port + 3),
+                "watch",
+                "--initial-state",
+            ],
             stdout=subprocess.PIPE,
         )
         self.addCleanup(watch.stdout.close)
         self.addCleanup(watch.wait)
         self.addCleanup(watch.kill)
+        # Only a watch that has its initial state is sure to see the write as an event.
+        self.assertEqual(watch.stdout.readline(), b"SYNCED\n")
         fleet.client(1, "put", "greeting", "hello")
-        line = b""
-        while b"greeting" not in line:
-            line = watch.stdout.readline()
-            self.assertTrue(line, "the watch ended without the event")
+        self.assertEqual(watch.stdout.readline(), b"PUT\tgreeting\thello\n")
         self.assertEqual(fleet.client(3, "get", "greeting").strip(), "hello")
         watch.kill()
         self.assertEqual(fleet.stop(), 0, fleet.output())

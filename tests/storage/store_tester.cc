@@ -57,12 +57,13 @@ StoreTester::StoreTester(std::string directory, bool sync) {
 absl::Status StoreTester::Open() {
   clock_ = std::make_unique<HybridClock>(&wall_clock_);
   absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(store_options_, clock_.get());
-  if (store.ok()) {
-    store_ = *std::move(store);
-    feed_ = std::make_unique<ChangeFeed>();
-    committer_ = std::make_unique<Committer>(committer_options_, store_.get(), clock_.get(), feed_.get());
+  if (!store.ok()) {
+    return store.status();
   }
-  return store.status();
+  store_ = *std::move(store);
+  feed_ = std::make_unique<ChangeFeed>();
+  committer_ = std::make_unique<Committer>(committer_options_, store_.get(), clock_.get(), feed_.get());
+  return absl::OkStatus();
 }
 
 void StoreTester::Close() {

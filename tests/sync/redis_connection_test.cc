@@ -23,6 +23,7 @@
 namespace dunlin {
 namespace {
 
+using std::string_literals::operator""s;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -66,7 +67,7 @@ TEST_F(RedisConnectionTest, CarriesEveryTypeOfReply) {
 
 TEST_F(RedisConnectionTest, CarriesBytesOfAnyKindAndAmount) {
   Connect();
-  std::string value("\0\r\n$5\r\n", 8);
+  std::string value = "\0\r\n$5\r\n"s;
   for (int doubling = 0; doubling < 20; ++doubling) {
     value += value;
   }

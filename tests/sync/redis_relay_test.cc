@@ -45,44 +45,6 @@ class RedisRelayTest : public RedisRelayTestBase {
   const std::string record_ = MakeRecord(MakeVersion(absl::Now()), "value");
 };
 
-TEST_F(RedisRelayTest, WhoComesFirstCreatesThePosition) {
-  server_.Run({"FLUSHALL"});
-  const RelayPosition none = ReadPosition({kNoEpoch, ""});
-  EXPECT_EQ(none.epoch, kNoEpoch);
-  EXPECT_EQ(server_.Run({"DBSIZE"}).integer, 0);
-
-  const RelayPosition created = ReadPosition({7, "ours"});
-  EXPECT_TRUE(created.created);
-  EXPECT_EQ(created.epoch, 7u);
-  EXPECT_EQ(created.sequence, 0u);
-  EXPECT_EQ(created.fleet_id, "ours");
-  EXPECT_LT(absl::AbsDuration(created.redis_time - absl::Now()), absl::Minutes(1));
-
-  const RelayPosition second = ReadPosition({8, "theirs"});
-  EXPECT_FALSE(second.created);
-  EXPECT_EQ(second.epoch, 7u);
-  EXPECT_EQ(second.fleet_id, "ours");
-  EXPECT_EQ(MetaField("format"), "1");
-}
-
-TEST_F(RedisRelayTest, ALostPositionGoesOnAfterTheHighestSequenceStillKnown) {
-  MirrorKeys(3);
-  server_.Run({"DEL", names_.meta});
-  const RelayPosition position = ReadPosition({9, "fleet"});
-  EXPECT_TRUE(position.created);
-  EXPECT_EQ(position.epoch, 9u);
-  EXPECT_EQ(position.sequence, 3u);
-}
-
-TEST_F(RedisRelayTest, ThePositionFollowsTheWrites) {
-  MirrorKeys(3);
-  server_.Run({"HSET", names_.meta, "gc_sequence", "2"});
-  const RelayPosition position = ReadPosition({1, ""});
-  EXPECT_EQ(position.epoch, kEpoch);
-  EXPECT_EQ(position.sequence, 3u);
-  EXPECT_EQ(position.gc_sequence, 2u);
-}
-
 TEST_F(RedisRelayTest, ThePositionNamesThePrimary) {
   EXPECT_EQ(ReadPosition({1, ""}).master_replid.size(), 40u);
   server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
@@ -96,13 +58,6 @@ TEST_F(RedisRelayTest, ThePositionNamesThePrimary) {
   EXPECT_EQ(position->master_replid, "");
 }
 
-TEST_F(RedisRelayTest, DataOfANewerFormatIsLeftAlone) {
-  server_.Run({"HSET", names_.meta, "format", "2"});
-  const absl::Status status = relay_.ReadPosition({1, ""}).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("upgrade"));
-}
-
 TEST_F(RedisRelayTest, KeysOfOthersAreLeftAlone) {
   for (const std::string& name : {names_.data, names_.index, names_.meta}) {
     server_.Run({"FLUSHALL"});
@@ -111,88 +66,6 @@ TEST_F(RedisRelayTest, KeysOfOthersAreLeftAlone) {
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(name));
   }
-}
-
-TEST_F(RedisRelayTest, AnEpochIsSetOnlyOverTheOneExpected) {
-  MirrorKeys(3);
-  const absl::StatusOr<EpochInForce> lost = relay_.StartEpoch({123, 5, 0});
-  ASSERT_TRUE(lost.ok()) << lost.status();
-  EXPECT_EQ(lost->epoch, kEpoch);
-  EXPECT_EQ(lost->sequence, 3u);
-  const absl::StatusOr<EpochInForce> won = relay_.StartEpoch({kEpoch, 5, 100});
-  ASSERT_TRUE(won.ok()) << won.status();
-  EXPECT_EQ(won->epoch, 5u);
-  EXPECT_EQ(won->sequence, 100u);
-  const absl::StatusOr<EpochInForce> kept = relay_.StartEpoch({5, 6, 50});
-  ASSERT_TRUE(kept.ok()) << kept.status();
-  EXPECT_EQ(kept->sequence, 100u);
-  EXPECT_EQ(ReadPosition({1, ""}).epoch, 6u);
-}
-
-TEST_F(RedisRelayTest, AnEpochCanBeStartedOverNone) {
-  server_.Run({"FLUSHALL"});
-  const absl::StatusOr<EpochInForce> in_force = relay_.StartEpoch({kNoEpoch, 5, 10});
-  ASSERT_TRUE(in_force.ok()) << in_force.status();
-  EXPECT_EQ(in_force->epoch, 5u);
-  EXPECT_EQ(in_force->sequence, 10u);
-}
-
-TEST_F(RedisRelayTest, PagesCoverEverythingInTheOrderOfSequences) {
-  MirrorKeys(10);
-  // A key written again is found at its new place only.
-  Mirror({{"key0", MakeRecord(MakeVersion(absl::Now(), 9), "again")}});
-  const RelayChangePage first = ReadChanges(0, 4);
-  ASSERT_EQ(first.changes.size(), 4u);
-  EXPECT_EQ(first.changes[0].key, "key1");
-  EXPECT_EQ(first.changes[0].sequence, 2u);
-  EXPECT_EQ(first.covered_sequence, 5u);
-  EXPECT_FALSE(first.complete);
-  EXPECT_EQ(first.epoch, kEpoch);
-  EXPECT_EQ(first.sequence, 11u);
-  // Exactly as many as are left is a complete page.
-  const RelayChangePage last = ReadChanges(first.covered_sequence, 6);
-  ASSERT_EQ(last.changes.size(), 6u);
-  EXPECT_EQ(last.changes.back().key, "key0");
-  EXPECT_TRUE(last.complete);
-  EXPECT_EQ(last.covered_sequence, 11u);
-  const RelayChangePage none = ReadChanges(11);
-  EXPECT_TRUE(none.changes.empty());
-  EXPECT_TRUE(none.complete);
-  EXPECT_EQ(none.covered_sequence, 11u);
-}
-
-TEST_F(RedisRelayTest, APageIsBoundedByBytesButNeverEmpty) {
-  const std::string large = MakeRecord(MakeVersion(absl::Now()), std::string(1000, 'x'));
-  Mirror({{"a", large}, {"b", large}, {"c", large}});
-  const RelayChangePage one = ReadChanges(0, 10, 10);
-  ASSERT_EQ(one.changes.size(), 1u);
-  EXPECT_EQ(one.covered_sequence, 1u);
-  EXPECT_FALSE(one.complete);
-  const RelayChangePage two = ReadChanges(0, 10, 2 * (large.size() + 1));
-  EXPECT_EQ(two.changes.size(), 2u);
-  EXPECT_FALSE(two.complete);
-}
-
-TEST_F(RedisRelayTest, EntriesWithoutARecordAreCoveredButNotReturned) {
-  MirrorKeys(5);
-  server_.Run({"HDEL", names_.data, "key0", "key1", "key4"});
-  const RelayChangePage skipped = ReadChanges(0, 2);
-  EXPECT_TRUE(skipped.changes.empty());
-  EXPECT_FALSE(skipped.complete);
-  EXPECT_EQ(skipped.covered_sequence, 2u);
-  const RelayChangePage rest = ReadChanges(2);
-  EXPECT_EQ(rest.changes.size(), 2u);
-  EXPECT_TRUE(rest.complete);
-  EXPECT_EQ(rest.covered_sequence, 5u);
-}
-
-TEST_F(RedisRelayTest, AnEmptyRedisIsAnEmptyPageOfNoEpoch) {
-  server_.Run({"FLUSHALL"});
-  const RelayChangePage page = ReadChanges(5);
-  EXPECT_EQ(page.epoch, kNoEpoch);
-  EXPECT_EQ(page.sequence, 0u);
-  EXPECT_TRUE(page.complete);
-  EXPECT_EQ(page.covered_sequence, 0u);
 }
 
 TEST_F(RedisRelayTest, PagingUnderConcurrentWritesMissesNoKey) {

@@ -20,6 +20,8 @@
 namespace dunlin {
 namespace {
 
+using std::string_literals::operator""s;
+
 constexpr char kChannel[] = "dunlin:{test}:events";
 
 class SubscriberTest : public testing::Test {
@@ -67,7 +69,7 @@ TEST_F(SubscriberTest, FramesEveryMessageInOrder) {
   Start();
   ASSERT_TRUE(WaitForGeneration(1));
   EXPECT_TRUE(subscriber_->state().last_error.ok());
-  const std::string odd("\0\r\n*3\r\n", 8);
+  const std::string odd = "\0\r\n*3\r\n"s;
   Publish(odd);
   Publish("");
   server_.Run({"EVAL", "for i = 1, 500 do redis.call('PUBLISH', ARGV[1], i) end", "0", kChannel});

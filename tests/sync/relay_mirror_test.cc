@@ -1,64 +1,46 @@
-// Goal: the mirror script does everything or nothing; the highest version wins; whatever is repeated changes nothing.
-// Method: a real Redis, asked behind the relay's back what it holds and what it published.
+// Goal: a batch is stored whole or not at all; the highest version wins; whatever is repeated changes nothing.
+// Method: the same calls to a real Redis and to the simulator's model, asked behind the relay's back what they hold and
+// what they published.
 
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "gmock/gmock.h"
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
 #include "sync/event_message.h"
-#include "sync/redis_connection.h"
-#include "sync/redis_error.h"
-#include "tests/sync/redis_relay_test_base.h"
+#include "tests/sync/relay_conformance_test_base.h"
 
 namespace dunlin {
 namespace {
 
 using ItemOutcome = MirrorItemReply::Outcome;
 using Outcome = MirrorReply::Outcome;
-using testing::HasSubstr;
 
-class RedisRelayMirrorTest : public RedisRelayTestBase {
+class RelayMirrorTest : public RelayConformanceTestBase {
  protected:
-  void SetUp() override {
-    RedisRelayTestBase::SetUp();
-    ASSERT_TRUE(listener_.Connect(server_.endpoint(), "listener", Patience()).ok());
-    ASSERT_TRUE(listener_.Call({"SUBSCRIBE", names_.channel}, Patience()).ok());
-  }
-
-  static absl::Time Patience() { return absl::Now() + kTestPatience; }
-
   // The next event; `blob_` keeps its bytes.
   EventMessage NextEvent() {
-    absl::StatusOr<RedisReply> reply = listener_.ReadReply(Patience());
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    blob_ = std::move(reply->elements[2].text);
+    blob_ = backend_->NextEvent();
     const absl::StatusOr<EventMessage> event = DecodeEventMessage(blob_);
     EXPECT_TRUE(event.ok()) << event.status();
     return event.ok() ? *event : EventMessage();
   }
 
-  // A PING's answer comes after every event published before it.
-  bool NothingWasPublished() {
-    const absl::StatusOr<RedisReply> reply = listener_.Call({"PING"}, Patience());
-    return reply.ok() && reply->elements[0].text == "pong";
-  }
-
   // Nothing was written: no record, no sequence, no event.
   void ExpectUntouched() {
-    EXPECT_EQ(server_.Run({"EXISTS", names_.data, names_.index}).integer, 0);
-    EXPECT_EQ(MetaField("sequence"), "0");
-    EXPECT_TRUE(NothingWasPublished());
+    EXPECT_EQ(backend_->Record("a"), "");
+    EXPECT_EQ(backend_->IndexedSequence("a"), 0u);
+    EXPECT_EQ(backend_->MetaField("sequence"), 0u);
+    EXPECT_TRUE(backend_->NothingWasPublished());
   }
 
   const absl::Time now_ = absl::Now();
-  RedisConnection listener_;
   std::string blob_;
 };
 
-TEST_F(RedisRelayMirrorTest, StoresIndexesAndPublishesABatchAsOne) {
+TEST_P(RelayMirrorTest, StoresIndexesAndPublishesABatchAsOne) {
   const std::string a = MakeRecord(MakeVersion(now_), "1");
   const std::string b = MakeTombstone(MakeVersion(now_, 1));
   const MirrorReply reply = Mirror({{"a", a}, {"b", b}});
@@ -70,10 +52,10 @@ TEST_F(RedisRelayMirrorTest, StoresIndexesAndPublishesABatchAsOne) {
   EXPECT_EQ(reply.items[0].outcome, ItemOutcome::kAccepted);
   EXPECT_EQ(reply.items[0].sequence, 1u);
   EXPECT_EQ(reply.items[1].sequence, 2u);
-  EXPECT_EQ(Stored("a"), a);
-  EXPECT_EQ(Stored("b"), b);
-  EXPECT_EQ(server_.Run({"ZSCORE", names_.index, "b"}).text, "2");
-  EXPECT_EQ(MetaField("sequence"), "2");
+  EXPECT_EQ(backend_->Record("a"), a);
+  EXPECT_EQ(backend_->Record("b"), b);
+  EXPECT_EQ(backend_->IndexedSequence("b"), 2u);
+  EXPECT_EQ(backend_->MetaField("sequence"), 2u);
 
   const EventMessage event = NextEvent();
   EXPECT_EQ(event.epoch, kEpoch);
@@ -83,10 +65,10 @@ TEST_F(RedisRelayMirrorTest, StoresIndexesAndPublishesABatchAsOne) {
   EXPECT_EQ(event.items[0].key, "a");
   EXPECT_EQ(event.items[0].body, a);
   EXPECT_EQ(event.items[1].body, b);
-  EXPECT_TRUE(NothingWasPublished());
+  EXPECT_TRUE(backend_->NothingWasPublished());
 }
 
-TEST_F(RedisRelayMirrorTest, ARepetitionIsAnsweredWithTheFirstSequencesAndChangesNothing) {
+TEST_P(RelayMirrorTest, ARepetitionIsAnsweredWithTheFirstSequencesAndChangesNothing) {
   const std::string a = MakeRecord(MakeVersion(now_), "1");
   Mirror({{"a", a}});
   Mirror({{"b", a}});
@@ -98,10 +80,10 @@ TEST_F(RedisRelayMirrorTest, ARepetitionIsAnsweredWithTheFirstSequencesAndChange
   EXPECT_EQ(reply.items[0].sequence, 1u);
   EXPECT_EQ(reply.items[1].sequence, 2u);
   EXPECT_EQ(reply.sequence, 2u);
-  EXPECT_TRUE(NothingWasPublished());
+  EXPECT_TRUE(backend_->NothingWasPublished());
 }
 
-TEST_F(RedisRelayMirrorTest, AnOlderRecordIsAnsweredWithTheWinner) {
+TEST_P(RelayMirrorTest, AnOlderRecordIsAnsweredWithTheWinner) {
   const std::string newer = MakeRecord(MakeVersion(now_, 5), "newer");
   Mirror({{"a", newer}});
   NextEvent();
@@ -111,7 +93,7 @@ TEST_F(RedisRelayMirrorTest, AnOlderRecordIsAnsweredWithTheWinner) {
   EXPECT_EQ(reply.items[0].outcome, ItemOutcome::kSuperseded);
   EXPECT_EQ(reply.items[0].winner, newer);
   EXPECT_EQ(reply.items[1].outcome, ItemOutcome::kAccepted);
-  EXPECT_EQ(Stored("a"), newer);
+  EXPECT_EQ(backend_->Record("a"), newer);
   // Only what was accepted is published, under contiguous sequences.
   const EventMessage event = NextEvent();
   ASSERT_EQ(event.items.size(), 1u);
@@ -119,7 +101,7 @@ TEST_F(RedisRelayMirrorTest, AnOlderRecordIsAnsweredWithTheWinner) {
   EXPECT_EQ(event.first_sequence, 2u);
 }
 
-TEST_F(RedisRelayMirrorTest, ComparesVersionsAsNumbersInEveryByte) {
+TEST_P(RelayMirrorTest, ComparesVersionsAsNumbersInEveryByte) {
   // Ascending: differences in each half of time and origin, at the sign bit, and around NUL, which end the comparison
   // of strings by locale.
   const uint64_t time = MakeVersion(now_).time;
@@ -147,7 +129,7 @@ TEST_F(RedisRelayMirrorTest, ComparesVersionsAsNumbersInEveryByte) {
   }
 }
 
-TEST_F(RedisRelayMirrorTest, EqualVersionsOfDifferentContentEndTheSameWhateverTheOrder) {
+TEST_P(RelayMirrorTest, EqualVersionsOfDifferentContentEndTheSameWhateverTheOrder) {
   const Version version = MakeVersion(now_);
   std::string low = MakeRecord(version, "one");
   std::string high = MakeRecord(version, "two");
@@ -158,29 +140,29 @@ TEST_F(RedisRelayMirrorTest, EqualVersionsOfDifferentContentEndTheSameWhateverTh
   EXPECT_EQ(Mirror({{"a", high}}).items[0].outcome, ItemOutcome::kAccepted);
   EXPECT_EQ(Mirror({{"b", high}}).items[0].outcome, ItemOutcome::kAccepted);
   EXPECT_EQ(Mirror({{"b", low}}).items[0].outcome, ItemOutcome::kSuperseded);
-  EXPECT_EQ(Stored("a"), high);
-  EXPECT_EQ(Stored("b"), high);
+  EXPECT_EQ(backend_->Record("a"), high);
+  EXPECT_EQ(backend_->Record("b"), high);
 }
 
-TEST_F(RedisRelayMirrorTest, KeysAndValuesMayHoldAnyByte) {
+TEST_P(RelayMirrorTest, KeysAndValuesMayHoldAnyByte) {
   std::string all;
   for (int byte = 0; byte < 256; ++byte) {
     all.push_back(static_cast<char>(byte));
   }
   const std::string record = MakeRecord(MakeVersion(now_), all + "\r\n{}:" + all);
   Mirror({{all, record}});
-  EXPECT_EQ(Stored(all), record);
+  EXPECT_EQ(backend_->Record(all), record);
   const EventMessage event = NextEvent();
   EXPECT_EQ(event.items[0].key, all);
   EXPECT_EQ(event.items[0].body, record);
-  const absl::StatusOr<RelayChangePage> page = relay_.ReadChanges(0, 10, 1 << 20);
+  const absl::StatusOr<RelayChangePage> page = relay_->ReadChanges(0, 10, 1 << 20);
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->changes.size(), 1u);
   EXPECT_EQ(page->changes[0].key, all);
   EXPECT_EQ(page->changes[0].record, record);
 }
 
-TEST_F(RedisRelayMirrorTest, LargeValuesTravelByReference) {
+TEST_P(RelayMirrorTest, LargeValuesTravelByReference) {
   const std::string inline_record = MakeRecord(MakeVersion(now_), std::string(kInlineValueMaxBytes, 'i'));
   const std::string large_record = MakeRecord(MakeVersion(now_), std::string(kInlineValueMaxBytes + 1, 'l'));
   Mirror({{"inline", inline_record},
@@ -194,7 +176,7 @@ TEST_F(RedisRelayMirrorTest, LargeValuesTravelByReference) {
   EXPECT_EQ(event.items[2].kind, EventItem::Kind::kReference);
 }
 
-TEST_F(RedisRelayMirrorTest, TakesTheLargestBatch) {
+TEST_P(RelayMirrorTest, TakesTheLargestBatch) {
   std::vector<KeyedRecord> items;
   for (size_t i = 0; i < 4 * kBatchEntriesMax; ++i) {
     items.push_back({absl::StrCat("key", i), MakeRecord(MakeVersion(now_, i), "v")});
@@ -205,25 +187,25 @@ TEST_F(RedisRelayMirrorTest, TakesTheLargestBatch) {
   EXPECT_EQ(NextEvent().items.size(), items.size());
 }
 
-TEST_F(RedisRelayMirrorTest, AnotherEpochRefusesTheBatch) {
+TEST_P(RelayMirrorTest, AnotherEpochRefusesTheBatch) {
   MirrorBatch batch = Batch({{"a", MakeRecord(MakeVersion(now_), "1")}});
   batch.epoch = 5;
-  const absl::StatusOr<MirrorReply> reply = relay_.Mirror(batch);
+  const absl::StatusOr<MirrorReply> reply = relay_->Mirror(batch);
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_EQ(reply->outcome, Outcome::kEpochChanged);
   EXPECT_EQ(reply->epoch, kEpoch);
   ExpectUntouched();
 }
 
-TEST_F(RedisRelayMirrorTest, AnEmptiedRedisIsNoEpoch) {
-  server_.Run({"FLUSHALL"});
+TEST_P(RelayMirrorTest, AnEmptiedRedisIsNoEpoch) {
+  backend_->EraseEverything();
   const MirrorReply reply = Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}});
   EXPECT_EQ(reply.outcome, Outcome::kEpochChanged);
   EXPECT_EQ(reply.epoch, kNoEpoch);
-  EXPECT_EQ(server_.Run({"DBSIZE"}).integer, 0);
+  EXPECT_TRUE(backend_->empty());
 }
 
-TEST_F(RedisRelayMirrorTest, AVersionAheadOfTheClockRefusesTheWholeBatch) {
+TEST_P(RelayMirrorTest, AVersionAheadOfTheClockRefusesTheWholeBatch) {
   const MirrorReply reply =
       Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}, {"b", MakeRecord(MakeVersion(now_ + absl::Hours(1)), "2")}});
   EXPECT_EQ(reply.outcome, Outcome::kClockAhead);
@@ -232,10 +214,10 @@ TEST_F(RedisRelayMirrorTest, AVersionAheadOfTheClockRefusesTheWholeBatch) {
   ExpectUntouched();
 }
 
-TEST_F(RedisRelayMirrorTest, AKeyWithAVersionAheadOfTheClockIsNotLocked) {
+TEST_P(RelayMirrorTest, AKeyWithAVersionAheadOfTheClockIsNotLocked) {
   // Somebody's wrong clock left a version of tomorrow.
   const absl::Time tomorrow = now_ + absl::Hours(24);
-  server_.Run({"HSET", names_.data, "a", MakeRecord(MakeVersion(tomorrow, 0xffff), "wrong clock")});
+  backend_->SetRecord("a", MakeRecord(MakeVersion(tomorrow, 0xffff), "wrong clock"));
   // The hybrid clock steps over it, here into the next millisecond.
   EXPECT_EQ(Mirror({{"a", MakeRecord(MakeVersion(tomorrow + absl::Milliseconds(1)), "right")}}).outcome,
             Outcome::kApplied);
@@ -244,100 +226,55 @@ TEST_F(RedisRelayMirrorTest, AKeyWithAVersionAheadOfTheClockIsNotLocked) {
             Outcome::kClockAhead);
 }
 
-TEST_F(RedisRelayMirrorTest, AKeyOfAnotherTypeIsToldBeforeAnythingIsWritten) {
-  server_.Run({"SET", names_.index, "not ours"});
-  const absl::Status status = relay_.Mirror(Batch({{"a", MakeRecord(MakeVersion(now_), "1")}})).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(names_.index));
-  EXPECT_EQ(server_.Run({"EXISTS", names_.data}).integer, 0);
-}
-
-TEST_F(RedisRelayMirrorTest, AMissingRightToPublishIsToldBeforeAnythingIsWritten) {
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "resetchannels", "+@all"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
-  ASSERT_TRUE(relay.Connect(Patience()).ok());
-  const absl::Status status = relay.Mirror(Batch({{"a", MakeRecord(MakeVersion(now_), "1")}})).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("PUBLISH"));
-  ExpectUntouched();
-}
-
-TEST_F(RedisRelayMirrorTest, AFullRedisIsToldBeforeAnythingIsWritten) {
-  server_.Run({"CONFIG", "SET", "maxmemory", "1"});
-  const absl::Status status = relay_.Mirror(Batch({{"a", MakeRecord(MakeVersion(now_), "1")}})).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
-  EXPECT_EQ(RemedyOf(status), RedisRemedy::kStopAndTell);
-  server_.Run({"CONFIG", "SET", "maxmemory", "0"});
-  ExpectUntouched();
-}
-
-TEST_F(RedisRelayMirrorTest, BytesThatAreNoRecordRefuseTheWholeBatch) {
+TEST_P(RelayMirrorTest, BytesThatAreNoRecordRefuseTheWholeBatch) {
   const std::string good = MakeRecord(MakeVersion(now_), "1");
-  EXPECT_EQ(relay_.Mirror(Batch({{"a", good}, {"b", "short"}})).status().code(), absl::StatusCode::kInternal);
-  EXPECT_EQ(relay_.Mirror(Batch({{"a", good}, {"a", good}})).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(relay_->Mirror(Batch({{"a", good}, {"b", "short"}})).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(relay_->Mirror(Batch({{"a", good}, {"a", good}})).status().code(), absl::StatusCode::kInternal);
   ExpectUntouched();
 }
 
-TEST_F(RedisRelayMirrorTest, ADamagedRecordInRedisIsReplaced) {
-  server_.Run({"HSET", names_.data, "a", "garbage"});
+TEST_P(RelayMirrorTest, ADamagedRecordInRedisIsReplaced) {
+  backend_->SetRecord("a", "garbage");
   EXPECT_EQ(Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}}).items[0].outcome, ItemOutcome::kAccepted);
 }
 
-TEST_F(RedisRelayMirrorTest, ARecordThatTheIndexHasLostIsPublishedAnew) {
+TEST_P(RelayMirrorTest, ARecordThatTheIndexHasLostIsPublishedAnew) {
   const std::string record = MakeRecord(MakeVersion(now_), "1");
   Mirror({{"a", record}});
   NextEvent();
-  server_.Run({"DEL", names_.index});
+  backend_->EraseIndex();
   const MirrorReply reply = Mirror({{"a", record}});
   EXPECT_EQ(reply.items[0].outcome, ItemOutcome::kAccepted);
   EXPECT_EQ(reply.items[0].sequence, 2u);
   EXPECT_EQ(NextEvent().first_sequence, 2u);
 }
 
-TEST_F(RedisRelayMirrorTest, SequencesAreExactUpToTheLimitOfDoubles) {
-  const absl::StatusOr<EpochInForce> in_force = relay_.StartEpoch({kEpoch, kEpoch, kSequenceMax - 2});
+TEST_P(RelayMirrorTest, SequencesAreExactUpToTheLimitOfDoubles) {
+  const absl::StatusOr<EpochInForce> in_force = relay_->StartEpoch({kEpoch, kEpoch, kSequenceMax - 2});
   ASSERT_TRUE(in_force.ok()) << in_force.status();
   EXPECT_EQ(in_force->sequence, kSequenceMax - 2);
   const MirrorReply reply =
       Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}, {"b", MakeRecord(MakeVersion(now_), "2")}});
   EXPECT_EQ(reply.sequence, kSequenceMax);
   EXPECT_EQ(NextEvent().first_sequence, kSequenceMax - 1);
-  const absl::StatusOr<RelayChangePage> page = relay_.ReadChanges(kSequenceMax - 1, 10, 1 << 20);
+  const absl::StatusOr<RelayChangePage> page = relay_->ReadChanges(kSequenceMax - 1, 10, 1 << 20);
   ASSERT_TRUE(page.ok()) << page.status();
   ASSERT_EQ(page->changes.size(), 1u);
   EXPECT_EQ(page->changes[0].sequence, kSequenceMax);
 }
 
-TEST_F(RedisRelayMirrorTest, APipelineIsAnsweredInTheOrderOfSending) {
+TEST_P(RelayMirrorTest, APipelineIsAnsweredInTheOrderOfSending) {
   for (uint64_t i = 0; i < 4; ++i) {
-    ASSERT_TRUE(relay_.SendMirror(Batch({{absl::StrCat("key", i), MakeRecord(MakeVersion(now_), "1")}})).ok());
+    ASSERT_TRUE(relay_->SendMirror(Batch({{absl::StrCat("key", i), MakeRecord(MakeVersion(now_), "1")}})).ok());
   }
   for (uint64_t i = 0; i < 4; ++i) {
-    const absl::StatusOr<MirrorReply> reply = relay_.ReceiveMirrorReply();
+    const absl::StatusOr<MirrorReply> reply = relay_->ReceiveMirrorReply();
     ASSERT_TRUE(reply.ok()) << reply.status();
     EXPECT_EQ(reply->items[0].sequence, i + 1);
   }
 }
 
-TEST_F(RedisRelayMirrorTest, ForgottenScriptsAreLoadedAgain) {
-  server_.Run({"SCRIPT", "FLUSH"});
-  EXPECT_EQ(Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}}).outcome, Outcome::kApplied);
-}
-
-TEST_F(RedisRelayMirrorTest, ForgottenScriptsInAPipelineAskForANewConnection) {
-  server_.Run({"SCRIPT", "FLUSH"});
-  const MirrorBatch batch = Batch({{"a", MakeRecord(MakeVersion(now_), "1")}});
-  ASSERT_TRUE(relay_.SendMirror(batch).ok());
-  const absl::Status status = relay_.ReceiveMirrorReply().status();
-  EXPECT_EQ(RemedyOf(status), RedisRemedy::kRetry) << status;
-  EXPECT_FALSE(relay_.connected());
-  ASSERT_TRUE(relay_.Connect(Patience()).ok());
-  ASSERT_TRUE(relay_.SendMirror(batch).ok());
-  EXPECT_TRUE(relay_.ReceiveMirrorReply().ok());
-}
+INSTANTIATE_TEST_SUITE_P(Backends, RelayMirrorTest, testing::ValuesIn(RelayBackends()), BackendName);
 
 }  // namespace
 }  // namespace dunlin

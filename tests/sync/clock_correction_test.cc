@@ -1,7 +1,7 @@
 // Goal: the fleet's clock follows Redis' clock as closely as a measurement allows, whatever this machine's clock does.
 // Method: the formula alone. The thread itself is driven by replicator_test.cc.
 
-#include "sync/follower_thread.h"
+#include "sync/clock_correction.h"
 
 #include "gtest/gtest.h"
 

@@ -1,0 +1,78 @@
+#ifndef DUNLIN_STORAGE_GROUP_COMMITTER_H_
+#define DUNLIN_STORAGE_GROUP_COMMITTER_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "storage/applier.h"
+#include "storage/change_feed.h"
+#include "storage/hybrid_clock.h"
+#include "storage/limits.h"
+#include "storage/operation.h"
+#include "storage/store.h"
+
+namespace dunlin {
+
+// GroupCommitter carries out groups of operations, each group in one transaction and one sync, and does between the
+// groups what is due: it expires entries, removes stale change entries, writes positions down. It is the Committer
+// without queue and thread, so that the simulator can drive it.
+//
+// Thread-safety: one thread at a time. There is one for each store.
+class GroupCommitter {
+ public:
+  struct Options {
+    // Puts are refused above it; deletes, remote batches and bookkeeping are not.
+    uint64_t quota_bytes = kDatabaseQuotaBytesDefault;
+  };
+
+  // All must outlive this object.
+  GroupCommitter(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed);
+  GroupCommitter(const GroupCommitter&) = delete;
+  GroupCommitter& operator=(const GroupCommitter&) = delete;
+
+  // Carries `group` out in its order, makes it durable, hands the changes to the feed, and leaves each operation with
+  // its result. An error of the database is the result of all, and nothing of the group is stored; an operation that is
+  // turned down concerns no other.
+  void Commit(OperationGroup* group);
+
+  // Does what is due. To be called at least every kSweepPeriod.
+  void RunDue();
+
+  // Whether RunDue() has left something to do at once.
+  bool more_is_due() const { return sweep_again_; }
+
+  // Writes down the positions that have waited, if any.
+  void FlushPositions();
+
+ private:
+  absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
+  absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
+  absl::Status Execute(Operation* operation, Applier* applier);
+  absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
+  void ExecuteEpoch(EpochOperation* operation);
+  void Sweep();
+  absl::Status SweepStaleChanges(Applier* applier, const LmdbTxn& txn);
+
+  const Options options_;
+  Store* const store_;
+  HybridClock* const clock_;
+  ChangeFeed* const feed_;
+
+  StoreState state_;
+  // state_ has positions that are not on disk yet; they must not wait.
+  bool positions_dirty_ = false;
+  bool positions_urgent_ = false;
+  absl::Time positions_flushed_ = absl::InfinitePast();
+  absl::Time expiries_swept_ = absl::InfinitePast();
+  // The last sweep has left something due.
+  bool sweep_again_ = false;
+  uint64_t change_sweep_revision_ = 0;
+  // Measured at the beginning of each group.
+  uint64_t used_bytes_ = 0;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_STORAGE_GROUP_COMMITTER_H_

@@ -1,0 +1,86 @@
+#ifndef DUNLIN_TESTS_SIMULATION_MODEL_REDIS_H_
+#define DUNLIN_TESTS_SIMULATION_MODEL_REDIS_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "sync/epoch.h"
+#include "sync/relay_types.h"
+
+namespace dunlin {
+
+// ModelRedis is what a Redis server holds of one namespace, and what the scripts in sync/scripts do to it: the same
+// answers and the same event for the same call. tests/sync/relay_conformance_test.cc holds it to the real server.
+//
+// What it leaves out: everything a server can refuse before it runs a script (rights, memory, loading). The simulator
+// makes such errors by itself.
+//
+// Thread-safety: one thread at a time.
+class ModelRedis {
+ public:
+  // What the three keys hold. A plain value: a copy is a backup, assigning it a restore.
+  struct Contents {
+    struct Meta {
+      int format = 1;
+      uint64_t epoch = kNoEpoch;
+      uint64_t sequence = 0;
+      uint64_t gc_sequence = 0;
+      std::string fleet_id;
+    };
+    // Key -> record.
+    std::map<std::string, std::string> data;
+    // Key -> the sequence of its latest write, and the same in order.
+    std::map<std::string, uint64_t> index;
+    std::set<std::pair<uint64_t, std::string>> index_in_order;
+    Meta meta;
+
+    void SetIndex(const std::string& key, uint64_t sequence);
+    void EraseIndex();
+    uint64_t LastIndexed() const { return index_in_order.empty() ? 0 : index_in_order.rbegin()->first; }
+  };
+
+  // `now` is Redis' clock. `publish` gets each event while the script that made it runs.
+  ModelRedis(std::function<absl::Time()> now, std::function<void(const std::string& event)> publish)
+      : now_(std::move(now)), publish_(std::move(publish)) {}
+  ModelRedis(const ModelRedis&) = delete;
+  ModelRedis& operator=(const ModelRedis&) = delete;
+
+  // The calls of Relay (sync/relay.h), one script each.
+  absl::StatusOr<RelayPosition> ReadPosition(const PositionProposal& proposal);
+  absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) const;
+  absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch);
+  absl::StatusOr<ConditionalReply> WriteIf(const ConditionalWrite& write);
+  absl::StatusOr<EpochInForce> StartEpoch(const EpochProposal& proposal);
+
+  Contents& contents() { return contents_; }
+  const Contents& contents() const { return contents_; }
+
+  // What tells one primary from another.
+  std::string replid = std::string(40, '1');
+
+ private:
+  struct Parsed;
+  struct Item;
+
+  absl::Status CheckFormat() const;
+  absl::Time NowMillis() const;
+  absl::StatusOr<Item> Load(const KeyedRecord& keyed) const;
+  bool IsAheadOfClock(const Item& item) const;
+  uint64_t KnownSequence(const Item& item) const;
+  uint64_t Accept(const std::vector<Item>& items, uint64_t epoch, uint64_t origin);
+
+  const std::function<absl::Time()> now_;
+  const std::function<void(const std::string& event)> publish_;
+  Contents contents_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SIMULATION_MODEL_REDIS_H_

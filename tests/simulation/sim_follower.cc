@@ -1,0 +1,147 @@
+#include "tests/simulation/sim_follower.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "sync/clock_correction.h"
+#include "sync/redis_error.h"
+
+namespace dunlin {
+
+void SimFollower::Turn() {
+  while (!busy()) {
+    TakeInputs();
+    TakeEvents();
+    Follower::Action action = follower_.Next(now());
+    if (!std::visit([this](auto& what) { return Do(what); }, action)) {
+      return;
+    }
+  }
+}
+
+void SimFollower::TakeInputs() {
+  if (const absl::optional<absl::Status> news = parts_.subscriber->TakeNews(); news.has_value()) {
+    if (news->ok()) {
+      follower_.OnSubscribed();
+    } else {
+      follower_.OnSubscriptionLost(*news);
+    }
+  }
+  if (parts_.subscriber->TakeOverflow()) {
+    follower_.OnOverflow();
+  }
+  if (applied_.has_value()) {
+    follower_.OnApplied(*std::exchange(applied_, absl::nullopt), now());
+  }
+  if (epoch_entered_.has_value()) {
+    const absl::Status entered = *std::exchange(epoch_entered_, absl::nullopt);
+    follower_.OnEpochEntered(entered, now());
+    if (entered.ok()) {
+      parts_.on_epoch_entered();
+    }
+  }
+}
+
+void SimFollower::TakeEvents() {
+  while (follower_.WantsEvent()) {
+    const std::optional<std::string> event = parts_.ring->TryPop();
+    if (!event.has_value()) {
+      return;
+    }
+    follower_.OnEvent(*event, now());
+  }
+}
+
+bool SimFollower::Do(const Follower::Wait& wait) {
+  Sleep(wait.until);
+  return false;
+}
+
+bool SimFollower::Do(const Follower::Connect&) {
+  Connect([this](const absl::Status& status) {
+    if (status.ok()) {
+      follower_.OnConnected(now());
+    } else {
+      Failed(status);
+    }
+  });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::ReadPosition& read) {
+  Call<RelayPosition>(
+      [proposal = read.proposal](ModelRedis& redis) { return redis.ReadPosition(proposal); },
+      [this, asked = now()](const absl::StatusOr<RelayPosition>& position) { OnPosition(asked, position); });
+  return false;
+}
+
+void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPosition>& position) {
+  if (!position.ok()) {
+    Failed(position.status());
+    return;
+  }
+  const absl::Duration correction = ClockCorrection(now() - asked, parts_.clock->Now(), position->redis_time);
+  if (correction != absl::ZeroDuration()) {
+    parts_.clock->SetOffset(parts_.clock->offset() + correction);
+  }
+  follower_.OnPosition(*position, parts_.ring->UsedApprox().slots > 0, now());
+}
+
+bool SimFollower::Do(const Follower::ReadChanges& read) {
+  Call<RelayChangePage>(
+      [read](ModelRedis& redis) { return redis.ReadChanges(read.after, read.items_max, read.size_max_bytes); },
+      [this](absl::StatusOr<RelayChangePage> page) {
+        if (page.ok()) {
+          follower_.OnChanges(*std::move(page), now());
+        } else {
+          Failed(page.status());
+        }
+      });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::StartEpoch& start) {
+  Call<EpochInForce>([proposal = start.proposal](ModelRedis& redis) { return redis.StartEpoch(proposal); },
+                     [this](const absl::StatusOr<EpochInForce>& in_force) {
+                       if (in_force.ok()) {
+                         follower_.OnEpochStarted(*in_force);
+                       } else {
+                         Failed(in_force.status());
+                       }
+                     });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::EnterEpoch& enter) {
+  parts_.committer->Enqueue(EpochOperation{enter.change,
+                                           [this](absl::Status status) {
+                                             epoch_entered_ = std::move(status);
+                                             Wake();
+                                           },
+                                           absl::OkStatus()});
+  return true;
+}
+
+bool SimFollower::Do(Follower::Apply& apply) {
+  parts_.committer->Enqueue(ApplyOperation{std::move(apply.batch),
+                                           [this](absl::StatusOr<ApplyResult> result) {
+                                             applied_ = std::move(result);
+                                             Wake();
+                                           },
+                                           absl::UnknownError("not carried out")});
+  return true;
+}
+
+bool SimFollower::Do(const Follower::DiscardEvents&) {
+  while (parts_.ring->TryPop().has_value()) {
+  }
+  return true;
+}
+
+void SimFollower::Failed(const absl::Status& error) {
+  const bool connected = connection() != nullptr && !connection()->broken();
+  follower_.OnRelayError(error, connected && RemedyOf(error) != RedisRemedy::kFindPrimary, now());
+}
+
+}  // namespace dunlin

@@ -1,0 +1,70 @@
+#ifndef DUNLIN_TESTS_SIMULATION_SIM_FOLLOWER_H_
+#define DUNLIN_TESTS_SIMULATION_SIM_FOLLOWER_H_
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "storage/hybrid_clock.h"
+#include "storage/write.h"
+#include "sync/event_ring.h"
+#include "sync/follower.h"
+#include "tests/simulation/sim_committer.h"
+#include "tests/simulation/sim_subscriber.h"
+#include "tests/simulation/sim_thread.h"
+
+namespace dunlin {
+
+// SimFollower stands for the follower's thread (sync/follower_thread.h): it drives the real Follower.
+//
+// Thread-safety: one thread.
+class SimFollower final : public SimThread {
+ public:
+  // All must outlive this object, but for `on_epoch_entered`.
+  struct Parts {
+    EventRing<std::string>* ring = nullptr;
+    SimSubscriber* subscriber = nullptr;
+    SimCommitter* committer = nullptr;
+    HybridClock* clock = nullptr;
+    std::function<void()> on_epoch_entered;
+  };
+
+  SimFollower(const SimEnvironment& environment, const Follower::Options& options, Parts parts)
+      : SimThread(environment), parts_(std::move(parts)), follower_(options, now()) {}
+
+  void DoubtEpoch() {
+    follower_.OnEpochDoubt();
+    Wake();
+  }
+
+  const Follower& machine() const { return follower_; }
+
+ private:
+  void Turn() override;
+  void TakeInputs();
+  void TakeEvents();
+
+  // One for each action; each returns whether the loop goes on at once.
+  bool Do(const Follower::Wait& wait);
+  bool Do(const Follower::Connect& connect);
+  bool Do(const Follower::ReadPosition& read);
+  bool Do(const Follower::ReadChanges& read);
+  bool Do(const Follower::StartEpoch& start);
+  bool Do(const Follower::EnterEpoch& enter);
+  bool Do(Follower::Apply& apply);
+  bool Do(const Follower::DiscardEvents& discard);
+
+  void OnPosition(absl::Time asked, const absl::StatusOr<RelayPosition>& position);
+  void Failed(const absl::Status& error);
+
+  const Parts parts_;
+  Follower follower_;
+  absl::optional<absl::StatusOr<ApplyResult>> applied_;
+  absl::optional<absl::Status> epoch_entered_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SIMULATION_SIM_FOLLOWER_H_

@@ -1,0 +1,78 @@
+#ifndef DUNLIN_TESTS_SIMULATION_SIM_MIRROR_H_
+#define DUNLIN_TESTS_SIMULATION_SIM_MIRROR_H_
+
+#include <deque>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "storage/hybrid_clock.h"
+#include "storage/store.h"
+#include "sync/conditional_writer.h"
+#include "sync/mirror.h"
+#include "sync/mirror_acks.h"
+#include "sync/outbound.h"
+#include "tests/simulation/sim_committer.h"
+#include "tests/simulation/sim_thread.h"
+
+namespace dunlin {
+
+// SimMirror stands for the mirror's thread (sync/mirror_thread.h): it drives the real Outbound and MirrorAcks.
+//
+// Thread-safety: one thread.
+class SimMirror final : public SimThread {
+ public:
+  // All must outlive this object, but for `on_epoch_refused`.
+  struct Parts {
+    const Store* store = nullptr;
+    SimCommitter* committer = nullptr;
+    HybridClock* clock = nullptr;
+    std::function<void()> on_epoch_refused;
+  };
+
+  SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts);
+
+  void WriteIf(ConditionalWriter::Request request);
+  void WaitMirrored(uint64_t revision, absl::Time deadline, StatusCallback done);
+
+  // The store has something new; has entered an epoch.
+  void OnCommitted();
+  void OnEpochEntered();
+
+  const Outbound& machine() const { return outbound_; }
+
+ private:
+  void Turn() override;
+
+  // One for each action; each returns whether the loop goes on at once.
+  bool Do(Mirror::Action& action);
+  bool Do(const Mirror::Wait& wait);
+  bool Do(const Mirror::Connect& connect);
+  bool Do(const Mirror::ReadOutbox& read);
+  bool Do(const Mirror::Send& send);
+  bool Do(const Mirror::Receive& receive);
+  bool Do(Mirror::StoreWinners& store);
+  bool Do(Mirror::Advance& advance);
+  bool Do(const Outbound::Probe& probe);
+  bool Do(const Outbound::ReadStored& read);
+  bool Do(const Outbound::Judge& judge);
+  bool Do(Outbound::Finish& finish);
+
+  void MaybeReceive();
+  void PassEpochDoubt();
+
+  const Parts parts_;
+  Outbound outbound_;
+  MirrorAcks acks_;
+  absl::optional<absl::Status> winners_stored_;
+  // Answers to batches that have come and not been received, of the present connection.
+  std::deque<absl::StatusOr<MirrorReply>> replies_;
+  uint64_t connections_ = 0;
+  bool receiving_ = false;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SIMULATION_SIM_MIRROR_H_

@@ -1,0 +1,144 @@
+#include "tests/simulation/sim_replica.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "storage/change_feed.h"
+#include "storage/group_committer.h"
+#include "storage/hybrid_clock.h"
+#include "storage/limits.h"
+#include "sync/event_ring.h"
+#include "tests/simulation/sim_committer.h"
+#include "tests/simulation/sim_follower.h"
+#include "tests/simulation/sim_mirror.h"
+#include "tests/simulation/sim_subscriber.h"
+
+namespace dunlin {
+namespace {
+
+constexpr size_t kMapSizeBytes = size_t{64} << 20;
+
+template <typename T>
+T ValueOrDie(absl::StatusOr<T> result) {
+  if (!result.ok()) {
+    std::cerr << "a simulated replica cannot start: " << result.status() << std::endl;
+    std::abort();
+  }
+  return *std::move(result);
+}
+
+}  // namespace
+
+// One life of a replica, wired as in sync/replicator.cc. The threads come last, so that they are gone first.
+struct SimReplica::Life final : ChangeFeed::Listener {
+  explicit Life(SimReplica* replica)
+      : replica(*replica),
+        clock(&replica->wall_clock_),
+        store(Open()),
+        engine(GroupCommitter::Options(), store.get(), &clock, &feed),
+        ring(ValueOrDie(EventRing<std::string>::Create(replica->options_.ring_slots, kRingMaxBytes))),
+        committer(Environment(), CommitterOptions(), store.get(), &engine),
+        subscriber(Environment(), ring.get(), [this] { follower.Wake(); }),
+        follower(Environment(), FollowerOptions(),
+                 {ring.get(), &subscriber, &committer, &clock, [this] { mirror.OnEpochEntered(); }}),
+        mirror(Environment(), MirrorOptions(), {store.get(), &committer, &clock, [this] { follower.DoubtEpoch(); }}) {
+    feed.Subscribe(Selector(), this);
+    committer.Start();
+    subscriber.Wake();
+    follower.Wake();
+    mirror.Wake();
+  }
+
+  SimEnvironment Environment() const {
+    return {replica.loop_, replica.dice_, replica.redis_, replica.options_.number, replica.options_.wake_max};
+  }
+
+  std::unique_ptr<Store> Open() {
+    Store::Options options;
+    options.directory = replica.directory_.path();
+    options.map_size_bytes = kMapSizeBytes;
+    // The machine under the simulator does not fail.
+    options.sync = false;
+    return ValueOrDie(Store::Open(options, &clock));
+  }
+
+  SimCommitter::Options CommitterOptions() {
+    return {replica.options_.disk_min, replica.options_.disk_max,
+            [this](const StoreState& state) { return replica.OnCommit(state); }};
+  }
+
+  Follower::Options FollowerOptions() const {
+    const StoreState state = store->state();
+    return {state.epoch, state.applied_sequence, state.fleet_id, replica.dice_->Number()};
+  }
+
+  Mirror::Options MirrorOptions() const {
+    const StoreState state = store->state();
+    return {store->store_id(), state.epoch, state.mirrored_revision, replica.dice_->Number()};
+  }
+
+  void OnChanges(absl::Span<const ChangePtr> changes) override {
+    replica.observer_.on_changes(changes);
+    mirror.OnCommitted();
+  }
+
+  SimReplica& replica;
+  HybridClock clock;
+  ChangeFeed feed;
+  const std::unique_ptr<Store> store;
+  GroupCommitter engine;
+  const std::unique_ptr<EventRing<std::string>> ring;
+  SimCommitter committer;
+  SimSubscriber subscriber;
+  SimFollower follower;
+  SimMirror mirror;
+};
+
+SimReplica::SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer)
+    : options_(options), loop_(loop), dice_(dice), redis_(redis), observer_(std::move(observer)) {
+  wall_clock_.loop = loop;
+}
+
+SimReplica::~SimReplica() = default;
+
+void SimReplica::Start() { life_ = std::make_unique<Life>(this); }
+
+void SimReplica::Crash() { life_.reset(); }
+
+// Returns whether callers are to be answered.
+bool SimReplica::OnCommit(const StoreState& state) {
+  observer_.on_commit(state);
+  if (!std::exchange(crash_after_commit_, false)) {
+    return true;
+  }
+  // Not from within its own commit.
+  loop_->After(absl::ZeroDuration(), [this] { Crash(); });
+  return false;
+}
+
+void SimReplica::Write(LocalWrite write, WriteCallback done) {
+  life_->committer.Enqueue(WriteOperation{std::move(write), std::move(done), absl::UnknownError("not carried out")});
+}
+
+void SimReplica::WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout,
+                         WriteCallback done) {
+  ConditionalWriter::Request request;
+  request.mutation = std::move(mutation);
+  request.precondition = precondition;
+  request.deadline = loop_->Now() + timeout;
+  request.done = std::move(done);
+  life_->mirror.WriteIf(std::move(request));
+}
+
+void SimReplica::WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done) {
+  life_->mirror.WaitMirrored(revision, loop_->Now() + timeout, std::move(done));
+}
+
+StoreState SimReplica::state() const { return life_->store->state(); }
+const Store& SimReplica::store() const { return *life_->store; }
+Follower::Status SimReplica::follower() const { return life_->follower.machine().status(); }
+const absl::Status& SimReplica::mirror_error() const { return life_->mirror.machine().error(); }
+bool SimReplica::live() const { return life_->follower.machine().live(); }
+
+}  // namespace dunlin

@@ -1,0 +1,109 @@
+#ifndef DUNLIN_TESTS_SIMULATION_SIM_REPLICA_H_
+#define DUNLIN_TESTS_SIMULATION_SIM_REPLICA_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "storage/change.h"
+#include "storage/clock.h"
+#include "storage/store.h"
+#include "storage/write.h"
+#include "sync/follower.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/event_loop.h"
+#include "tests/simulation/sim_redis.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+
+// SimReplica is a replica in virtual time: the real store, group committer, ring and state machines, driven by one
+// thread instead of four, over a SimRedis. What it models is only what the threads do: wait, hand over, call.
+//
+// The disk: what GroupCommitter has committed survives a crash, whatever waits for it does not.
+//
+// Thread-safety: one thread.
+class SimReplica {
+ public:
+  struct Options {
+    int number = 0;
+    size_t ring_slots = 64;
+    // How long a commit takes.
+    absl::Duration disk_min = absl::Microseconds(100);
+    absl::Duration disk_max = absl::Milliseconds(3);
+    // How long a thread takes to notice that it has something to do.
+    absl::Duration wake_max = absl::Milliseconds(1);
+  };
+
+  // Hears of what the replica does; outlives its crashes.
+  struct Observer {
+    // As ChangeFeed::Listener.
+    std::function<void(absl::Span<const ChangePtr> changes)> on_changes;
+    // After each group, before anybody is answered.
+    std::function<void(const StoreState& state)> on_commit;
+  };
+
+  SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer);
+  ~SimReplica();
+  SimReplica(const SimReplica&) = delete;
+  SimReplica& operator=(const SimReplica&) = delete;
+
+  // ---- Life ----
+
+  // Opens the store and starts to replicate.
+  // REQUIRES: !running().
+  void Start();
+  // Ends at once, as by kill -9: what is not committed, and whom to answer, is forgotten.
+  void Crash();
+  // Whether to crash after the next group has been committed, before anybody is answered.
+  void SetCrashAfterCommit(bool crash) { crash_after_commit_ = crash; }
+  bool running() const { return life_ != nullptr; }
+  // What to add to virtual time to get this machine's clock.
+  void SetClockError(absl::Duration error) { wall_clock_.error = error; }
+
+  // ---- Clients ----
+
+  // REQUIRES: running(). Nobody is answered after a crash.
+  void Write(LocalWrite write, WriteCallback done);
+  void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
+  void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
+
+  // ---- How it stands ----
+
+  int number() const { return options_.number; }
+  // REQUIRES: running(), as for the rest.
+  StoreState state() const;
+  const Store& store() const;
+  Follower::Status follower() const;
+  const absl::Status& mirror_error() const;
+  bool live() const;
+
+ private:
+  struct WallClock final : Clock {
+    absl::Time Now() const override { return loop->Now() + error; }
+    const EventLoop* loop = nullptr;
+    absl::Duration error;
+  };
+  struct Life;
+
+  bool OnCommit(const StoreState& state);
+
+  const Options options_;
+  EventLoop* const loop_;
+  Dice* const dice_;
+  SimRedis* const redis_;
+  const Observer observer_;
+  const TempDir directory_;
+  WallClock wall_clock_;
+  bool crash_after_commit_ = false;
+  // From a start to the next crash.
+  std::unique_ptr<Life> life_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SIMULATION_SIM_REPLICA_H_

@@ -1,0 +1,274 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "storage/limits.h"
+#include "sync/epoch.h"
+
+namespace dunlin {
+namespace {
+
+constexpr absl::Duration kTrouble = absl::Seconds(30);
+// By then a fleet without faults is equal.
+constexpr absl::Duration kPatience = absl::Seconds(120);
+constexpr absl::Duration kLookPeriod = absl::Milliseconds(250);
+constexpr size_t kBatchMembers = 3;
+constexpr size_t kTraceLinesMax = 400;
+
+}  // namespace
+
+World::World(uint64_t seed, bool tracing)
+    : tracing_(tracing), dice_(seed), redis_(&loop_, &dice_), oracle_(&redis_.model()) {
+  redis_.on_publish = [this](const std::string& event) { oracle_.OnPublished(event); };
+  keys_ = 2 + dice_.Below(20);
+  ring_slots_ = size_t{4} << dice_.Below(6);
+  disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
+  redis_.weather.latency_max = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(20));
+  redis_.weather.event_lost = dice_.Chance(0.5) ? 0.02 : 0;
+  redis_.weather.event_repeated = dice_.Chance(0.5) ? 0.02 : 0;
+  for (size_t kind = 0; kind < kFaultKinds; ++kind) {
+    fault_weights_.push_back(dice_.Chance(0.5) ? static_cast<int>(1 + dice_.Below(5)) : 0);
+  }
+  const size_t replicas = 2 + dice_.Below(3);
+  for (size_t i = 0; i < replicas; ++i) {
+    NewReplica();
+  }
+}
+
+World::~World() = default;
+
+World::Result World::Live() {
+  Repeat(dice_.Between(absl::Milliseconds(10), absl::Milliseconds(200)), [this] { DoSomeWrite(); });
+  Repeat(dice_.Between(absl::Milliseconds(200), absl::Seconds(3)), [this] { DoSomeFault(); });
+  Repeat(absl::Milliseconds(500), [this] {
+    lagging_.push_back(redis_.model().contents());
+    if (lagging_.size() > 4) {
+      lagging_.pop_front();
+    }
+    if (dice_.Chance(0.1)) {
+      backup_ = redis_.model().contents();
+    }
+  });
+  const absl::Time end_of_trouble = loop_.Now() + kTrouble;
+  while (loop_.Now() < end_of_trouble && oracle_.violation().empty()) {
+    loop_.RunUntil(std::min(loop_.Now() + kLookPeriod, end_of_trouble));
+  }
+  EndTrouble();
+  while (loop_.Now() < end_of_trouble + kPatience && oracle_.violation().empty() && !Settled()) {
+    loop_.RunUntil(loop_.Now() + kLookPeriod);
+  }
+  Result result;
+  result.violation = oracle_.violation();
+  if (result.violation.empty()) {
+    std::vector<int> numbers;
+    for (const auto& replica : replicas_) {
+      numbers.push_back(replica->number());
+    }
+    oracle_.CheckConverged(numbers);
+    result.violation = oracle_.violation();
+    if (!Settled()) {
+      result.violation = absl::StrCat("without faults the fleet does not come to rest: ", result.violation, "\n  ",
+                                      Describe());
+    }
+  }
+  result.trace = std::move(trace_);
+  result.lived = loop_.Now() - EventLoop::Start();
+  result.acknowledged = oracle_.acknowledged();
+  result.faults = faults_;
+  return result;
+}
+
+void World::Trace(absl::string_view what) {
+  if (!tracing_) {
+    return;
+  }
+  trace_.push_back(absl::StrCat(absl::ToDoubleSeconds(loop_.Now() - EventLoop::Start()), " ", what));
+  if (trace_.size() > kTraceLinesMax) {
+    trace_.pop_front();
+  }
+}
+
+void World::Repeat(absl::Duration period, std::function<void()> what) {
+  loop_.After(dice_.Between(absl::ZeroDuration(), 2 * period), [this, period, what = std::move(what)] {
+    if (trouble_) {
+      what();
+      Repeat(period, what);
+    }
+  });
+}
+
+void World::Soon(absl::Duration max, std::function<void()> what) {
+  loop_.After(dice_.Between(absl::ZeroDuration(), max), std::move(what));
+}
+
+void World::NewReplica() {
+  SimReplica::Options options;
+  options.number = static_cast<int>(replicas_.size());
+  options.ring_slots = ring_slots_;
+  options.disk_max = disk_max_;
+  SimReplica::Observer observer;
+  observer.on_changes = [this, number = options.number](absl::Span<const ChangePtr> changes) {
+    oracle_.OnCommitted(number, changes);
+    for (const ChangePtr& change : changes) {
+      if (tracing_) {
+        Trace(absl::StrCat("replica ", number, " has ", change->key, " ", VersionToString(change->version), " at ",
+                           change->revision));
+      }
+    }
+  };
+  knows_fleet_.push_back(false);
+  observer.on_commit = [this, number = options.number](const StoreState& state) {
+    knows_fleet_[static_cast<size_t>(number)] = state.fleet_id != 0;
+    oracle_.OnState(number, state);
+  };
+  replicas_.push_back(std::make_unique<SimReplica>(options, &loop_, &dice_, &redis_, std::move(observer)));
+  replicas_.back()->Start();
+  Trace(absl::StrCat("replica ", options.number, " starts"));
+}
+
+// ---- Clients ----
+
+std::string World::NextValue() {
+  // Some are large enough to travel by reference.
+  const size_t padding = dice_.Chance(0.03) ? kInlineValueMaxBytes : 0;
+  return absl::StrCat("v", ++values_, std::string(padding, '.'));
+}
+
+void World::DoSomeWrite() {
+  SimReplica& replica = SomeReplica();
+  if (!replica.running()) {
+    return;
+  }
+  const uint64_t what = dice_.Below(100);
+  if (what < 55) {
+    Put(replica);
+  } else if (what < 68) {
+    Delete(replica);
+  } else if (what < 76) {
+    PutWithTtl(replica);
+  } else if (what < 86) {
+    WriteBatch(replica);
+  } else if (what < 93) {
+    WriteIfAbsent(replica);
+  } else {
+    WriteIfVersion(replica);
+  }
+}
+
+void World::Put(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kPut, SomeKey(), NextValue()}}, {}}); }
+
+void World::Delete(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kDelete, SomeKey(), ""}}, {}}); }
+
+void World::PutWithTtl(SimReplica& replica) {
+  const absl::Duration ttl = dice_.Between(absl::Milliseconds(1), absl::Seconds(10));
+  Write(replica, {{{Mutation::Kind::kPut, absl::StrCat("ttl/", SomeKey()), NextValue(), ttl}}, {}});
+}
+
+void World::WriteBatch(SimReplica& replica) {
+  LocalWrite write;
+  const std::string value = NextValue();
+  // A group has one writer: between two, each key would be won by whoever is later.
+  const std::string group = absl::StrCat(kBatchKeyPrefix, replica.number(), "/");
+  for (size_t i = 0; i < kBatchMembers; ++i) {
+    write.mutations.push_back({Mutation::Kind::kPut, absl::StrCat(group, i), value});
+  }
+  Write(replica, std::move(write));
+}
+
+void World::Write(SimReplica& replica, LocalWrite write) {
+  std::vector<Mutation> mutations = write.mutations;
+  replica.Write(std::move(write), Tell(replica, std::move(mutations)));
+}
+
+WriteCallback World::Tell(SimReplica& replica, std::vector<Mutation> mutations) {
+  return [this, &replica, mutations = std::move(mutations)](const absl::StatusOr<WriteResult>& result) {
+    for (size_t i = 0; result.ok() && i < mutations.size(); ++i) {
+      const bool is_delete = mutations[i].kind == Mutation::Kind::kDelete;
+      oracle_.OnAcknowledged(replica.number(),
+                             {mutations[i].key, result->versions[i], is_delete, is_delete ? "" : mutations[i].value});
+      Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
+                         VersionToString(result->versions[i])));
+    }
+  };
+}
+
+void World::WriteIfAbsent(SimReplica& replica) {
+  const std::string key = absl::StrCat("lock/", dice_.Below(10));
+  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
+  WriteCallback tell = Tell(replica, {mutation});
+  replica.WriteIf(mutation, {Precondition::Kind::kAbsent, {}}, absl::Seconds(2),
+                  [this, key, tell = std::move(tell)](const absl::StatusOr<WriteResult>& result) mutable {
+                    if (result.ok()) {
+                      oracle_.OnAbsentKeyWritten(key);
+                    }
+                    tell(result);
+                  });
+}
+
+void World::WriteIfVersion(SimReplica& replica) {
+  const std::string key = SomeKey();
+  const absl::StatusOr<StoredEntry> entry = replica.store().Get(key);
+  if (!entry.ok()) {
+    return;
+  }
+  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
+  replica.WriteIf(mutation, {Precondition::Kind::kVersion, entry->version}, absl::Seconds(2),
+                  Tell(replica, {mutation}));
+}
+
+// ---- The end ----
+
+void World::EndTrouble() {
+  trouble_ = false;
+  Trace("no more faults");
+  redis_.weather = SimRedis::Weather();
+  redis_.Refuse(absl::OkStatus());
+  if (!redis_.running()) {
+    redis_.Start(redis_.model().contents(), /*new_primary=*/true);
+  }
+  for (const auto& replica : replicas_) {
+    redis_.SetPartitioned(replica->number(), false);
+    replica->SetCrashAfterCommit(false);
+    if (!replica->running()) {
+      replica->Start();
+    }
+  }
+}
+
+bool World::Settled() const {
+  const StoreState first = replicas_[0]->running() ? replicas_[0]->state() : StoreState();
+  return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
+    if (!replica->running() || !replica->live()) {
+      return false;
+    }
+    const StoreState state = replica->state();
+    return state.outbox_depth == 0 && state.epoch == redis_.model().contents().meta.epoch &&
+           state.applied_sequence == redis_.model().contents().meta.sequence && state.digest == first.digest;
+  });
+}
+
+std::string World::Describe() const {
+  std::vector<std::string> lines;
+  const ModelRedis::Contents::Meta& meta = redis_.model().contents().meta;
+  lines.push_back(
+      absl::StrCat("redis: epoch ", FormatEpoch(meta.epoch), " sequence ", meta.sequence, " fleet ", meta.fleet_id));
+  for (const auto& replica : replicas_) {
+    if (!replica->running()) {
+      lines.push_back(absl::StrCat("replica ", replica->number(), " does not run"));
+      continue;
+    }
+    const StoreState state = replica->state();
+    const Follower::Status follower = replica->follower();
+    lines.push_back(absl::StrCat("replica ", replica->number(), ": live ", replica->live(), " epoch ",
+                                 FormatEpoch(state.epoch), " applied ", state.applied_sequence, " outbox ",
+                                 state.outbox_depth, " mirrored ", state.mirrored_revision, " of ", state.revision,
+                                 " entries ", state.entries, " follower: ", follower.error.ToString(),
+                                 " mirror: ", replica->mirror_error().ToString()));
+  }
+  return absl::StrJoin(lines, "\n  ");
+}
+
+}  // namespace dunlin
