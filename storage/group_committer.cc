@@ -128,6 +128,7 @@ void GroupCommitter::ExecuteEpoch(EpochOperation* operation) {
   const EpochChange& change = operation->change;
   state_.epoch = change.epoch;
   state_.fleet_id = change.fleet_id;
+  state_.primary = change.primary;
   state_.applied_sequence = 0;
   positions_urgent_ = true;
   if (change.refill) {

@@ -33,7 +33,8 @@ std::vector<uint64_t*> Numbers(StoreState* state) {
           &state->refill_revision,
           &state->outbox_depth,
           &state->mirrored_high_revision,
-          &state->writes_superseded};
+          &state->writes_superseded,
+          &state->primary};
 }
 
 }  // namespace

@@ -91,6 +91,8 @@ struct StoreState {
   uint64_t applied_sequence = 0;
   // The fleet that this store belongs to, 0 before the first contact.
   uint64_t fleet_id = 0;
+  // The Redis primary under which that epoch was entered; 0 when Redis did not say.
+  uint64_t primary = 0;
 
   // The outbox: of the rows with a revision above `mirrored_revision`, those that are unsent, and, while the centre is
   // being refilled, all with a revision up to `refill_revision`.

@@ -93,6 +93,9 @@ using ApplyCallback = absl::AnyInvocable<void(absl::StatusOr<ApplyResult>)>;
 struct EpochChange {
   uint64_t epoch = 0;
   uint64_t fleet_id = 0;
+  // What tells this Redis primary from another, 0 if nothing does: under another one, a sequence of the same epoch may
+  // stand for another write.
+  uint64_t primary = 0;
   // Send every record to Redis again, whoever issued it: Redis has lost some.
   bool refill = false;
 };

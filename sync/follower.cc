@@ -17,6 +17,7 @@ Follower::Follower(const Options& options, absl::Time now)
       accepted_(options.applied_sequence),
       applied_(options.applied_sequence),
       error_(absl::UnavailableError("not connected to Redis yet")),
+      primary_(options.primary),
       read_after_(options.applied_sequence),
       up_to_date_at_(now) {}
 

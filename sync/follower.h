@@ -45,6 +45,7 @@ class Follower {
     uint64_t epoch = 0;
     uint64_t applied_sequence = 0;
     uint64_t fleet_id = 0;
+    uint64_t primary = 0;
     // Proposed epochs and waits are drawn from it.
     uint64_t seed = 0;
   };
@@ -148,7 +149,6 @@ class Follower {
   bool NoticeNewEpoch(const RelayPosition& position);
   bool NoticeLostData(const RelayPosition& position);
   void NoticeLostEvent(const RelayPosition& position, bool events_waiting);
-  void LearnPrimary(const RelayPosition& position);
 
   void Accept(std::string key, std::string record);
   void FinishBatch(uint64_t sequence);
@@ -187,7 +187,8 @@ class Follower {
   uint64_t known_when_asked_ = 0;
   uint64_t redis_sequence_ = 0;
   uint64_t heartbeat_sequence_ = 0;
-  std::string master_replid_;
+  // The primary under which the epoch was entered; 0 while none is known.
+  uint64_t primary_;
   // When a store without a fleet may give an empty Redis its first position.
   absl::Time founding_at_ = absl::InfiniteFuture();
   absl::optional<EpochProposal> start_epoch_;

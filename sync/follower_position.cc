@@ -1,7 +1,10 @@
 // What Follower (follower.h) makes of the positions that Redis tells: whose data it is, in which life, and whether any
 // of it is missing.
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "storage/limits.h"
@@ -10,6 +13,12 @@
 
 namespace dunlin {
 namespace {
+
+// Redis does not let every user ask; then nothing is known of it.
+uint64_t PrimaryOf(const RelayPosition& position) {
+  const std::string& replid = position.master_replid;
+  return replid.empty() ? 0 : XXH3_64bits(replid.data(), replid.size());
+}
 
 uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fleet_id).value_or(0); }
 
@@ -20,7 +29,7 @@ void Follower::OnPosition(const RelayPosition& position, bool events_waiting, ab
       NoticeLostData(position)) {
     return;
   }
-  LearnPrimary(position);
+  primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
   NoticeLostEvent(position, events_waiting);
   told_sequence_ = std::max(told_sequence_, position.sequence);
   // What events have said is older than this.
@@ -61,31 +70,25 @@ bool Follower::NoticeNewEpoch(const RelayPosition& position) {
   // At the first contact all that this store has is in its outbox anyway. Later, a new epoch means that Redis may have
   // lost anything.
   const uint64_t fleet = FleetOf(position);
-  enter_epoch_ = EpochChange{position.epoch, fleet != 0 ? fleet : fleet_id_, /*refill=*/epoch_ != 0};
-  LearnPrimary(position);
+  enter_epoch_ = EpochChange{position.epoch, fleet != 0 ? fleet : fleet_id_, PrimaryOf(position),
+                             /*refill=*/epoch_ != 0};
   CatchUp(Cause::kReconnect);
   return true;
 }
 
 // Redis may have forgotten writes: it has not reached a sequence that it gave out, or another primary has taken over,
-// whose history may have parted from the old one's at any point. Only a new epoch makes everybody notice: under the old
-// one the same sequences would be given out for other writes.
+// whose history may have parted from the old one's at any point. (That is also how a backup shows that brings an old
+// epoch back: replicas that were away meanwhile hold its sequences for other writes.) Only a new epoch makes everybody
+// notice: under the old one the same sequences would be given out for other writes.
 bool Follower::NoticeLostData(const RelayPosition& position) {
-  const bool failed_over =
-      !master_replid_.empty() && !position.master_replid.empty() && position.master_replid != master_replid_;
+  const uint64_t primary = PrimaryOf(position);
+  const bool failed_over = primary_ != 0 && primary != 0 && primary != primary_;
   if (position.sequence >= known_when_asked_ && !failed_over) {
     return false;
   }
   start_epoch_ = EpochProposal{epoch_, RandomNonZero(), known_when_asked_};
   CatchUp(Cause::kReconnect);
   return true;
-}
-
-// Redis does not let every user ask.
-void Follower::LearnPrimary(const RelayPosition& position) {
-  if (!position.master_replid.empty()) {
-    master_replid_ = position.master_replid;
-  }
 }
 
 // An event that is lost leaves no gap when it is the last. What Redis had given out a heartbeat ago should be here.
@@ -110,6 +113,7 @@ void Follower::OnEpochEntered(const absl::Status& status, absl::Time now) {
   }
   epoch_ = enter_epoch_->epoch;
   fleet_id_ = enter_epoch_->fleet_id;
+  primary_ = enter_epoch_->primary;
   enter_epoch_.reset();
   accepted_ = 0;
   applied_ = 0;

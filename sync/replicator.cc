@@ -21,6 +21,7 @@ Follower::Options FollowerOptions(const Store& store) {
   options.epoch = state.epoch;
   options.applied_sequence = state.applied_sequence;
   options.fleet_id = state.fleet_id;
+  options.primary = state.primary;
   options.seed = RandomSeed();
   return options;
 }

@@ -37,7 +37,7 @@ FollowerScenario::FollowerScenario()
     : clock_(&wall_clock_),
       store_(OpenStore(directory_, &clock_)),
       committer_(std::make_unique<Committer>(Committer::Options(), store_.get(), &clock_, &feed_)),
-      follower_(Follower::Options{0, 0, 0, /*seed=*/1}, now_) {}
+      follower_(Follower::Options{0, 0, 0, 0, /*seed=*/1}, now_) {}
 
 // ---- Redis ----
 

@@ -70,7 +70,7 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 
   Follower::Options FollowerOptions() const {
     const StoreState state = store->state();
-    return {state.epoch, state.applied_sequence, state.fleet_id, replica.dice_->Number()};
+    return {state.epoch, state.applied_sequence, state.fleet_id, state.primary, replica.dice_->Number()};
   }
 
   Mirror::Options MirrorOptions() const {

@@ -16,13 +16,16 @@ constexpr absl::Duration kTrouble = absl::Seconds(30);
 constexpr absl::Duration kPatience = absl::Seconds(120);
 constexpr absl::Duration kLookPeriod = absl::Milliseconds(250);
 constexpr size_t kBatchMembers = 3;
-constexpr size_t kTraceLinesMax = 400;
+constexpr size_t kTraceLinesMax = 4000;
 
 }  // namespace
 
 World::World(uint64_t seed, bool tracing)
     : tracing_(tracing), dice_(seed), redis_(&loop_, &dice_), oracle_(&redis_.model()) {
-  redis_.on_publish = [this](const std::string& event) { oracle_.OnPublished(event); };
+  redis_.on_publish = [this](const std::string& event) {
+    oracle_.OnPublished(event);
+    Trace(absl::StrCat("redis is at ", redis_.model().contents().meta.sequence));
+  };
   keys_ = 2 + dice_.Below(20);
   ring_slots_ = size_t{4} << dice_.Below(6);
   disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
@@ -70,8 +73,8 @@ World::Result World::Live() {
     oracle_.CheckConverged(numbers);
     result.violation = oracle_.violation();
     if (!Settled()) {
-      result.violation = absl::StrCat("without faults the fleet does not come to rest: ", result.violation, "\n  ",
-                                      Describe());
+      result.violation =
+          absl::StrCat("without faults the fleet does not come to rest: ", result.violation, "\n  ", Describe());
     }
   }
   result.trace = std::move(trace_);
@@ -88,6 +91,14 @@ void World::Trace(absl::string_view what) {
   trace_.push_back(absl::StrCat(absl::ToDoubleSeconds(loop_.Now() - EventLoop::Start()), " ", what));
   if (trace_.size() > kTraceLinesMax) {
     trace_.pop_front();
+  }
+}
+
+void World::TraceState(int number, const StoreState& state) {
+  const std::string now = absl::StrCat("replica ", number, " is at ", FormatEpoch(state.epoch), " ",
+                                       state.applied_sequence, ", outbox ", state.outbox_depth);
+  if (tracing_ && std::exchange(traced_states_[number], now) != now) {
+    Trace(now);
   }
 }
 
@@ -123,6 +134,7 @@ void World::NewReplica() {
   observer.on_commit = [this, number = options.number](const StoreState& state) {
     knows_fleet_[static_cast<size_t>(number)] = state.fleet_id != 0;
     oracle_.OnState(number, state);
+    TraceState(number, state);
   };
   replicas_.push_back(std::make_unique<SimReplica>(options, &loop_, &dice_, &redis_, std::move(observer)));
   replicas_.back()->Start();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ class World {
   static constexpr size_t kFaultKinds = 13;
 
   void Trace(absl::string_view what);
+  void TraceState(int number, const StoreState& state);
   // Repeats `what` at random moments, about `period` apart, until the trouble ends.
   void Repeat(absl::Duration period, std::function<void()> what);
   // Undoes a fault after a while.
@@ -119,6 +121,7 @@ class World {
   // What a lagging replica of Redis holds.
   std::deque<ModelRedis::Contents> lagging_;
   std::deque<std::string> trace_;
+  std::map<int, std::string> traced_states_;
 };
 
 }  // namespace dunlin

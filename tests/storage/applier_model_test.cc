@@ -117,6 +117,7 @@ class Machine {
     model_.EnterEpoch(change);
     state_.epoch = change.epoch;
     state_.fleet_id = change.fleet_id;
+    state_.primary = change.primary;
     state_.applied_sequence = 0;
     if (change.refill) {
       state_.mirrored_revision = 0;

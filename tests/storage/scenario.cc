@@ -92,6 +92,7 @@ EpochChange Scenario::Epoch() {
   EpochChange change;
   change.epoch = 1 + Below(2);
   change.fleet_id = 9;
+  change.primary = change.epoch + 1;
   change.refill = OneIn(2);
   return change;
 }

@@ -138,6 +138,7 @@ std::string StoreModel::Apply(const RemoteBatch& batch, const ApplyResult& resul
 void StoreModel::EnterEpoch(const EpochChange& change) {
   epoch_ = change.epoch;
   fleet_id_ = change.fleet_id;
+  primary_ = change.primary;
   applied_sequence_ = 0;
   if (change.refill) {
     mirrored_revision_ = 0;
@@ -212,6 +213,7 @@ StoreState StoreModel::State() const {
   state.epoch = epoch_;
   state.applied_sequence = applied_sequence_;
   state.fleet_id = fleet_id_;
+  state.primary = primary_;
   state.mirrored_revision = mirrored_revision_;
   state.refill_revision = refill_revision_;
   state.outbox_depth = Outbox().size();

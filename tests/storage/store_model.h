@@ -77,6 +77,7 @@ class StoreModel {
   uint64_t revision_ = 0;
   uint64_t epoch_ = 0;
   uint64_t fleet_id_ = 0;
+  uint64_t primary_ = 0;
   uint64_t applied_sequence_ = 0;
   uint64_t mirrored_revision_ = 0;
   uint64_t mirrored_high_revision_ = 0;

@@ -104,6 +104,7 @@ absl::Status StoreTester::EnterEpoch(uint64_t epoch, bool refill) {
   EpochChange change;
   change.epoch = epoch;
   change.fleet_id = 9;
+  change.primary = epoch + 1;
   change.refill = refill;
   committer_->EnterEpoch(change, answer.Callback());
   return answer.Get();

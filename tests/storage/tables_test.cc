@@ -43,6 +43,7 @@ StoreState SomeState() {
   state.outbox_depth = 10;
   state.mirrored_high_revision = 11;
   state.writes_superseded = 12;
+  state.primary = 13;
   state.digest.Add("key", "record");
   return state;
 }
@@ -151,6 +152,7 @@ TEST(TablesTest, TheStateComesBackAndEveryFlippedBitIsNoticed) {
   EXPECT_EQ(state->epoch, 5u);
   EXPECT_EQ(state->applied_sequence, 6u);
   EXPECT_EQ(state->fleet_id, 7u);
+  EXPECT_EQ(state->primary, 13u);
   EXPECT_EQ(state->mirrored_revision, 8u);
   EXPECT_EQ(state->refill_revision, 9u);
   EXPECT_EQ(state->outbox_depth, 10u);
@@ -169,12 +171,12 @@ TEST(TablesTest, TheStateComesBackAndEveryFlippedBitIsNoticed) {
 
 TEST(TablesTest, TheStatesBytesDoNotChange) {
   std::string numbers;
-  for (uint64_t number = 1; number <= 12; ++number) {
+  for (uint64_t number = 1; number <= 13; ++number) {
     AppendBigEndian64(number, &numbers);
   }
   const std::string row = EncodeState(SomeState());
   EXPECT_EQ(row.substr(0, numbers.size()), numbers);
-  EXPECT_EQ(absl::BytesToHexString(row.substr(numbers.size())), "36eed5e3b1a93bddd8cd86e50be5d708d32286d148788135");
+  EXPECT_EQ(absl::BytesToHexString(row.substr(numbers.size())), "36eed5e3b1a93bddd8cd86e50be5d7082101b17ec3141c6f");
 }
 
 TEST(TablesTest, TheOutboxHoldsWhatIsUnsentAndWhileRefillingEverything) {

@@ -206,6 +206,28 @@ TEST_F(FollowerEpochTest, AnotherPrimaryStartsANewEpochEvenIfItIsNotBehind) {
   Next<Follower::ReadChanges>();
 }
 
+// A backup has brought the store's epoch back while it was away, and others have gone on in it.
+TEST_F(FollowerEpochTest, AnotherPrimaryThanBeforeARestartStartsANewEpochToo) {
+  Begin(Follower::Options());
+  follower_->OnSubscribed();
+  Next<Follower::Connect>();
+  follower_->OnConnected(now_);
+  Next<Follower::ReadPosition>();
+  follower_->OnPosition(PositionAt(5), false, now_);
+  Follower::Options after_restart = Known(5);
+  after_restart.primary = Enter().primary;
+  EXPECT_NE(after_restart.primary, 0u);
+  Begin(after_restart);
+  follower_->OnSubscribed();
+  Next<Follower::Connect>();
+  follower_->OnConnected(now_);
+  Next<Follower::ReadPosition>();
+  RelayPosition position = PositionAt(6);
+  position.master_replid = "another";
+  follower_->OnPosition(position, false, now_);
+  EXPECT_EQ(Next<Follower::StartEpoch>().proposal.expected, kEpoch);
+}
+
 TEST_F(FollowerEpochTest, AnUnknownPrimaryIsNotAnotherOne) {
   GoLive(5);
   now_ += kRedisHeartbeatPeriod;

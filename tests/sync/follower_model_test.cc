@@ -62,7 +62,7 @@ struct ModelRedis {
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed), follower_(Follower::Options{0, 0, 0, seed}, now_) {}
+  explicit World(uint64_t seed) : random_(seed), follower_(Follower::Options{0, 0, 0, 0, seed}, now_) {}
 
   // One step: something happens in the world, or the follower gets to act.
   void Step() {

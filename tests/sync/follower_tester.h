@@ -24,7 +24,7 @@ class FollowerTester : public testing::Test {
 
   // What the store remembers from before.
   static Follower::Options Known(uint64_t applied_sequence) {
-    return Follower::Options{kEpoch, applied_sequence, kFleet, 1};
+    return Follower::Options{kEpoch, applied_sequence, kFleet, /*primary=*/0, /*seed=*/1};
   }
 
   void Begin(const Follower::Options& options) { follower_.emplace(options, now_); }
