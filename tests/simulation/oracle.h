@@ -37,11 +37,11 @@ class Oracle {
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
 
-  // ---- What happens ----
+  // ---- What happens; replicas go by their numbers ----
 
-  void OnPublished(const std::string& event);
-  void OnCommitted(int replica, absl::Span<const ChangePtr> changes);
-  void OnState(int replica, const StoreState& state);
+  void OnPublished(const std::string& message);
+  void OnCommitted(int number, absl::Span<const ChangePtr> changes);
+  void OnState(int number, const StoreState& state);
 
   struct Acknowledged {
     std::string key;
@@ -49,7 +49,7 @@ class Oracle {
     bool tombstone = false;
     std::string value;
   };
-  void OnAcknowledged(int replica, const Acknowledged& write);
+  void OnAcknowledged(int number, const Acknowledged& write);
   // A write that asked for the absence of `key` has succeeded. Nobody ever deletes such a key.
   void OnAbsentKeyWritten(const std::string& key);
 
