@@ -11,7 +11,6 @@
 #include "absl/time/clock.h"
 #include "client/proto_conversion.h"
 #include "client/status_from_grpc.h"
-#include "storage/utf8.h"
 #include "client/watch_stream.h"
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "dunlin/v1/replica.grpc.pb.h"
@@ -21,6 +20,7 @@
 #include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 #include "storage/status_macros.h"
+#include "storage/utf8.h"
 
 namespace dunlin::client {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "storage/utf8.h"
 #include "storage/status_macros.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

@@ -16,8 +16,8 @@
 #include "server/build_info.h"
 #include "server/config_file.h"
 #include "server/option_table.h"
-#include "storage/utf8.h"
 #include "storage/status_macros.h"
+#include "storage/utf8.h"
 
 namespace dunlin {
 namespace {

@@ -5,8 +5,8 @@
 #include "absl/time/time.h"
 #include "client/cli/argument_parsers.h"
 #include "client/cli/names.h"
-#include "storage/utf8.h"
 #include "nlohmann/json.hpp"
+#include "storage/utf8.h"
 
 namespace dunlin::client::cli {
 namespace {
