@@ -13,6 +13,15 @@ bazel_options() {
   [[ -t 2 ]] || printf '%s\n' --curses=no --color=no --show_progress_rate_limit=15
 }
 
+# read_bazel_options ARRAY: puts them into the array of that name. A process substitution would hide that they could not
+# be told.
+read_bazel_options() {
+  # Not a name that the caller's array may have.
+  local one_each_line
+  one_each_line="$(bazel_options)" || return
+  mapfile -t "$1" <<<"$one_each_line"
+}
+
 dunlin_cache_dir() {
   # Not $HOME, which is not always set for a script that a service runs.
   local home=~

@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_follower.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -89,15 +90,16 @@ void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPositio
 }
 
 bool SimFollower::Do(const Follower::ReadChanges& read) {
-  Call<RelayChangePage>(
-      [read](ModelRedis& redis) { return redis.ReadChanges(read.after, read.items_max, read.size_max_bytes); },
-      [this](absl::StatusOr<RelayChangePage> page) {
-        if (page.ok()) {
-          follower_.OnChanges(*std::move(page), now());
-        } else {
-          Failed(page.status());
-        }
-      });
+  Call<RelayChangePage>([after = read.after, items_max = std::min(read.items_max, parts_.page_changes_max),
+                         size_max_bytes = read.size_max_bytes](
+                            ModelRedis& redis) { return redis.ReadChanges(after, items_max, size_max_bytes); },
+                        [this](absl::StatusOr<RelayChangePage> page) {
+                          if (page.ok()) {
+                            follower_.OnChanges(*std::move(page), now());
+                          } else {
+                            Failed(page.status());
+                          }
+                        });
   return false;
 }
 

@@ -1,6 +1,7 @@
 #ifndef DUNLIN_TESTS_SIMULATION_SIM_FOLLOWER_H_
 #define DUNLIN_TESTS_SIMULATION_SIM_FOLLOWER_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -29,6 +30,8 @@ class SimFollower final : public SimThread {
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
     std::function<void()> on_epoch_entered;
+    // A page of changes is no larger, so that a small data set has several.
+    size_t page_changes_max = SIZE_MAX;
   };
 
   SimFollower(const SimEnvironment& environment, const Follower::Options& options, Parts parts)

@@ -41,7 +41,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
         committer(Environment(), CommitterOptions(), store.get(), &engine),
         subscriber(Environment(), ring.get(), [this] { follower.Wake(); }),
         follower(Environment(), FollowerOptions(),
-                 {ring.get(), &subscriber, &committer, &clock, [this] { mirror.OnEpochEntered(); }}),
+                 {ring.get(), &subscriber, &committer, &clock, [this] { mirror.OnEpochEntered(); },
+                  replica->options_.page_changes_max}),
         mirror(Environment(), MirrorOptions(), {store.get(), &committer, &clock, [this] { follower.DoubtEpoch(); }}) {
     feed.Subscribe(Selector(), this);
     committer.Start();

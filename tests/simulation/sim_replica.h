@@ -32,6 +32,7 @@ class SimReplica {
   struct Options {
     int number = 0;
     size_t ring_slots = 64;
+    size_t page_changes_max = SIZE_MAX;
     // How long a commit takes.
     absl::Duration disk_min = absl::Microseconds(100);
     absl::Duration disk_max = absl::Milliseconds(3);

@@ -28,6 +28,7 @@ World::World(uint64_t seed, bool tracing)
   };
   keys_ = 2 + dice_.Below(20);
   ring_slots_ = size_t{4} << dice_.Below(6);
+  page_changes_max_ = size_t{2} << dice_.Below(8);
   disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
   redis_.weather.latency_max = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(20));
   redis_.weather.event_lost = dice_.Chance(0.5) ? 0.02 : 0;
@@ -119,6 +120,7 @@ void World::NewReplica() {
   SimReplica::Options options;
   options.number = static_cast<int>(replicas_.size());
   options.ring_slots = ring_slots_;
+  options.page_changes_max = page_changes_max_;
   options.disk_max = disk_max_;
   SimReplica::Observer observer;
   observer.on_changes = [this, number = options.number](absl::Span<const ChangePtr> changes) {

@@ -114,6 +114,7 @@ class World {
   // By replica.
   std::vector<bool> knows_fleet_;
   size_t ring_slots_ = 0;
+  size_t page_changes_max_ = 0;
   absl::Duration disk_max_;
   // How likely each kind of fault is in this world; not every world knows every fault, so that some get far.
   std::vector<int> fault_weights_;
