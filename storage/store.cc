@@ -108,7 +108,7 @@ absl::Status Store::LoadOrCreate(const Options& options) {
 }
 
 absl::Status Store::Create(const Options& options, LmdbTxn txn) {
-  identity_.store_id = RandomStoreId();
+  identity_.store_id = options.new_store_id != 0 ? options.new_store_id : RandomStoreId();
   identity_.replication_namespace = options.replication_namespace;
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(kStoreFormat)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaIdentity, EncodeIdentity(identity_)));

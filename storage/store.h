@@ -67,6 +67,8 @@ class Store {
     std::string replication_namespace = "default";
     size_t map_size_bytes = kDatabaseMapSizeBytesDefault;
     bool sync = true;
+    // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
+    uint64_t new_store_id = 0;
   };
 
   // Opens the store in `options.directory`, creating it if the directory is empty or absent. `clock` must outlive it;

@@ -61,6 +61,7 @@ struct SimReplica::Life final : ChangeFeed::Listener {
     options.map_size_bytes = kMapSizeBytes;
     // The machine under the simulator does not fail.
     options.sync = false;
+    options.new_store_id = replica.options_.store_id;
     return ValueOrDie(Store::Open(options, &clock));
   }
 

@@ -31,6 +31,7 @@ class SimReplica {
  public:
   struct Options {
     int number = 0;
+    uint64_t store_id = 0;
     size_t ring_slots = 64;
     size_t page_changes_max = SIZE_MAX;
     // How long a commit takes.

@@ -44,5 +44,15 @@ TEST(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   EXPECT_GT(acknowledged, 50 * seeds.size());
 }
 
+TEST(Simulation, TheSameSeedGivesTheSameWorld) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World first(seed, /*tracing=*/true);
+    World second(seed, /*tracing=*/true);
+    const World::Result once = first.Live();
+    ASSERT_FALSE(once.trace.empty());
+    ASSERT_EQ(once.trace, second.Live().trace) << "seed " << seed;
+  }
+}
+
 }  // namespace
 }  // namespace dunlin

@@ -119,6 +119,7 @@ void World::Soon(absl::Duration max, std::function<void()> what) {
 void World::NewReplica() {
   SimReplica::Options options;
   options.number = static_cast<int>(replicas_.size());
+  options.store_id = dice_.Number() | 1;
   options.ring_slots = ring_slots_;
   options.page_changes_max = page_changes_max_;
   options.disk_max = disk_max_;
