@@ -18,8 +18,7 @@ namespace dunlin {
 // keys out of a fixed set, and in each batch one counter of the thread's own that only grows.
 //
 // When each batch is due follows from its number alone, so that a stall is made up for: whoever can keep the rate is on
-// schedule again soon after one, and whoever cannot falls behind for good. That makes OnSchedule() a test of the rate
-// that no hiccup of the machine upsets.
+// schedule again soon after one, and whoever cannot falls behind for good.
 //
 // Thread-safety: one thread uses a LoadWriter.
 class LoadWriter {
@@ -46,8 +45,6 @@ class LoadWriter {
   uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
   // From the start to now, or to the stop.
   double AchievedWritesPerSecond() const;
-  // Whether the rate from the start to now is the one that was asked for.
-  bool OnSchedule() const { return AchievedWritesPerSecond() >= options_.writes_per_second; }
   // The longest that an acknowledgement came after the batch was due. Without a rate it means nothing.
   absl::Duration LongestDelay() const { return absl::Nanoseconds(longest_delay_ns_.load(std::memory_order_relaxed)); }
 
