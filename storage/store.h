@@ -17,6 +17,7 @@
 #include "storage/limits.h"
 #include "storage/lmdb_env.h"
 #include "storage/mutex.h"
+#include "storage/revision_history.h"
 #include "storage/tables.h"
 #include "storage/write.h"
 
@@ -46,6 +47,8 @@ struct ChangePage {
   uint64_t covered_revision = 0;
   // Whether there is nothing after covered_revision yet.
   bool complete = false;
+  // Of the outbox: all records of the page have been in Redis before, and are sent again because it may have lost them.
+  bool known_to_redis = false;
 };
 
 // Which change entries a reader wants: told from the key alone, so that the others' records need not be read.
@@ -100,8 +103,12 @@ class Store {
                                          size_t size_max_bytes) const;
 
   // Returns what is in the outbox after `after_revision`, as ReadChanges(). Batches of this store are never split, even
-  // if that exceeds the limits.
+  // if that exceeds the limits. What has been in Redis before and what has not are on different pages.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
+
+  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged
+  // record counts as lacking.
+  absl::StatusOr<std::vector<size_t>> FindOlder(const std::vector<KeyAndOrder>& items) const;
 
   // The random id of this store: the origin of the versions it issues.
   uint64_t store_id() const { return identity_.store_id; }
@@ -114,6 +121,9 @@ class Store {
 
   absl::StatusOr<uint64_t> UsedBytes() const { return env_->UsedBytes(); }
 
+  // As it was when the store was opened.
+  const RevisionHistory& revision_history() const { return revision_history_; }
+
  private:
   friend class GroupCommitter;
 
@@ -122,7 +132,8 @@ class Store {
 
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
-  absl::Status Load(const Options& options, const LmdbTxn& txn);
+  absl::Status Load(const Options& options, LmdbTxn txn);
+  void Resume(const StoreState& state);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Declared first, so that the directory is unlocked after the database is closed.
@@ -130,6 +141,7 @@ class Store {
   const std::unique_ptr<LmdbEnv> env_;
   HybridClock* const clock_;
   StoreIdentity identity_;
+  RevisionHistory revision_history_;
 
   mutable Mutex mutex_;
   StoreState state_ ABSL_GUARDED_BY(mutex_);

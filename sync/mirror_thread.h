@@ -76,6 +76,7 @@ class MirrorThread final : public ChangeFeed::Listener {
  private:
   void Run();
   void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeRestamped(const absl::StatusOr<size_t>& restamped);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
   void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
   void Finish(ConditionalWriter::Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -88,6 +89,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   void Do(const Mirror::ReadOutbox& read);
   void Do(const Mirror::Send& send);
   void Do(const Mirror::Receive& receive);
+  void Do(const Mirror::FindMissing& find);
+  void Do(Mirror::Restamp& restamp);
   void Do(Mirror::StoreWinners& store);
   void Do(Mirror::Advance& advance);
   void Do(const Outbound::Probe& probe);
@@ -108,6 +111,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   // The store's answer about winners.
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored_ ABSL_GUARDED_BY(mutex_);
+  // Its answer about a restamping.
+  absl::optional<absl::StatusOr<size_t>> restamped_ ABSL_GUARDED_BY(mutex_);
   bool committed_ ABSL_GUARDED_BY(mutex_) = true;
   bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

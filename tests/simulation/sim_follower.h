@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "storage/hybrid_clock.h"
+#include "storage/store.h"
 #include "storage/write.h"
 #include "sync/event_ring.h"
 #include "sync/follower.h"
@@ -27,6 +28,7 @@ class SimFollower final : public SimThread {
   struct Parts {
     EventRing<std::string>* ring = nullptr;
     SimSubscriber* subscriber = nullptr;
+    const Store* store = nullptr;
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
     std::function<void()> on_epoch_entered;
@@ -54,6 +56,10 @@ class SimFollower final : public SimThread {
   bool Do(const Follower::Connect& connect);
   bool Do(const Follower::ReadPosition& read);
   bool Do(const Follower::ReadChanges& read);
+  bool Do(const Follower::ReadOrders& read);
+  bool Do(const Follower::Compare& compare);
+  bool Do(const Follower::ReadRecords& read);
+  bool Do(const Follower::Collect& collect);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);
   bool Do(Follower::Apply& apply);
@@ -65,7 +71,7 @@ class SimFollower final : public SimThread {
   const Parts parts_;
   Follower follower_;
   absl::optional<absl::StatusOr<ApplyResult>> applied_;
-  absl::optional<absl::Status> epoch_entered_;
+  absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_;
 };
 
 }  // namespace dunlin
