@@ -193,6 +193,12 @@ void Follower::OnChanges(RelayChangePage page, absl::Time now) {
     Accept(std::move(change.key), std::move(change.record));
   }
   read_after_ = page.covered_sequence;
+  if (page.complete && !live_ && holds_data_ && fleet_keys_ == nullptr &&
+      WasAwayTooLong(page.gc_sequence, page.redis_time)) {
+    // Tombstones have been collected while this went on.
+    Rebuild();
+    return;
+  }
   if (page.complete) {
     caught_up_ = true;
     if (const int64_t redis_unix_ms = absl::ToUnixMillis(page.redis_time); redis_unix_ms > 0) {

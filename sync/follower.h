@@ -207,7 +207,9 @@ class Follower {
   // Comparing, versions first (follower_reconcile.cc).
   void BeginReconciling();
   void EndOrdersPage();
+  bool WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const;
   void NoticeLongAbsence(const RelayPosition& position, const Local& local);
+  void Rebuild();
   void NoteComplete(const RelayPosition& position, const Local& local);
   void NoticeRival(const std::string& lease);
   bool MayCollect() const { return live_ && !catching_up_ && collector_; }
@@ -303,6 +305,8 @@ class Follower {
   uint64_t complete_unix_ms_;
   uint64_t complete_told_unix_ms_;
   bool holds_data_ = false;
+  // As of the last position.
+  Local local_;
 
   // The lease: of a rival, as it was told first.
   std::string rival_lease_;

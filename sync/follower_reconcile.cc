@@ -93,26 +93,33 @@ void Follower::OnRepairWanted() {
 
 // ---- Absence ----
 
-// Tombstones that this store has missed may be gone: in this epoch by their sequence, and over an epoch's end by their
-// age.
+// Whether tombstones that this store has missed may be gone by now, when Redis says what it says.
+bool Follower::WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const {
+  const auto horizon_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(tombstone_horizon_));
+  return UnixMillis(redis_time) > complete_unix_ms_ + horizon_ms || (accepted_ > 0 && accepted_ < gc_sequence);
+}
+
 void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& local) {
+  local_ = local;
   holds_data_ = holds_data_ || local.revision > 0;
   if (live_ || !holds_data_ || fleet_keys_ != nullptr) {
     return;
   }
-  const bool without_place = accepted_ == 0;
-  const uint64_t horizon_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(tombstone_horizon_));
-  const bool away_too_long = UnixMillis(position.redis_time) > complete_unix_ms_ + horizon_ms;
-  if (without_place ? away_too_long : accepted_ < position.gc_sequence) {
-    fleet_keys_ = std::make_shared<KeySet>();
-    rebuilt_revision_ = local.revision;
-    rebuilt_sent_revision_ = local.sent_revision;
-    BeginReconciling();
-    CatchUp(Cause::kReconnect);
-  } else if (without_place && !reconciling_) {
+  if (WasAwayTooLong(position.gc_sequence, position.redis_time)) {
+    Rebuild();
+  } else if (accepted_ == 0 && !reconciling_) {
     BeginReconciling();
     CatchUp(Cause::kReconnect);
   }
+}
+
+void Follower::Rebuild() {
+  fleet_keys_ = std::make_shared<KeySet>();
+  rebuilt_revision_ = local_.revision;
+  // Of a store that has never been complete nobody knows since when it has been away: its own writes stay.
+  rebuilt_sent_revision_ = complete_unix_ms_ == 0 ? 0 : local_.sent_revision;
+  BeginReconciling();
+  CatchUp(Cause::kReconnect);
 }
 
 // Keeps the store's memory of when it was complete so fresh that a restart is not taken for a long absence.

@@ -149,6 +149,7 @@ void FollowerThread::PublishStatus() {
   }
   if (now.state == Follower::State::kLive && !parts_.barrier->open()) {
     parts_.barrier->Open();
+    parts_.on_barrier_open();
   }
   LogTransition(before, now);
 }

@@ -42,6 +42,8 @@ class FollowerThread {
     Logger* logger = nullptr;
     // Called on this thread after the store has entered an epoch.
     std::function<void()> on_epoch_entered;
+    // Called on this thread when the barrier has opened.
+    std::function<void()> on_barrier_open;
   };
 
   FollowerThread(const Follower::Options& options, Parts parts);

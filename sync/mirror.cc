@@ -55,7 +55,10 @@ Mirror::Action Mirror::Next(absl::Time now) {
   if (!paused_ && in_flight_.size() < kMirrorPipelineMax) {
     if (next_.has_value() && ask_first_) {
       // No call may come between a batch and its answer.
-      return in_flight_.empty() ? Action(FindMissing{QueryOf(*next_)}) : Action(Receive{});
+      if (!in_flight_.empty()) {
+        return Receive{};
+      }
+      return refill_allowed_ ? Action(FindMissing{QueryOf(*next_)}) : Action(Wait{absl::InfiniteFuture()});
     }
     if (next_.has_value()) {
       return Send{*next_};

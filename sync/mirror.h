@@ -101,6 +101,10 @@ class Mirror {
   // While paused, nothing new is sent; what is under way is received.
   void SetPaused(bool paused) { paused_ = paused; }
 
+  // Whether what Redis has had before may be sent again: only by a replica that has everything, so that it knows what has
+  // been deleted meanwhile. What Redis has never had is sent at any time.
+  void SetRefillAllowed(bool allowed) { refill_allowed_ = allowed; }
+
   // ---- How it stands ----
 
   uint64_t epoch() const { return epoch_; }
@@ -144,6 +148,7 @@ class Mirror {
   bool connected_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;
+  bool refill_allowed_ = false;
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Status error_;

@@ -77,6 +77,7 @@ void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
 void MirrorThread::Run() {
   while (!wake_.stopped()) {
     TakeInputs();
+    outbound_.SetRefillAllowed(parts_.barrier->open());
     next_ack_deadline_ = parts_.acks->Expire(steady_.Now());
     Outbound::Action action = outbound_.Next(steady_.Now());
     PublishError();

@@ -22,6 +22,7 @@
 #include "sync/mirror_acks.h"
 #include "sync/outbound.h"
 #include "sync/relay.h"
+#include "sync/snapshot_barrier.h"
 #include "sync/wake_flag.h"
 
 namespace dunlin {
@@ -41,6 +42,8 @@ class MirrorThread final : public ChangeFeed::Listener {
     HybridClock* clock = nullptr;
     MirrorAcks* acks = nullptr;
     Logger* logger = nullptr;
+    // Open while this replica has everything.
+    const SnapshotBarrier* barrier = nullptr;
     // Called on this thread when Redis refused a batch because of its epoch.
     std::function<void()> on_epoch_refused;
   };

@@ -74,6 +74,7 @@ class Outbound {
   void OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now);
 
   void OnCommitted() { mirror_.OnCommitted(); }
+  void SetRefillAllowed(bool allowed) { mirror_.SetRefillAllowed(allowed); }
   void OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
     mirror_.OnEpoch(epoch, mirrored_revision, refill, now);
   }

@@ -71,9 +71,9 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
       subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_, parts.logger,
-                 [this] { mirror_.OnEpochEntered(); }}),
+                 [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
       mirror_(MirrorOptions(*parts.store), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
-                                            &acks_, parts.logger, [this] { follower_.DoubtEpoch(); }}) {}
+                                            &acks_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
 
 Replicator::~Replicator() { Stop(); }
 

@@ -16,6 +16,12 @@ namespace {
 // "batch/GROUP/" of "batch/GROUP/MEMBER".
 std::string GroupOf(const std::string& key) { return key.substr(0, key.rfind('/') + 1); }
 
+// Whether the record is a tombstone or has a time to live: once it is old it may be forgotten.
+bool IsMortal(const std::string& record) {
+  const absl::StatusOr<Record> decoded = DecodeRecord(record);
+  return decoded.ok() && (decoded->tombstone || decoded->expiry_unix_ms != 0);
+}
+
 }  // namespace
 
 void Oracle::Fail(int replica, absl::string_view what, absl::string_view key) {
@@ -41,10 +47,7 @@ Oracle::Epoch& Oracle::EpochOf(uint64_t epoch) {
 
 // What Redis holds under `key`, which it has.
 Oracle::Epoch::Write Oracle::WriteOf(const std::string& key) const {
-  const std::string& record = redis_->contents().data.at(key);
-  const absl::StatusOr<Record> decoded = DecodeRecord(record);
-  const bool mortal = decoded.ok() && (decoded->tombstone || decoded->expiry_unix_ms != 0);
-  return {key, ReadVersion(record), mortal};
+  return {key, ReadVersion(redis_->contents().data.at(key))};
 }
 
 void Oracle::OnPublished(const std::string& message) {
@@ -78,7 +81,7 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     Stored& stored = replica.stored[change->key];
     if (change->version < stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);
-    } else if ((change->version < stored.version && !IsLate(change->key, stored, change->version)) ||
+    } else if ((change->version < stored.version && !IsLate(replica, change->key, change->version)) ||
         (change->version == stored.version && change->type == ChangeType::kPut)) {
       Fail(number,
            absl::StrCat("version ", VersionToString(change->version), " follows ", VersionToString(stored.version)),
@@ -92,10 +95,11 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
   CheckBatches(number, replica, touched);
 }
 
-// Whether the version may follow what is stored, which is dead and forgotten elsewhere.
-bool Oracle::IsLate(const std::string& key, const Stored& stored, const Version& version) const {
-  const absl::StatusOr<Record> record = DecodeRecord(stored.record);
-  return record.ok() && (record->tombstone || record->expiry_unix_ms != 0) && late_.count({key, version}) > 0;
+// Whether the version may follow what is stored, which is dead and may be forgotten: the replica's own client may write
+// the key again by a clock that lags, and a write may come late from somebody's outbox.
+bool Oracle::IsLate(const Replica& replica, const std::string& key, const Version& version) const {
+  return IsMortal(replica.stored.at(key).record) &&
+         (late_.count({key, version}) > 0 || version.origin == replica.store_id);
 }
 
 // Whether a write of this replica that nobody else has heard of says the same under another version. A Redis that takes
@@ -110,6 +114,7 @@ bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
 
 void Oracle::Restamp(const std::string& key, const Version& before, const Version& after) {
   ++restamped_count_;
+  restamped_keys_.insert(key);
   auto& writes = acknowledged_[key];
   const auto found = writes.find(before);
   // It may not have been acknowledged yet, or never: a crash has come between.
@@ -120,7 +125,8 @@ void Oracle::Restamp(const std::string& key, const Version& before, const Versio
   }
   // What it has replaced while the clock was wrong stays replaced.
   for (auto it = writes.upper_bound(after); it != writes.end() && !(before < it->first);) {
-    it = it->first.origin == before.origin && published_.count({key, it->first}) == 0 ? writes.erase(it) : std::next(it);
+    const bool nobody_knows = published_.count({key, it->first}) == 0 || redis_losses_ > 0;
+    it = it->first.origin == before.origin && nobody_knows ? writes.erase(it) : std::next(it);
   }
   writes.erase(before);
 }
@@ -158,10 +164,14 @@ void Oracle::OnState(int number, const StoreState& state) {
   }
   for (auto it = epoch.writes.upper_bound(replica.checked_sequence);
        !epoch.forked && it != epoch.writes.end() && it->first <= state.applied_sequence; ++it) {
-    const auto& [key, version, mortal] = it->second;
+    const auto& [key, version] = it->second;
     const auto stored = replica.stored.find(key);
-    const bool collected = mortal && redis_->contents().data.count(key) == 0;
-    if (!collected && (stored == replica.stored.end() || stored->second.version < version)) {
+    const auto in_redis = redis_->contents().data.find(key);
+    // Deleted since, and the tombstone collected.
+    const bool collected = in_redis == redis_->contents().data.end() || ReadVersion(in_redis->second) < version;
+    // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
+    const bool restamped = redis_losses_ > 0 && restamped_keys_.count(key) > 0;
+    if (!collected && !restamped && (stored == replica.stored.end() || stored->second.version < version)) {
       Fail(number, absl::StrCat("says it has applied sequence ", state.applied_sequence, " but lacks ", it->first),
            key);
     }
@@ -245,8 +255,11 @@ void Oracle::CheckAcknowledged(int number, const std::string& key, const Acknowl
   const auto stored = replica.stored.find(key);
   if (stored == replica.stored.end() || stored->second.version < write.version) {
     // A replica that has come later has never heard of what was dead and gone by then.
+    // What was dead and gone before this replica could hear of it is missed by nobody.
     const bool mortal = write.tombstone || write.expires;
-    if (!mortal || (stored != replica.stored.end() && late_.count({key, stored->second.version}) == 0)) {
+    const bool nothing_lives = stored == replica.stored.end() || IsMortal(stored->second.record) ||
+                               late_.count({key, stored->second.version}) > 0;
+    if (!mortal || !nothing_lives) {
       Fail(number, "an acknowledged write is lost", key);
     }
     return;

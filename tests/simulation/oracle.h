@@ -44,6 +44,9 @@ class Oracle {
 
   // ---- What happens; replicas go by their numbers ----
 
+  // A replica whose writes have this origin.
+  void OnReplica(int number, uint64_t store_id) { replicas_[number].store_id = store_id; }
+
   void OnPublished(const std::string& message);
   void OnCommitted(int number, absl::Span<const ChangePtr> changes);
   void OnState(int number, const StoreState& state);
@@ -86,6 +89,7 @@ class Oracle {
     std::string record;
   };
   struct Replica {
+    uint64_t store_id = 0;
     uint64_t revision = 0;
     std::map<std::string, Stored> stored;
     // Up to where its claims have been checked.
@@ -98,8 +102,6 @@ class Oracle {
     struct Write {
       std::string key;
       Version version;
-      // A tombstone, or a record with a time to live: once it is old it may be gone.
-      bool mortal = false;
     };
     std::map<uint64_t, Write> writes;
   };
@@ -107,7 +109,7 @@ class Oracle {
   void Fail(int replica, absl::string_view what, absl::string_view key = "");
   Epoch& EpochOf(uint64_t epoch);
   Epoch::Write WriteOf(const std::string& key) const;
-  bool IsLate(const std::string& key, const Stored& stored, const Version& version) const;
+  bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;
   void Restamp(const std::string& key, const Version& before, const Version& after);
   void CheckLive(int number, const std::string& key, const std::string* mine, const std::string* in_redis,
@@ -125,6 +127,7 @@ class Oracle {
   std::set<std::pair<std::string, Version>> published_;
   std::map<std::string, Version> highest_published_;
   std::set<std::pair<std::string, Version>> late_;
+  std::set<std::string> restamped_keys_;
   std::map<std::string, int> absent_keys_written_;
   uint64_t redis_losses_ = 0;
   uint64_t acknowledged_count_ = 0;

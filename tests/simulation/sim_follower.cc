@@ -15,6 +15,9 @@ void SimFollower::Turn() {
     TakeInputs();
     TakeEvents();
     Follower::Action action = follower_.Next(now());
+    if (!std::exchange(was_live_, follower_.live()) && follower_.live()) {
+      parts_.on_live();
+    }
     if (!std::visit([this](auto& what) { return Do(what); }, action)) {
       return;
     }

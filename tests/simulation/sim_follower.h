@@ -32,6 +32,7 @@ class SimFollower final : public SimThread {
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
     std::function<void()> on_epoch_entered;
+    std::function<void()> on_live;
     // A page of changes is no larger, so that a small data set has several.
     size_t page_changes_max = SIZE_MAX;
   };
@@ -70,6 +71,7 @@ class SimFollower final : public SimThread {
 
   const Parts parts_;
   Follower follower_;
+  bool was_live_ = false;
   absl::optional<absl::StatusOr<ApplyResult>> applied_;
   absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_;
 };

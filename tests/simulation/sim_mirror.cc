@@ -40,6 +40,7 @@ void SimMirror::Turn() {
     if (winners_stored_.has_value()) {
       outbound_.OnWinnersStored(*std::exchange(winners_stored_, absl::nullopt), now());
     }
+    outbound_.SetRefillAllowed(parts_.is_live());
     if (restamped_.has_value()) {
       outbound_.OnRestamped(*std::exchange(restamped_, absl::nullopt), now());
     }

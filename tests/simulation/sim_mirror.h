@@ -29,6 +29,7 @@ class SimMirror final : public SimThread {
     const Store* store = nullptr;
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
+    std::function<bool()> is_live;
     std::function<void()> on_epoch_refused;
   };
 

@@ -162,6 +162,7 @@ void World::NewReplica() {
     oracle_.OnState(number, state);
     TraceState(number, state);
   };
+  oracle_.OnReplica(options.number, options.store_id);
   replicas_.push_back(std::make_unique<SimReplica>(options, &loop_, &dice_, &redis_, std::move(observer)));
   replicas_.back()->Start();
   Trace(absl::StrCat("replica ", options.number, " starts"));

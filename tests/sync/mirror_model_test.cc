@@ -25,7 +25,9 @@ std::string RecordOf(uint64_t version) { return absl::StrFormat("%024d", version
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {}
+  explicit World(uint64_t seed) : random_(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {
+    mirror_.SetRefillAllowed(true);
+  }
 
   void Step() {
     const int what = Below(100);

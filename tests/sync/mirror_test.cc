@@ -53,6 +53,7 @@ class MirrorTest : public testing::Test {
 
   // A page of what Redis has had before.
   void RefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
+    mirror_->SetRefillAllowed(true);
     Page(revisions, covered, /*complete=*/true, /*known_to_redis=*/true);
   }
 
@@ -325,6 +326,17 @@ TEST_F(MirrorTest, ARefillOfWhatRedisHasSendsNothing) {
   mirror_->OnMissing(MissingReply{false, kEpoch, {}}, now_);
   EXPECT_EQ(Advanced(), 2u);
   EXPECT_TRUE(mirror_->idle());
+}
+
+// It may have been away while what it holds was deleted, and the tombstone forgotten.
+TEST_F(MirrorTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  mirror_->SetRefillAllowed(false);
+  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
+  mirror_->SetRefillAllowed(true);
+  Next<Mirror::FindMissing>();
 }
 
 // Calls are answered in order: a question between a batch and its answer would take the batch's answer for its own.
