@@ -125,8 +125,8 @@ struct BatchWriteResult {
 };
 
 struct ListPage {
-  std::vector<Entry> entries;
-  std::string next_page_token;  // Empty on the last page.
+  std::vector<Entry> entries;   // May be empty on any page.
+  std::string next_page_token;  // Empty on the last page, and only there.
   Lag lag;
 };
 

@@ -73,9 +73,7 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
     message->set_marker(v1::MARKER_RESET);
     say_reset_ = false;
   }
-  if (!page.entries.empty()) {
-    snapshot_key_ = page.entries.back().key;
-  }
+  snapshot_key_ = page.covered_key;
   for (StoredEntry& entry : page.entries) {
     v1::Event* event = message->add_events();
     event->set_type(v1::Event::TYPE_PUT);

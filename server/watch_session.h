@@ -95,7 +95,7 @@ class WatchSession final : public ChangeFeed::Listener {
   Mode mode_ = Mode::kReplay;
   // Everything that matches, up to here, has been said.
   uint64_t revision_ = 0;
-  // In the snapshot: the last key said.
+  // In the snapshot: the last key looked at.
   std::string snapshot_key_;
   bool say_reset_ = false;
   bool say_synced_ = true;

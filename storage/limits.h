@@ -32,9 +32,17 @@ inline constexpr absl::Duration kTtlMax = absl::Hours(24 * 3650);
 inline constexpr size_t kBatchEntriesMax = 1000;
 inline constexpr size_t kBatchSizeMaxBytes = size_t{3} << 20;
 
-// A page is read in one read transaction, which must be short: it keeps old pages of the database from being reused.
+// Rows that one read transaction looks at, and what they may weigh: it must be short, because it keeps old pages of the
+// database from being reused and others wait for its thread. What is deleted counts like what is there, so that a page
+// may have few entries, or none, and yet not be the last.
+inline constexpr size_t kReadRowsMax = 4096;
+inline constexpr size_t kReadMaxBytes = size_t{16} << 20;
+
 inline constexpr size_t kListPageEntriesMax = 1000;
 inline constexpr size_t kListPageEntriesDefault = 100;
+// Read transactions that a call of List makes before it answers with an empty page: over 30,000 deleted keys, which
+// takes some ten milliseconds. Rarely is anything asked for in vain, and no call holds up others for long.
+inline constexpr size_t kListReadsMax = 8;
 // As for values: a reply must fit a gRPC client's default.
 inline constexpr size_t kReplySizeMaxBytes = size_t{3} << 20;
 
@@ -142,6 +150,8 @@ static_assert(kKeySizeMaxBytes + 8 <= 511, "an expiry key is 8 bytes of time and
 static_assert(kValueSizeMaxBytesDefault <= kValueSizeMaxBytesHard);
 static_assert(kValueSizeMaxBytesHard <= kBatchSizeMaxBytes, "a single value must fit a batch");
 static_assert(kBatchSizeMaxBytes < kRequestSizeMaxBytes, "a full batch must fit a request");
+static_assert(kListPageEntriesMax <= kReadRowsMax, "a full page must fit a read");
+static_assert(kReplySizeMaxBytes <= kReadMaxBytes);
 static_assert(kBatchEntriesMax <= kCommitGroupWritesMax, "a batch must fit one commit group");
 static_assert(kBatchSizeMaxBytes <= kCommitGroupMaxBytes);
 static_assert(kCommitGroupMaxBytes <= kCommitQueueMaxBytes);

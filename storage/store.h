@@ -34,7 +34,9 @@ struct StoredEntry {
 
 struct EntryPage {
   std::vector<StoredEntry> entries;
-  // Whether there is nothing after the last entry.
+  // Every key up to here has been looked at: go on after it. It may be the key of a deleted entry.
+  std::string covered_key;
+  // Whether there is nothing after covered_key.
   bool complete = false;
   // The revision that the page shows.
   uint64_t revision = 0;
@@ -90,6 +92,7 @@ class Store {
 
   // Returns the entries whose keys start with `prefix` and follow `after_key`, in byte order: at most `entries_max`,
   // and no more than `size_max_bytes` of keys and values, but at least one. With `keys_only`, values are left out.
+  // Looks at no more rows than limits.h allows, so that a page among many deleted keys may have no entry at all.
   absl::StatusOr<EntryPage> List(absl::string_view prefix, absl::string_view after_key, size_t entries_max,
                                  size_t size_max_bytes, bool keys_only) const;
 
@@ -124,6 +127,7 @@ class Store {
   absl::Status Create(const Options& options, LmdbTxn txn);
   absl::Status Load(const Options& options, const LmdbTxn& txn);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  static StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only);
 
   // Declared first, so that the directory is unlocked after the database is closed.
   const DataDirectory directory_;
