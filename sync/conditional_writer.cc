@@ -147,6 +147,16 @@ absl::Status ConditionalWriter::NotKnown() {
       "key to find out");
 }
 
+absl::StatusOr<WriteResult> ConditionalWriter::ResultOf(const Version& version, bool existed,
+                                                        absl::StatusOr<ApplyResult> stored) {
+  if (stored.ok()) {
+    return WriteResult{{version}, std::move(stored->revisions), {existed}, stored->position};
+  }
+  return absl::AbortedError(absl::StrCat("Redis has accepted the write as version ", VersionToString(version),
+                                         ": it has taken place. This replica has not stored it yet, and gets it as an ",
+                                         "event: ", stored.status().message()));
+}
+
 absl::Status ConditionalWriter::ConditionError(const ConditionalReply& reply) const {
   const Request& request = requests_.front();
   const std::string key = absl::StrCat("key \"", absl::CHexEscape(request.mutation.key), "\" ");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -76,6 +77,10 @@ class ConditionalWriter {
   // Turns down whatever is late at `now`; all if it is the infinite future.
   std::vector<Outcome> Expire(absl::Time now);
   absl::Time NextDeadline() const;
+
+  // What the caller of a write is told that Redis has accepted, once this store has answered. That it does not have the
+  // write yet does not undo it.
+  static absl::StatusOr<WriteResult> ResultOf(const Version& version, bool existed, absl::StatusOr<ApplyResult> stored);
 
  private:
   Outcome Decide(absl::Status error);

@@ -142,11 +142,7 @@ void MirrorThread::Finish(ConditionalWriter::Outcome outcome) {
   parts_.committer->Apply(std::move(outcome.record),
                           [this, version = outcome.version, existed = outcome.existed,
                            done = std::move(outcome.done)](absl::StatusOr<ApplyResult> result) mutable {
-                            if (result.ok()) {
-                              done(WriteResult{{version}, result->revisions, {existed}, result->position});
-                            } else {
-                              done(result.status());
-                            }
+                            done(ConditionalWriter::ResultOf(version, existed, std::move(result)));
                             MutexLock lock(&mutex_);
                             --outstanding_;
                             all_answered_.Signal();
