@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -33,7 +34,6 @@
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
-#include "storage/mutex.h"
 #include "storage/status_macros.h"
 #include "storage/store.h"
 #include "sync/follower.h"
@@ -97,25 +97,12 @@ void FlushOutbox(const ReplicaParts& parts, absl::Duration patience) {
       parts.replicator->status().follower.state == Follower::State::kOffline) {
     return;
   }
-  // Shared, because the wait ends in time also when the answer does not: a mirror that hangs in a call to Redis answers
-  // late.
-  struct Answer {
-    Mutex mutex;
-    CondVar arrived;
-    bool done = false;
-  };
-  const auto answer = std::make_shared<Answer>();
-  parts.replicator->WaitMirrored(parts.store->state().revision, patience, [answer](const absl::Status&) {
-    MutexLock lock(&answer->mutex);
-    answer->done = true;
-    answer->arrived.Signal();
-  });
-  const SteadyClock steady;
-  const absl::Time give_up = steady.Now() + patience;
-  MutexLock lock(&answer->mutex);
-  while (!answer->done && steady.Now() < give_up) {
-    answer->arrived.WaitWithTimeout(&answer->mutex, give_up - steady.Now());
-  }
+  // Shared, so that it outlives whoever is still on the way out of set_value().
+  const auto answered = std::make_shared<std::promise<void>>();
+  // Whatever Redis does, the answer comes within the patience.
+  parts.replicator->WaitMirrored(parts.store->state().revision, patience,
+                                 [answered](const absl::Status&) { answered->set_value(); });
+  answered->get_future().wait();
 }
 
 // Serves until told to stop. Returns the moment by which all has to have ended.

@@ -105,6 +105,11 @@ inline constexpr size_t kMirrorBatchMaxBytes = size_t{1} << 20;
 // Script calls under way at once: enough to cover a round trip.
 inline constexpr size_t kMirrorPipelineMax = 4;
 
+// Writes that wait until Redis judges their precondition. They are put to it one by one, in two round trips each: about
+// as many as a Redis a millisecond away judges in the longest time that their callers wait. More would only be late.
+inline constexpr size_t kConditionalQueueWritesMax = 4096;
+inline constexpr size_t kConditionalQueueMaxBytes = size_t{64} << 20;
+
 // Values above this travel by reference, so that a burst of them cannot overrun the 32 MiB after which Redis cuts off a
 // subscriber.
 inline constexpr size_t kInlineValueMaxBytes = size_t{64} << 10;
@@ -159,6 +164,7 @@ static_assert(kWatchMessageEventsMax <= kStreamQueueEventsMax);
 static_assert(kWatchMessageMaxBytes <= kStreamQueueMaxBytes);
 static_assert((kRingSlotsDefault & (kRingSlotsDefault - 1)) == 0, "the ring's capacity is a power of two");
 static_assert(kValueSizeMaxBytesHard + kKeySizeMaxBytes < kRingMaxBytes);
+static_assert(kValueSizeMaxBytesHard + kKeySizeMaxBytes < kConditionalQueueMaxBytes);
 static_assert(kInlineValueMaxBytes * kMirrorBatchEntriesMax <= size_t{32} << 20,
               "one mirror batch of inline values must not reach Redis' subscriber limit");
 static_assert(kCatchUpAtomicEntriesMax % kChangesPageEntriesMax == 0);

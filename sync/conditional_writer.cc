@@ -86,8 +86,7 @@ std::vector<ConditionalWriter::Outcome> ConditionalWriter::OnOffline(const absl:
 }
 
 std::vector<ConditionalWriter::Outcome> ConditionalWriter::Expire(absl::Time now) {
-  return TurnDown("Redis has not judged it in time",
-                  [now](const Request& request, bool) { return request.deadline <= now; });
+  return TurnDown(kNotJudgedInTime, [now](const Request& request, bool) { return request.deadline <= now; });
 }
 
 std::vector<ConditionalWriter::Outcome> ConditionalWriter::TurnDown(
@@ -143,8 +142,9 @@ absl::Status ConditionalWriter::NotDone(absl::string_view why) {
 
 absl::Status ConditionalWriter::NotKnown() {
   return absl::AbortedError(
-      "the connection to Redis was lost while the write was under way: it is not known whether it took place; read the "
-      "key to find out");
+      "Redis has not answered while the write was under way: it is not known whether it took place; read the key to "
+      "find "
+      "out");
 }
 
 absl::StatusOr<WriteResult> ConditionalWriter::ResultOf(const Version& version, bool existed,

@@ -57,7 +57,8 @@ class Answer {
 // Thread-safety: one thread uses a Replica.
 class Replica {
  public:
-  explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024) {
+  explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024,
+                   const Committer::Options& committer_options = {}) {
     Store::Options store;
     store.directory = directory_.path();
     store.map_size_bytes = size_t{1} << 30;
@@ -65,7 +66,7 @@ class Replica {
     auto opened = Store::Open(store, &clock_);
     EXPECT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
-    committer_ = std::make_unique<Committer>(Committer::Options(), store_.get(), &clock_, &feed_);
+    committer_ = std::make_unique<Committer>(committer_options, store_.get(), &clock_, &feed_);
     options_.endpoint = endpoint;
     options_.replication_namespace = "test";
     options_.replica_id = "replica";
