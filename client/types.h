@@ -128,6 +128,7 @@ struct ListPage {
   std::vector<Entry> entries;   // May be empty on any page.
   std::string next_page_token;  // Empty on the last page, and only there.
   Lag lag;
+  std::vector<std::string> damaged_keys;  // Whether there are entries cannot be told: their records are damaged.
 };
 
 // ---- Watch ----
@@ -170,6 +171,7 @@ struct WatchMessage {
   WatchMarker marker = WatchMarker::kNone;
   std::string token;  // Resume after this message with it. Empty while the initial state is being sent.
   Lag lag;
+  std::vector<std::string> damaged_keys;  // Whose entry or change cannot be told: their records are damaged.
 };
 
 // ---- Status ----
@@ -209,6 +211,7 @@ struct ReplicaStatus {
   bool serving = false;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
+  uint64_t damaged_records = 0;
 };
 
 }  // namespace dunlin::client

@@ -113,6 +113,9 @@ absl::StatusOr<v1::ListResponse> KVServiceImpl::ReadPage(const v1::ListRequest& 
   if (!page.complete) {
     response.set_next_page_token(EncodePageToken(request.prefix(), page.covered_key));
   }
+  for (std::string& key : page.damaged_keys) {
+    response.add_damaged_keys(std::move(key));
+  }
   for (StoredEntry& entry : page.entries) {
     // Without values there is no text either.
     ToProto(std::move(entry), request.as_text() && !request.keys_only(), response.add_entries());
@@ -127,7 +130,8 @@ absl::StatusOr<EntryPage> KVServiceImpl::ReadEntries(const v1::ListRequest& requ
   const size_t size_max = request.as_text() && !request.keys_only() ? kReplySizeMaxBytes / 2 : kReplySizeMaxBytes;
   EntryPage page;
   page.covered_key = std::move(after_key);
-  for (size_t reads = 0; reads < kListReadsMax && page.entries.empty() && !page.complete; ++reads) {
+  const auto is_empty = [&page] { return page.entries.empty() && page.damaged_keys.empty() && !page.complete; };
+  for (size_t reads = 0; reads < kListReadsMax && is_empty(); ++reads) {
     DUNLIN_ASSIGN_OR_RETURN(
         page, parts_.store->List(request.prefix(), page.covered_key, entries_max, size_max, request.keys_only()));
   }

@@ -43,12 +43,13 @@
 namespace dunlin {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, HybridClock* clock) {
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, HybridClock* clock, Logger* logger) {
   Store::Options store;
   store.directory = options.data_dir;
   store.replication_namespace = options.namespace_name;
   store.map_size_bytes = options.database_map_size_bytes;
   store.sync = options.durability == Durability::kSync;
+  store.logger = logger;
   return Store::Open(store, clock);
 }
 
@@ -120,7 +121,7 @@ absl::StatusOr<absl::Time> ServeUntilSignal(const Options& options, const RpcSer
 absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* logger) {
   const SystemClock system_clock;
   HybridClock clock(&system_clock);
-  DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock));
+  DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock, logger));
   ChangeFeed feed;
   Committer committer(Committer::Options{options.database_quota_bytes}, store.get(), &clock, &feed);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Replicator> replicator,

@@ -60,6 +60,7 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   } else {
     status->set_store_detail(std::string(used_bytes.status().message()));
   }
+  status->set_damaged_records(parts_.store->CountDamaged().value_or(0));
   const StoreState state = parts_.store->state();
   status->set_store_id(parts_.store->store_id());
   status->set_epoch(state.epoch == 0 ? "" : FormatEpoch(state.epoch));

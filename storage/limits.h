@@ -72,6 +72,10 @@ inline constexpr size_t kDatabaseQuotaBytesDefault = size_t{8} << 30;
 // Concurrent read transactions; each takes a slot of a table fixed when the database is opened.
 inline constexpr uint32_t kDatabaseReadersMax = 1024;
 
+// Damaged records that are remembered one by one, each with its key. Whoever has more has a disk to replace, not keys
+// to repair.
+inline constexpr size_t kDamagedRecordsMax = 1000;
+
 // Expired entries handled in one transaction, so that a mass expiry does not stall writers.
 inline constexpr size_t kSweepEntriesMax = 1000;
 inline constexpr absl::Duration kSweepPeriod = absl::Milliseconds(100);

@@ -17,6 +17,9 @@ uint64_t RandomStoreId() {
   return absl::Uniform<uint64_t>(absl::IntervalClosed, random, 1, UINT64_MAX);
 }
 
+// The checksum does not cover it. 0 when the row is too short to have one.
+uint64_t RevisionOfRow(absl::string_view row) { return row.size() < 8 ? 0 : ReadBigEndian64(row); }
+
 absl::Status LacksMetaError(absl::string_view path) {
   return absl::DataLossError(
       absl::StrCat("data directory ", path, " lacks part of its meta data: restore it, or start with an empty one"));
@@ -35,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options, Hybri
   if (options.sync) {
     DUNLIN_RETURN_IF_ERROR(directory.SyncNames());
   }
-  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(env), clock));
+  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(env), clock, options.logger));
   DUNLIN_RETURN_IF_ERROR(store->LoadOrCreate(options));
   return store;
 }
@@ -105,7 +108,7 @@ absl::StatusOr<StoredEntry> Store::Get(absl::string_view key) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   if (row.has_value()) {
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
     if (!ReadsAsAbsent(decoded, clock_->NowUnixMillis())) {
       return MakeEntry(key, decoded, /*keys_only=*/false);
     }
@@ -119,7 +122,7 @@ absl::StatusOr<std::string> Store::GetRecord(absl::string_view key) const {
   if (!row.has_value()) {
     return std::string();
   }
-  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
   return std::string(decoded.encoded);
 }
 
@@ -134,7 +137,7 @@ absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::
     if (!row.has_value()) {
       continue;
     }
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
     if (ReadsAsAbsent(decoded, now)) {
       continue;
     }
@@ -147,6 +150,36 @@ absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::
   }
   return entries;
 }
+
+// ---- Damage ----
+
+absl::StatusOr<RecordRow> Store::Decode(absl::string_view key, absl::string_view row) const {
+  absl::StatusOr<RecordRow> decoded = DecodeRecordRow(key, row);
+  if (absl::IsDataLoss(decoded.status())) {
+    damaged_.Note(key, RevisionOfRow(row));
+  }
+  return decoded;
+}
+
+absl::StatusOr<uint64_t> Store::CountDamaged() const {
+  const std::vector<DamagedRecords::Record> known = damaged_.known();
+  if (known.empty()) {
+    return 0;
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  uint64_t count = 0;
+  for (const DamagedRecords::Record& record : known) {
+    DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, record.key));
+    if (row.has_value() && RevisionOfRow(*row) == record.revision) {
+      ++count;
+    } else {
+      damaged_.Forget(record);
+    }
+  }
+  return count;
+}
+
+// ---- How it stands ----
 
 StoreState Store::state() const {
   MutexLock lock(&mutex_);

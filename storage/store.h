@@ -12,10 +12,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/change.h"
+#include "storage/damaged_records.h"
 #include "storage/data_directory.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
 #include "storage/lmdb_env.h"
+#include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/tables.h"
 #include "storage/write.h"
@@ -34,6 +36,9 @@ struct StoredEntry {
 
 struct EntryPage {
   std::vector<StoredEntry> entries;
+  // Keys on the way whose record is damaged, so that nobody can tell whether there is an entry. They count like
+  // entries.
+  std::vector<std::string> damaged_keys;
   // Every key up to here has been looked at: go on after it. It may be the key of a deleted entry.
   std::string covered_key;
   // Whether there is nothing after covered_key.
@@ -42,8 +47,16 @@ struct EntryPage {
   uint64_t revision = 0;
 };
 
+// A change whose record is damaged.
+struct DamagedChange {
+  uint64_t revision = 0;
+  std::string key;
+};
+
 struct ChangePage {
   std::vector<Change> changes;
+  // Changes on the way that cannot be told, in revision order. They count like changes.
+  std::vector<DamagedChange> damaged;
   // Everything up to here has been looked at: go on after it.
   uint64_t covered_revision = 0;
   // Whether there is nothing after covered_revision yet.
@@ -58,8 +71,9 @@ using KeyFilter = std::function<bool(absl::string_view key)>;
 //
 // Entries whose time to live has passed read as absent from that instant on, swept or not.
 //
-// Errors of reads: kDataLoss when a record is damaged, naming the key; kResourceExhausted when more reads are under way
-// than limits.h allows.
+// Errors of reads: kDataLoss when the record of a key that was asked for is damaged, naming the key, or the database
+// is; kResourceExhausted when more reads are under way than limits.h allows. Reads of many keys go on past a damaged
+// record and say so.
 //
 // Thread-safety: safe for concurrent use, except as told at single calls.
 class Store {
@@ -71,6 +85,8 @@ class Store {
     bool sync = true;
     // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
     uint64_t new_store_id = 0;
+    // Told of damaged records; must outlive the store. Null: nobody is.
+    Logger* logger = nullptr;
   };
 
   // Opens the store in `options.directory`, creating it if the directory is empty or absent. `clock` must outlive it;
@@ -103,8 +119,12 @@ class Store {
                                          size_t size_max_bytes) const;
 
   // Returns what is in the outbox after `after_revision`, as ReadChanges(). Batches of this store are never split, even
-  // if that exceeds the limits.
+  // if that exceeds the limits. What is damaged is left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
+
+  // The number of records that reads have found damaged since the store was opened and that have not been written
+  // since; at most kDamagedRecordsMax are known.
+  absl::StatusOr<uint64_t> CountDamaged() const;
 
   // The random id of this store: the origin of the versions it issues.
   uint64_t store_id() const { return identity_.store_id; }
@@ -120,13 +140,18 @@ class Store {
  private:
   friend class GroupCommitter;
 
-  Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock)
-      : directory_(std::move(directory)), env_(std::move(env)), clock_(clock) {}
+  Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
+      : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}
 
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
   absl::Status Load(const Options& options, const LmdbTxn& txn);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Decodes a row of `records`, and notes if it is damaged.
+  absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
+  // What stands under the key of a change.
+  struct LiveRow;
+  absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;
   static StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only);
 
   // Declared first, so that the directory is unlocked after the database is closed.
@@ -134,6 +159,9 @@ class Store {
   const std::unique_ptr<LmdbEnv> env_;
   HybridClock* const clock_;
   StoreIdentity identity_;
+
+  // Synchronised by itself.
+  mutable DamagedRecords damaged_;
 
   mutable Mutex mutex_;
   StoreState state_ ABSL_GUARDED_BY(mutex_);

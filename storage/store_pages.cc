@@ -24,17 +24,6 @@ absl::StatusOr<uint64_t> RevisionOf(const LmdbTxn& txn) {
   return state.revision;
 }
 
-// The row of the change at `revision`, or nullopt if the key has changed since.
-absl::StatusOr<absl::optional<RecordRow>> LiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) {
-  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
-  // The revision is asked for first: most entries may be stale, and a record's checksum costs more.
-  if (!row.has_value() || row->size() < 8 || ReadBigEndian64(*row) != revision) {
-    return absl::nullopt;
-  }
-  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
-  return absl::make_optional(decoded);
-}
-
 // Moves `cursor` to the first change after `revision`. Revisions may come from a client's token: there is none after
 // the highest number.
 absl::Status SeekAfter(LmdbCursor* cursor, uint64_t revision) {
@@ -68,6 +57,33 @@ class ReadBudget {
 
 }  // namespace
 
+struct Store::LiveRow {
+  // Whether the row is that of the change: the key may have changed since.
+  bool found = false;
+  // Whether its record is damaged; if not, `row` is what it says.
+  bool damaged = false;
+  RecordRow row;
+};
+
+absl::StatusOr<Store::LiveRow> Store::FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const {
+  LiveRow live;
+  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
+  // The revision is asked for first: most entries may be stale, and a record's checksum costs more. A row that is too
+  // short to have one may be that of any change of its key.
+  if (!row.has_value() || (row->size() >= 8 && ReadBigEndian64(*row) != revision)) {
+    return live;
+  }
+  live.found = true;
+  const absl::StatusOr<RecordRow> decoded = Decode(key, *row);
+  live.damaged = absl::IsDataLoss(decoded.status());
+  if (decoded.ok()) {
+    live.row = *decoded;
+  } else if (!live.damaged) {
+    return decoded.status();
+  }
+  return live;
+}
+
 absl::StatusOr<EntryPage> Store::List(absl::string_view prefix, absl::string_view after_key, size_t entries_max,
                                       size_t size_max_bytes, bool keys_only) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
@@ -85,13 +101,22 @@ absl::StatusOr<EntryPage> Store::List(absl::string_view prefix, absl::string_vie
     if (!budget.Admit(cursor.value().size())) {
       return page;
     }
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow row, DecodeRecordRow(cursor.key(), cursor.value()));
-    if (!ReadsAsAbsent(row, now)) {
-      size += cursor.key().size() + (keys_only ? 0 : row.record.value.size());
-      if (page.entries.size() == entries_max || (size > size_max_bytes && !page.entries.empty())) {
+    const absl::StatusOr<RecordRow> row = Decode(cursor.key(), cursor.value());
+    const bool damaged = absl::IsDataLoss(row.status());
+    if (!row.ok() && !damaged) {
+      return row.status();
+    }
+    if (damaged || !ReadsAsAbsent(*row, now)) {
+      const size_t items = page.entries.size() + page.damaged_keys.size();
+      size += cursor.key().size() + (damaged || keys_only ? 0 : row->record.value.size());
+      if (items == entries_max || (size > size_max_bytes && items > 0)) {
         return page;
       }
-      page.entries.push_back(MakeEntry(cursor.key(), row, keys_only));
+      if (damaged) {
+        page.damaged_keys.emplace_back(cursor.key());
+      } else {
+        page.entries.push_back(MakeEntry(cursor.key(), *row, keys_only));
+      }
     }
     page.covered_key.assign(cursor.key().data(), cursor.key().size());
     DUNLIN_RETURN_IF_ERROR(cursor.Next());
@@ -110,16 +135,21 @@ absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const Key
   DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
   size_t size = 0;
   for (size_t seen = 0; cursor.valid(); ++seen) {
-    if (seen == kReadRowsMax || page.changes.size() == changes_max || size >= size_max_bytes) {
+    if (seen == kReadRowsMax || page.changes.size() + page.damaged.size() == changes_max || size >= size_max_bytes) {
       return page;
     }
     const uint64_t revision = ReadBigEndian64(cursor.key());
-    DUNLIN_ASSIGN_OR_RETURN(const ChangeRow change, DecodeChangeRow(cursor.value()));
-    if (filter(change.key)) {
-      DUNLIN_ASSIGN_OR_RETURN(const absl::optional<RecordRow> row, LiveRow(txn, revision, change.key));
-      if (row.has_value() && (row->swept || row->record.tombstone || !IsDead(row->record, now))) {
+    const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
+    // A row that names no key is of use to nobody.
+    if (change.ok() && filter(change->key)) {
+      DUNLIN_ASSIGN_OR_RETURN(const LiveRow live, FindLiveRow(txn, revision, change->key));
+      const RecordRow& row = live.row;
+      if (live.damaged) {
+        page.damaged.push_back(DamagedChange{revision, std::string(change->key)});
+        size += change->key.size();
+      } else if (live.found && (row.swept || row.record.tombstone || !IsDead(row.record, now))) {
         page.changes.push_back(
-            MakeChange(TypeOf(*row), revision, change.batch_first_revision, change.key, row->encoded, row->record));
+            MakeChange(TypeOf(row), revision, change->batch_first_revision, change->key, row.encoded, row.record));
         size += page.changes.back().SizeBytes();
       }
     }
@@ -147,18 +177,22 @@ absl::StatusOr<ChangePage> Store::ReadOutbox(uint64_t after_revision, size_t cha
   uint64_t own_batch = 0;
   for (size_t seen = 0; cursor.valid(); ++seen) {
     const uint64_t revision = ReadBigEndian64(cursor.key());
-    DUNLIN_ASSIGN_OR_RETURN(const ChangeRow change, DecodeChangeRow(cursor.value()));
+    const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
+    const uint64_t batch = change.ok() ? change->batch_first_revision : 0;
     const bool full = seen >= kReadRowsMax || page.changes.size() >= changes_max || size >= size_max_bytes;
-    if (full && change.batch_first_revision != own_batch) {
+    if (full && (batch == 0 || batch != own_batch)) {
       return page;
     }
-    DUNLIN_ASSIGN_OR_RETURN(const absl::optional<RecordRow> row, LiveRow(txn, revision, change.key));
-    if (row.has_value() && state.InOutbox(*row)) {
+    LiveRow live;
+    if (change.ok()) {
+      DUNLIN_ASSIGN_OR_RETURN(live, FindLiveRow(txn, revision, change->key));
+    }
+    if (live.found && !live.damaged && state.InOutbox(live.row)) {
       page.changes.push_back(
-          MakeChange(TypeOf(*row), revision, change.batch_first_revision, change.key, row->encoded, row->record));
+          MakeChange(TypeOf(live.row), revision, batch, change->key, live.row.encoded, live.row.record));
       size += page.changes.back().SizeBytes();
       // Records of others, sent while the centre is refilled, need not stay together.
-      own_batch = row->unsent ? change.batch_first_revision : 0;
+      own_batch = live.row.unsent ? batch : 0;
     }
     page.covered_revision = revision;
     DUNLIN_RETURN_IF_ERROR(cursor.Next());

@@ -97,6 +97,14 @@ std::string JsonLine(WatchMarker marker, const std::optional<MessageEnd>& end) {
   return ToLine(json);
 }
 
+std::string DamagedJsonLine(absl::string_view key, const std::optional<MessageEnd>& end) {
+  Json json;
+  json["type"] = "damaged";
+  json["key"] = std::string(key);
+  AddEnd(end, &json);
+  return ToLine(json);
+}
+
 std::string JsonLine(const ReplicaStatus& status) {
   Json json;
   json["replica_id"] = status.replica_id;
@@ -115,6 +123,7 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["entries"] = status.entries;
   json["tombstones"] = status.tombstones;
   json["database_bytes"] = status.database_bytes;
+  json["damaged_records"] = status.damaged_records;
   json["ring"] = ToJson(status.ring);
   json["gaps_repaired"] = status.gaps_repaired;
   json["writes_superseded"] = status.writes_superseded;

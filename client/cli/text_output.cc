@@ -119,6 +119,8 @@ std::string EventLine(const WatchEvent& event) {
 
 std::string MarkerLine(WatchMarker marker) { return Upper(NameOf(marker)) + "\n"; }
 
+std::string DamagedLine(absl::string_view key) { return absl::StrCat("DAMAGED\t", EscapeForTerminal(key), "\n"); }
+
 std::string StatusTable(const ReplicaStatus& status) {
   std::string table;
   AddRow("replica", EscapeForTerminal(status.replica_id), &table);
@@ -130,6 +132,7 @@ std::string StatusTable(const ReplicaStatus& status) {
   AddRow("entries", status.entries, &table);
   AddRow("tombstones", status.tombstones, &table);
   AddRow("database bytes", BytesToText(status.database_bytes), &table);
+  AddRow("damaged records", status.damaged_records, &table);
   AddRow("watchers", status.watchers, &table);
   AddRow("digest", absl::BytesToHexString(status.digest), &table);
   AddRow("uptime", absl::FormatDuration(absl::Trunc(status.uptime, absl::Seconds(1))), &table);

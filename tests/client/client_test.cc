@@ -120,6 +120,16 @@ TEST_F(ClientTest, ListGoesOnWhereThePageEnded) {
   EXPECT_EQ(page->next_page_token, "");
 }
 
+TEST_F(ClientTest, AListingNamesDamagedKeys) {
+  replica_.SetEntry("a", "v");
+  replica_.SetEntry("b", "v");
+  replica_.DamageEntry("b");
+  const absl::StatusOr<ListPage> page = client_->List(ListOptions());
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->entries.size(), 1u);
+  EXPECT_THAT(page->damaged_keys, ElementsAre("b"));
+}
+
 TEST_F(ClientTest, GetStatusReturnsEveryField) {
   v1::Status proto;
   proto.set_replica_id("r1");

@@ -6,6 +6,8 @@
 #include <iostream>
 #include <utility>
 
+#include "tests/storage/tamper.h"
+
 namespace dunlin {
 namespace {
 
@@ -23,7 +25,9 @@ T OrDie(absl::StatusOr<T> result) {
 
 }  // namespace
 
-StoreParts::StoreParts() {
+StoreParts::StoreParts() { Open(); }
+
+void StoreParts::Open() {
   Store::Options options;
   options.directory = directory.path();
   options.map_size_bytes = size_t{1} << 30;
@@ -62,6 +66,13 @@ void StoreParts::Advance(absl::Duration step) {
   Apply({});
 }
 
+void StoreParts::Damage(absl::string_view key) {
+  committer.reset();
+  store.reset();
+  DamageRecord(directory.path(), key);
+  Open();
+}
+
 void StoreParts::Apply(RemoteBatch batch) {
   std::promise<absl::StatusOr<ApplyResult>> answer;
   committer->Apply(std::move(batch), [&](absl::StatusOr<ApplyResult> result) { answer.set_value(std::move(result)); });
@@ -69,6 +80,7 @@ void StoreParts::Apply(RemoteBatch batch) {
 }
 
 ReplicaTester::ReplicaTester(const Options& options) {
+  options.prepare(&data);
   gate.Open();
   parts.store = data.store.get();
   parts.committer = data.committer.get();

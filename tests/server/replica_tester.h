@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,9 @@ class StoreParts {
   // Moves the clock and returns once what has expired by then is swept, up to one sweep's limit.
   void Advance(absl::Duration step);
 
+  // Closes the store, flips a bit in the record of `key`, and opens the store again.
+  void Damage(absl::string_view key);
+
   // Waits until the committer has answered what was given to it before.
   void Apply(RemoteBatch batch);
 
@@ -53,6 +57,9 @@ class StoreParts {
   std::unique_ptr<Store> store;
   ChangeFeed feed;
   std::unique_ptr<Committer> committer;
+
+ private:
+  void Open();
 };
 
 // ReplicaTester is a stand-alone replica inside the test: real store, services and gRPC server on a port of 127.0.0.1,
@@ -64,6 +71,8 @@ class ReplicaTester {
   struct Options {
     WatchService::Options watch;
     size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
+    // What happens to the data before anybody is served.
+    std::function<void(StoreParts* data)> prepare = [](StoreParts*) {};
   };
 
   ReplicaTester() : ReplicaTester(Options()) {}
