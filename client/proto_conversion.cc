@@ -267,6 +267,7 @@ ReplicaStatus FromProto(v1::Status proto) {
   status.serving = proto.serving();
   status.barrier_generation = proto.barrier_generation();
   status.uptime = FromProto(proto.uptime());
+  status.store_detail = std::move(*proto.mutable_store_detail());
   status.damaged_records = proto.damaged_records();
   return status;
 }

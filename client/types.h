@@ -211,6 +211,7 @@ struct ReplicaStatus {
   bool serving = false;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
+  std::string store_detail;
   uint64_t damaged_records = 0;
 };
 

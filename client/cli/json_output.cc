@@ -124,6 +124,7 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["tombstones"] = status.tombstones;
   json["database_bytes"] = status.database_bytes;
   json["damaged_records"] = status.damaged_records;
+  json["store_detail"] = status.store_detail;
   json["ring"] = ToJson(status.ring);
   json["gaps_repaired"] = status.gaps_repaired;
   json["writes_superseded"] = status.writes_superseded;

@@ -133,6 +133,9 @@ std::string StatusTable(const ReplicaStatus& status) {
   AddRow("tombstones", status.tombstones, &table);
   AddRow("database bytes", BytesToText(status.database_bytes), &table);
   AddRow("damaged records", status.damaged_records, &table);
+  if (!status.store_detail.empty()) {
+    AddRow("store detail", EscapeForTerminal(status.store_detail), &table);
+  }
   AddRow("watchers", status.watchers, &table);
   AddRow("digest", absl::BytesToHexString(status.digest), &table);
   AddRow("uptime", absl::FormatDuration(absl::Trunc(status.uptime, absl::Seconds(1))), &table);

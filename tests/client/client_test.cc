@@ -130,7 +130,8 @@ TEST_F(ClientTest, AListingNamesDamagedKeys) {
   EXPECT_THAT(page->damaged_keys, ElementsAre("b"));
 }
 
-TEST_F(ClientTest, GetStatusReturnsEveryField) {
+// That it returns every field: cli/status_fields_test.
+TEST_F(ClientTest, GetStatusReturnsWhatTheReplicaTells) {
   v1::Status proto;
   proto.set_replica_id("r1");
   proto.set_store_id(0xfedcba9876543210);
