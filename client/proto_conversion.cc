@@ -265,6 +265,7 @@ ReplicaStatus FromProto(v1::Status proto) {
   status.version = std::move(*proto.mutable_version());
   status.build = std::move(*proto.mutable_build());
   status.serving = proto.serving();
+  status.serving_detail = std::move(*proto.mutable_serving_detail());
   status.barrier_generation = proto.barrier_generation();
   status.uptime = FromProto(proto.uptime());
   status.store_detail = std::move(*proto.mutable_store_detail());

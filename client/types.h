@@ -209,6 +209,7 @@ struct ReplicaStatus {
   std::string version;
   std::string build;
   bool serving = false;
+  std::string serving_detail;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
   std::string store_detail;

@@ -45,6 +45,7 @@ v1::GetStatusResponse ReplicaServiceImpl::MakeStatus() const {
   status->set_build(DescribeBuild(GetBuildInfo()));
   status->set_watchers(watches_->streams());
   status->set_serving(parts_.gate->Check().ok());
+  status->set_serving_detail(parts_.gate->reason());
   ToProto(steady_.Now() - started_at_, status->mutable_uptime());
   FillStore(status);
   FillReplication(status);

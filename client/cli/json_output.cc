@@ -111,6 +111,7 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["store_id"] = absl::StrFormat("%016x", status.store_id);
   json["namespace"] = status.namespace_name;
   json["serving"] = status.serving;
+  json["serving_detail"] = status.serving_detail;
   json["sync_state"] = std::string(NameOf(status.sync_state));
   json["sync_detail"] = status.sync_detail;
   json["epoch"] = status.epoch;

@@ -127,6 +127,7 @@ std::string StatusTable(const ReplicaStatus& status) {
   AddRow("store id", absl::StrFormat("%016x", status.store_id), &table);
   AddRow("namespace", EscapeForTerminal(status.namespace_name), &table);
   AddRow("serving", status.serving ? "yes" : "no", &table);
+  AddRow("serving detail", EscapeForTerminal(status.serving_detail), &table);
   AddSyncRows(status, &table);
   AddRow("revision", status.revision, &table);
   AddRow("entries", status.entries, &table);

@@ -60,8 +60,11 @@ TEST(ReplicaServiceTest, EqualContentsHaveEqualDigests) {
 
 TEST(ReplicaServiceTest, ItAnswersWhileTheReplicaDoesNotServe) {
   ReplicaTester tester;
+  EXPECT_TRUE(StatusOf(tester).serving());
+  EXPECT_EQ(StatusOf(tester).serving_detail(), "open for a test");
   tester.gate.Close("catching up");
   EXPECT_FALSE(StatusOf(tester).serving());
+  EXPECT_EQ(StatusOf(tester).serving_detail(), "catching up");
 }
 
 // Runs `body` while every read transaction of the store is taken.

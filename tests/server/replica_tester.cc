@@ -81,7 +81,7 @@ void StoreParts::Apply(RemoteBatch batch) {
 
 ReplicaTester::ReplicaTester(const Options& options) {
   options.prepare(&data);
-  gate.Open();
+  gate.Open("open for a test");
   parts.store = data.store.get();
   parts.committer = data.committer.get();
   parts.feed = &data.feed;
