@@ -132,6 +132,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   parts.store = store.get();
   parts.committer = &committer;
   parts.feed = &feed;
+  parts.clock = &clock;
   parts.replicator = replicator.get();
   parts.gate = &gate;
   parts.value_size_max_bytes = options.value_size_max_bytes;

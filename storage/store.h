@@ -1,6 +1,7 @@
 #ifndef DUNLIN_STORAGE_STORE_H_
 #define DUNLIN_STORAGE_STORE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "storage/change.h"
 #include "storage/damaged_records.h"
 #include "storage/data_directory.h"
@@ -20,6 +22,7 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/tables.h"
+#include "storage/version.h"
 #include "storage/write.h"
 
 namespace dunlin {
@@ -122,6 +125,11 @@ class Store {
   // if that exceeds the limits. What is damaged is left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
 
+  // Returns the version of the oldest write of this store that is in the outbox and that Redis has never had; nothing
+  // when there is none. What others wrote, and what Redis has had and may have lost, is not counted. Each change is
+  // looked at once, by whichever call comes to it first, so that this is cheap enough for a status.
+  absl::StatusOr<absl::optional<Version>> OldestNeverSent() const;
+
   // The number of records that reads have found damaged since the store was opened and that have not been written
   // since; at most kDamagedRecordsMax are known.
   absl::StatusOr<uint64_t> CountDamaged() const;
@@ -152,6 +160,7 @@ class Store {
   // What stands under the key of a change.
   struct LiveRow;
   absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;
+  absl::StatusOr<absl::optional<Version>> FindNeverSent(uint64_t* after, bool* complete) const;
   static StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only);
 
   // Declared first, so that the directory is unlocked after the database is closed.
@@ -162,6 +171,9 @@ class Store {
 
   // Synchronised by itself.
   mutable DamagedRecords damaged_;
+  // Up to here no change is one that OldestNeverSent() looks for: what a change is does not change. Relaxed, because
+  // any value it has had is right.
+  mutable std::atomic<uint64_t> never_sent_after_{0};
 
   mutable Mutex mutex_;
   StoreState state_ ABSL_GUARDED_BY(mutex_);

@@ -201,4 +201,44 @@ absl::StatusOr<ChangePage> Store::ReadOutbox(uint64_t after_revision, size_t cha
   return page;
 }
 
+absl::StatusOr<absl::optional<Version>> Store::OldestNeverSent() const {
+  const StoreState state = this->state();
+  if (state.outbox_depth == 0) {
+    return absl::nullopt;
+  }
+  uint64_t after = std::max(state.mirrored_high_revision, never_sent_after_.load(std::memory_order_relaxed));
+  absl::optional<Version> version;
+  for (bool complete = false; !complete && !version.has_value();) {
+    DUNLIN_ASSIGN_OR_RETURN(version, FindNeverSent(&after, &complete));
+  }
+  never_sent_after_.store(after, std::memory_order_relaxed);
+  return version;
+}
+
+// One read of OldestNeverSent(), which moves `after` over what is of no interest.
+absl::StatusOr<absl::optional<Version>> Store::FindNeverSent(uint64_t* after, bool* complete) const {
+  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
+  DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, *after));
+  ReadBudget budget;
+  while (cursor.valid()) {
+    const uint64_t revision = ReadBigEndian64(cursor.key());
+    const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
+    LiveRow live;
+    if (change.ok()) {
+      DUNLIN_ASSIGN_OR_RETURN(live, FindLiveRow(txn, revision, change->key));
+    }
+    if (live.row.unsent && live.row.record.version.origin == identity_.store_id) {
+      return absl::make_optional(live.row.record.version);
+    }
+    *after = revision;
+    if (!budget.Admit(live.row.encoded.size())) {
+      return absl::nullopt;
+    }
+    DUNLIN_RETURN_IF_ERROR(cursor.Next());
+  }
+  *complete = true;
+  return absl::nullopt;
+}
+
 }  // namespace dunlin

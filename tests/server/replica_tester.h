@@ -24,6 +24,7 @@
 #include "storage/hybrid_clock.h"
 #include "storage/logger.h"
 #include "storage/store.h"
+#include "sync/replicator.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -41,6 +42,9 @@ class StoreParts {
   absl::StatusOr<WriteResult> Write(std::vector<Mutation> mutations);
   WriteResult Put(absl::string_view key, absl::string_view value, absl::Duration ttl = absl::InfiniteDuration());
   WriteResult Delete(absl::string_view key);
+
+  // Enters an epoch and waits until the store has.
+  void EnterEpoch(uint64_t epoch, bool refill);
 
   // Moves the clock and returns once what has expired by then is swept, up to one sweep's limit.
   void Advance(absl::Duration step);
@@ -71,6 +75,8 @@ class ReplicaTester {
   struct Options {
     WatchService::Options watch;
     size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
+    // Gives it a replicator that never reaches a Redis: it has an outbox.
+    bool replicated = false;
     // What happens to the data before anybody is served.
     std::function<void(StoreParts* data)> prepare = [](StoreParts*) {};
   };
@@ -85,6 +91,7 @@ class ReplicaTester {
   StoreParts data;
   ServingGate gate;
   NullLogger logger;
+  std::unique_ptr<Replicator> replicator;
   ReplicaParts parts;
   std::unique_ptr<WatchService> watches;
   std::unique_ptr<KVServiceImpl> kv_service;

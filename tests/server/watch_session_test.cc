@@ -4,7 +4,6 @@
 
 #include "server/watch_session.h"
 
-#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -263,11 +262,7 @@ TEST_F(WatchSessionTest, WhatTheTableShowedBeforeTheFeedIsNotSaidAgain) {
 }
 
 TEST_F(WatchSessionTest, TokenDoesNotCoverSequencesThatWereNotSaid) {
-  EpochChange epoch;
-  epoch.epoch = 7;
-  std::promise<absl::Status> entered;
-  data_.committer->EnterEpoch(epoch, [&](const absl::Status& status) { entered.set_value(status); });
-  ASSERT_TRUE(entered.get_future().get().ok());
+  data_.EnterEpoch(7, /*refill=*/false);
   const auto session = Open(Everything());
   ASSERT_EQ(TokenOf(Drain(session.get()).back()).sequence, 0u);
   for (uint64_t sequence = 1; sequence <= 400; ++sequence) {
