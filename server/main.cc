@@ -72,6 +72,7 @@ absl::StatusOr<std::unique_ptr<Replicator>> MakeReplicator(const Options& option
 RpcServerOptions ServerOptions(const Options& options) {
   RpcServerOptions server;
   server.listen = options.listen;
+  server.connections_max = options.connections_max;
   server.connection_streams_max = options.connection_streams_max;
   server.metadata_size_max_bytes = options.metadata_size_max_bytes;
   return server;
