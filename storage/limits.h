@@ -46,8 +46,10 @@ inline constexpr size_t kListReadsMax = 8;
 // As for values: a reply must fit a gRPC client's default.
 inline constexpr size_t kReplySizeMaxBytes = size_t{3} << 20;
 
-// The largest request gRPC may hand us: a full batch and its framing.
-inline constexpr size_t kRequestSizeMaxBytes = size_t{4} << 20;
+// The largest request gRPC may hand us. No request that is taken is larger than a full batch and its framing, which is
+// about half of it: what is too large is mostly refused by us, with the limit and the remedy. gRPC's own refusal of
+// what is larger still knows neither.
+inline constexpr size_t kRequestSizeMaxBytes = size_t{8} << 20;
 
 // ---- Committer ----
 
@@ -158,7 +160,8 @@ inline constexpr absl::Duration kOfflinePatienceDefault = absl::Seconds(5);
 static_assert(kKeySizeMaxBytes + 8 <= 511, "an expiry key is 8 bytes of time and a key and must fit an LMDB key");
 static_assert(kValueSizeMaxBytesDefault <= kValueSizeMaxBytesHard);
 static_assert(kValueSizeMaxBytesHard <= kBatchSizeMaxBytes, "a single value must fit a batch");
-static_assert(kBatchSizeMaxBytes < kRequestSizeMaxBytes, "a full batch must fit a request");
+static_assert(2 * kBatchSizeMaxBytes < kRequestSizeMaxBytes,
+              "twice a full batch must be read, to be refused precisely");
 static_assert(kListPageEntriesMax <= kReadRowsMax, "a full page must fit a read");
 static_assert(kReplySizeMaxBytes <= kReadMaxBytes);
 static_assert(kBatchEntriesMax <= kCommitGroupWritesMax, "a batch must fit one commit group");

@@ -253,6 +253,10 @@ TEST_F(KVServiceTest, AnswersFitAClientsDefault) {
 TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
   const uint64_t before = revision();
   const std::string bad_key = OneField(1, "\xff");
+  std::string two_largest;
+  for (const char* key : {"a", "b"}) {
+    two_largest += OneField(1, OneField(1, OneField(1, key) + OneField(2, std::string(kValueSizeMaxBytesHard, 'v'))));
+  }
   const struct {
     const char* method;
     std::string bytes;
@@ -267,6 +271,11 @@ TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
       {"Put", OneField(1, std::string(481, 'k')) + OneField(2, "v"), StatusCode::INVALID_ARGUMENT, "limit is 480"},
       {"Put", OneField(1, "k") + OneField(2, std::string(kValueSizeMaxBytesHard + 1, 'v')),
        StatusCode::INVALID_ARGUMENT, "limit is 3145728"},
+      {"Put", OneField(1, "k") + OneField(2, std::string(kRequestSizeMaxBytes - 100, 'v')),
+       StatusCode::INVALID_ARGUMENT, "limit is 3145728: store a reference"},
+      {"BatchWrite", two_largest, StatusCode::INVALID_ARGUMENT, "limit is 3145728: split the batch"},
+      {"BatchGet", OneField(1, std::string(kRequestSizeMaxBytes - 100, 'k')), StatusCode::INVALID_ARGUMENT,
+       "keys[0] has"},
       {"Put", OneField(1, "k") + OneField(2, std::string(kRequestSizeMaxBytes, 'v')), StatusCode::RESOURCE_EXHAUSTED,
        "larger than max"},
       {"Put", OneField(1, "k") + OneField(2, "v") + OneField(4, ""), StatusCode::INVALID_ARGUMENT, "ttl is 0"},
