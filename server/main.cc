@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -34,6 +35,7 @@
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
+#include "storage/logger.h"
 #include "storage/status_macros.h"
 #include "storage/store.h"
 #include "sync/follower.h"
@@ -166,6 +168,16 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   return told.status();
 }
 
+// So that a log tells how the replica was run that wrote it.
+void LogOptions(const Options& options, Logger* logger) {
+  const std::vector<std::pair<std::string, std::string>> described = DescribeOptions(options);
+  std::vector<LogField> fields;
+  for (const auto& [name, value] : described) {
+    fields.emplace_back(name, value);
+  }
+  logger->Info("options", fields);
+}
+
 int Main(int argc, char** argv) {
   StopSignals signals;
   // The system's Abseil looks for deadlocks at every lock, which costs some percent of all work.
@@ -185,6 +197,7 @@ int Main(int argc, char** argv) {
   Logger* const logger = MakeLogger(options.log_format, options.log_level).release();
   CaptureLibraryLogs(logger);
   logger->Info("dunlind", {{"version", GetBuildInfo().version}, {"build", DescribeBuild(GetBuildInfo())}});
+  LogOptions(options, logger);
   const absl::Status status = RunReplica(options, &signals, logger);
   if (!status.ok()) {
     logger->Error("cannot run", {{"error", status.ToString()}});

@@ -84,7 +84,6 @@ void Replicator::Start() {
 }
 
 void Replicator::Stop() {
-  barrier_.Shutdown();
   subscriber_.Stop();
   follower_.Stop();
   mirror_.Stop();

@@ -88,7 +88,7 @@ class Replicator {
   void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
 
   Status status() const;
-  SnapshotBarrier* barrier() { return &barrier_; }
+  const SnapshotBarrier& barrier() const { return barrier_; }
 
  private:
   Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,

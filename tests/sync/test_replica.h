@@ -128,7 +128,9 @@ class Replica {
     return entry.ok() ? entry->value : "";
   }
 
-  bool WaitLive() { return replicator_->barrier()->WaitOpen(kTestPatience).ok(); }
+  bool WaitLive() {
+    return Eventually([this] { return replicator_->barrier().open(); });
+  }
 
  private:
   void Open() {
