@@ -23,7 +23,8 @@ using testing::HasSubstr;
 
 constexpr absl::Duration kTimeout = absl::Milliseconds(200);
 // Far from both the deadline and the moment at which the mirror would notice by itself.
-constexpr absl::Duration kInTime = kRedisTimeout / 2;
+constexpr absl::Duration kInTime = absl::Milliseconds(2500);
+static_assert(kInTime < kRedisTimeout);
 
 using WriteAnswer = Answer<absl::StatusOr<WriteResult>>;
 
