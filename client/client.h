@@ -63,7 +63,8 @@ class Client {
   // Errors as for Put().
   absl::StatusOr<BatchWriteResult> BatchWrite(const std::vector<Write>& writes, const BatchWriteOptions& options = {});
 
-  // Returns one page of a listing in the byte order of keys. The next one is asked for with `next_page_token`.
+  // Returns one page of a listing in the byte order of keys. The next one is asked for with `next_page_token`, until
+  // that is empty.
   absl::StatusOr<ListPage> List(const ListOptions& options);
 
   // Opens a watch stream. Blocks until the request is on its way, for at most the timeout; whether the replica accepts

@@ -88,6 +88,15 @@ std::vector<Entry> TakeEntries(Response* response) {
 }
 
 template <typename Response>
+std::vector<std::string> TakeDamagedKeys(Response* response) {
+  std::vector<std::string> keys;
+  for (std::string& key : *response->mutable_damaged_keys()) {
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+template <typename Response>
 WriteResult TakeWriteResult(Response* response) {
   return WriteResult{FromProto(response->version()), response->revision(), std::move(*response->mutable_token())};
 }
@@ -214,7 +223,8 @@ BatchWriteResult FromProto(v1::BatchWriteResponse response) {
 }
 
 ListPage FromProto(v1::ListResponse response) {
-  return ListPage{TakeEntries(&response), std::move(*response.mutable_next_page_token()), FromProto(response.lag())};
+  return ListPage{TakeEntries(&response), std::move(*response.mutable_next_page_token()), FromProto(response.lag()),
+                  TakeDamagedKeys(&response)};
 }
 
 WatchMessage FromProto(v1::WatchResponse response) {
@@ -226,6 +236,7 @@ WatchMessage FromProto(v1::WatchResponse response) {
   message.marker = FromProto(response.marker());
   message.token = std::move(*response.mutable_token());
   message.lag = FromProto(response.lag());
+  message.damaged_keys = TakeDamagedKeys(&response);
   return message;
 }
 
@@ -254,8 +265,11 @@ ReplicaStatus FromProto(v1::Status proto) {
   status.version = std::move(*proto.mutable_version());
   status.build = std::move(*proto.mutable_build());
   status.serving = proto.serving();
+  status.serving_detail = std::move(*proto.mutable_serving_detail());
   status.barrier_generation = proto.barrier_generation();
   status.uptime = FromProto(proto.uptime());
+  status.store_detail = std::move(*proto.mutable_store_detail());
+  status.damaged_records = proto.damaged_records();
   return status;
 }
 

@@ -125,9 +125,10 @@ struct BatchWriteResult {
 };
 
 struct ListPage {
-  std::vector<Entry> entries;
-  std::string next_page_token;  // Empty on the last page.
+  std::vector<Entry> entries;   // May be empty on any page.
+  std::string next_page_token;  // Empty on the last page, and only there.
   Lag lag;
+  std::vector<std::string> damaged_keys;  // Whether there are entries cannot be told: their records are damaged.
 };
 
 // ---- Watch ----
@@ -170,6 +171,7 @@ struct WatchMessage {
   WatchMarker marker = WatchMarker::kNone;
   std::string token;  // Resume after this message with it. Empty while the initial state is being sent.
   Lag lag;
+  std::vector<std::string> damaged_keys;  // Whose entry or change cannot be told: their records are damaged.
 };
 
 // ---- Status ----
@@ -207,8 +209,11 @@ struct ReplicaStatus {
   std::string version;
   std::string build;
   bool serving = false;
+  std::string serving_detail;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
+  std::string store_detail;
+  uint64_t damaged_records = 0;
 };
 
 }  // namespace dunlin::client

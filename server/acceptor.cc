@@ -16,7 +16,7 @@
 namespace dunlin {
 namespace {
 
-constexpr absl::Duration kShortageLogPeriod = absl::Seconds(10);
+constexpr absl::Duration kLogPeriod = absl::Seconds(10);
 
 bool IsShortage(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
@@ -29,12 +29,14 @@ void SendAtOnce(const FileDescriptor& connection) {
 
 }  // namespace
 
-Acceptor::Acceptor(ListeningSockets sockets, ConnectionHandler handler, Logger* logger)
+Acceptor::Acceptor(ListeningSockets sockets, size_t connections_max, ConnectionHandler handler, Logger* logger)
     : sockets_(std::move(sockets)),
       handler_(std::move(handler)),
       logger_(logger),
-      shortage_log_(kShortageLogPeriod),
+      shortage_log_(kLogPeriod),
+      limit_log_(kLogPeriod),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      limit_(connections_max),
       thread_([this] { Run(); }) {}
 
 Acceptor::~Acceptor() {
@@ -61,8 +63,7 @@ bool Acceptor::AcceptOne(int listening_fd) {
   FileDescriptor connection(accept4(listening_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   const int error = errno;
   if (connection.valid()) {
-    SendAtOnce(connection);
-    handler_(listening_fd, std::move(connection));
+    Take(listening_fd, std::move(connection));
     return true;
   }
   // Anything else is a connection that broke before it was accepted.
@@ -72,6 +73,18 @@ bool Acceptor::AcceptOne(int listening_fd) {
                    {{"reason", strerror(error)}, {"not_shown", *hidden}});
   }
   return false;
+}
+
+void Acceptor::Take(int listening_fd, FileDescriptor connection) {
+  const absl::Time now = absl::Now();
+  if (limit_.HasRoom(now)) {
+    limit_.Add(connection);
+    SendAtOnce(connection);
+    handler_(listening_fd, std::move(connection));
+  } else if (std::optional<uint64_t> hidden = limit_log_.Admit(now)) {
+    logger_->Error("too many connections: closing new ones; raise --connections-max or add replicas",
+                   {{"limit", limit_.connections_max()}, {"not_shown", *hidden}});
+  }
 }
 
 }  // namespace dunlin

@@ -108,13 +108,13 @@ absl::StatusOr<v1::ListResponse> KVServiceImpl::ReadPage(const v1::ListRequest& 
     DUNLIN_ASSIGN_OR_RETURN(after_key, DecodePageToken(request.prefix(), request.page_token()));
   }
   DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
-  // Text doubles what a value takes in the reply.
-  const size_t size_max = request.as_text() && !request.keys_only() ? kReplySizeMaxBytes / 2 : kReplySizeMaxBytes;
-  DUNLIN_ASSIGN_OR_RETURN(EntryPage page,
-                          parts_.store->List(request.prefix(), after_key, entries_max, size_max, request.keys_only()));
+  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadEntries(request, std::move(after_key), entries_max));
   v1::ListResponse response;
   if (!page.complete) {
-    response.set_next_page_token(EncodePageToken(request.prefix(), page.entries.back().key));
+    response.set_next_page_token(EncodePageToken(request.prefix(), page.covered_key));
+  }
+  for (std::string& key : page.damaged_keys) {
+    response.add_damaged_keys(std::move(key));
   }
   for (StoredEntry& entry : page.entries) {
     // Without values there is no text either.
@@ -122,6 +122,20 @@ absl::StatusOr<v1::ListResponse> KVServiceImpl::ReadPage(const v1::ListRequest& 
   }
   FillLag(parts_, response.mutable_lag());
   return response;
+}
+
+absl::StatusOr<EntryPage> KVServiceImpl::ReadEntries(const v1::ListRequest& request, std::string after_key,
+                                                     size_t entries_max) const {
+  // Text doubles what a value takes in the reply.
+  const size_t size_max = request.as_text() && !request.keys_only() ? kReplySizeMaxBytes / 2 : kReplySizeMaxBytes;
+  EntryPage page;
+  page.covered_key = std::move(after_key);
+  const auto is_empty = [&page] { return page.entries.empty() && page.damaged_keys.empty() && !page.complete; };
+  for (size_t reads = 0; reads < kListReadsMax && is_empty(); ++reads) {
+    DUNLIN_ASSIGN_OR_RETURN(
+        page, parts_.store->List(request.prefix(), page.covered_key, entries_max, size_max, request.keys_only()));
+  }
+  return page;
 }
 
 grpc::ServerUnaryReactor* KVServiceImpl::Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,

@@ -3,11 +3,16 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include "absl/time/time.h"
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "server/replica_parts.h"
 #include "server/unary_method.h"
 #include "server/watch_service.h"
+#include "storage/store.h"
+#include "storage/write.h"
 
 namespace dunlin {
 
@@ -44,6 +49,10 @@ class KVServiceImpl final
   absl::StatusOr<v1::GetResponse> ReadOne(const v1::GetRequest& request) const;
   absl::StatusOr<v1::BatchGetResponse> ReadMany(const v1::BatchGetRequest& request) const;
   absl::StatusOr<v1::ListResponse> ReadPage(const v1::ListRequest& request) const;
+  // Reads until there is something to return, but no more often than limits.h allows. Each read is a view of its own,
+  // so what is returned is all of the last one.
+  absl::StatusOr<EntryPage> ReadEntries(const v1::ListRequest& request, std::string after_key,
+                                        size_t entries_max) const;
 
   // Carries `write` out and answers by `responder`; `answer` makes the message of the result.
   template <typename Response>

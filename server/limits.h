@@ -26,6 +26,15 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
 // ---- Connections ----
 
+// Descriptors that are kept from clients' connections: of Redis (a connection and an event each for three threads), of
+// the database and its directory, of the log, the listening sockets, signals and gRPC's own pollers some forty are in
+// use, and configuration, passwords and host names are read through others.
+inline constexpr size_t kReservedDescriptors = 128;
+// Each connection costs some 30 KB; whoever needs more than this needs more replicas.
+inline constexpr size_t kConnectionsMaxHard = 1000000;
+// How often it is looked which connections have ended, while there is no room for others: the look costs a system call
+// for each.
+inline constexpr absl::Duration kConnectionCheckPeriod = absl::Milliseconds(100);
 // Calls under way on one connection. A client beyond it queues its calls without being told, so it is generous; a
 // connection's share of memory is bounded by it.
 inline constexpr uint32_t kConnectionStreamsMaxDefault = 1024;

@@ -4,10 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -33,7 +35,7 @@
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
-#include "storage/mutex.h"
+#include "storage/logger.h"
 #include "storage/status_macros.h"
 #include "storage/store.h"
 #include "sync/follower.h"
@@ -43,12 +45,13 @@
 namespace dunlin {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, HybridClock* clock) {
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, HybridClock* clock, Logger* logger) {
   Store::Options store;
   store.directory = options.data_dir;
   store.replication_namespace = options.namespace_name;
   store.map_size_bytes = options.database_map_size_bytes;
   store.sync = options.durability == Durability::kSync;
+  store.logger = logger;
   return Store::Open(store, clock);
 }
 
@@ -83,6 +86,7 @@ Committer::Options CommitterOptions(const Options& options) {
 RpcServerOptions ServerOptions(const Options& options) {
   RpcServerOptions server;
   server.listen = options.listen;
+  server.connections_max = options.connections_max;
   server.connection_streams_max = options.connection_streams_max;
   server.metadata_size_max_bytes = options.metadata_size_max_bytes;
   return server;
@@ -109,25 +113,12 @@ void FlushOutbox(const ReplicaParts& parts, absl::Duration patience) {
       parts.replicator->status().follower.state == Follower::State::kOffline) {
     return;
   }
-  // Shared, because the wait ends in time also when the answer does not: a mirror that hangs in a call to Redis answers
-  // late.
-  struct Answer {
-    Mutex mutex;
-    CondVar arrived;
-    bool done = false;
-  };
-  const auto answer = std::make_shared<Answer>();
-  parts.replicator->WaitMirrored(parts.store->state().revision, patience, [answer](const absl::Status&) {
-    MutexLock lock(&answer->mutex);
-    answer->done = true;
-    answer->arrived.Signal();
-  });
-  const SteadyClock steady;
-  const absl::Time give_up = steady.Now() + patience;
-  MutexLock lock(&answer->mutex);
-  while (!answer->done && steady.Now() < give_up) {
-    answer->arrived.WaitWithTimeout(&answer->mutex, give_up - steady.Now());
-  }
+  // Shared, so that it outlives whoever is still on the way out of set_value().
+  const auto answered = std::make_shared<std::promise<void>>();
+  // Whatever Redis does, the answer comes within the patience.
+  parts.replicator->WaitMirrored(parts.store->state().revision, patience,
+                                 [answered](const absl::Status&) { answered->set_value(); });
+  answered->get_future().wait();
 }
 
 // Serves until told to stop. Returns the moment by which all has to have ended.
@@ -145,7 +136,7 @@ absl::StatusOr<absl::Time> ServeUntilSignal(const Options& options, const RpcSer
 absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* logger) {
   const SystemClock system_clock;
   HybridClock clock(&system_clock);
-  DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock));
+  DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock, logger));
   ChangeFeed feed;
   Committer committer(CommitterOptions(options), store.get(), &clock, &feed);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Replicator> replicator,
@@ -156,6 +147,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   parts.store = store.get();
   parts.committer = &committer;
   parts.feed = &feed;
+  parts.clock = &clock;
   parts.replicator = replicator.get();
   parts.gate = &gate;
   parts.value_size_max_bytes = options.value_size_max_bytes;
@@ -188,6 +180,16 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   return told.status();
 }
 
+// So that a log tells how the replica was run that wrote it.
+void LogOptions(const Options& options, Logger* logger) {
+  const std::vector<std::pair<std::string, std::string>> described = DescribeOptions(options);
+  std::vector<LogField> fields;
+  for (const auto& [name, value] : described) {
+    fields.emplace_back(name, value);
+  }
+  logger->Info("options", fields);
+}
+
 int Main(int argc, char** argv) {
   StopSignals signals;
   // The system's Abseil looks for deadlocks at every lock, which costs some percent of all work.
@@ -207,6 +209,7 @@ int Main(int argc, char** argv) {
   Logger* const logger = MakeLogger(options.log_format, options.log_level).release();
   CaptureLibraryLogs(logger);
   logger->Info("dunlind", {{"version", GetBuildInfo().version}, {"build", DescribeBuild(GetBuildInfo())}});
+  LogOptions(options, logger);
   const absl::Status status = RunReplica(options, &signals, logger);
   if (!status.ok()) {
     logger->Error("cannot run", {{"error", status.ToString()}});

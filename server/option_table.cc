@@ -199,6 +199,12 @@ std::vector<OptionRow> ClientRows() {
          return Assign(ParsePeriod(value, kHeartbeatMin, kHeartbeatMax), &options->watch_heartbeat);
        },
        [](const Options& options) { return absl::FormatDuration(options.watch_heartbeat); }},
+      {"connections-max", "COUNT", kClients,
+       "Connections open at once; more are closed at once. Default: what ulimit -n leaves.",
+       [](absl::string_view value, Options* options) {
+         return Assign(ParseCount(value, 1, kConnectionsMaxHard), &options->connections_max);
+       },
+       [](const Options& options) { return absl::StrCat(options.connections_max); }},
       {"max-connection-streams", "COUNT", kClients, "Calls under way on one connection; more have to wait.",
        [](absl::string_view value, Options* options) {
          return Assign(ParseCount(value, 1, kConnectionStreamsMax), &options->connection_streams_max);
@@ -234,6 +240,12 @@ absl::Status CheckTogether(const Options& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("--database-quota ", FormatSize(options.database_quota_bytes), " is above --database-map-size ",
                      FormatSize(options.database_map_size_bytes), "; raise the map size or lower the quota"));
+  }
+  if (const size_t open_files = OpenFilesMax(); options.connections_max > ConnectionsMaxFor(open_files)) {
+    return absl::InvalidArgumentError(absl::StrCat("--connections-max ", options.connections_max, " is above the ",
+                                                   ConnectionsMaxFor(open_files), " for which the limit of ",
+                                                   open_files, " open files leaves room; raise it (ulimit -n, or ",
+                                                   "LimitNOFILE of systemd) or lower --connections-max"));
   }
   if (options.redis.empty() && !options.redis_password.empty()) {
     return absl::InvalidArgumentError("--redis-password-file is given, but --redis is not; give both or neither");

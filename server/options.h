@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/connection_limit.h"
 #include "server/limits.h"
 #include "server/logging.h"
 #include "server/secret.h"
@@ -55,6 +56,7 @@ struct Options {
 
   size_t watch_streams_max = kWatchStreamsMaxDefault;
   absl::Duration watch_heartbeat = kWatchHeartbeatPeriod;
+  size_t connections_max = ConnectionsMaxFor(OpenFilesMax());
   uint32_t connection_streams_max = kConnectionStreamsMaxDefault;
   size_t metadata_size_max_bytes = kMetadataSizeMaxBytesDefault;
   absl::Duration drain_timeout = kDrainTimeout;

@@ -59,19 +59,18 @@ void ReadinessLoop::Run() {
 
 void ReadinessLoop::Update(bool draining) {
   const ReadinessVerdict verdict = readiness_.Update(FactsOf(parts_, draining), steady_.Now());
-  if (!verdict.serving) {
-    gate_->Close(verdict.reason);
-  }
-  if (verdict.serving == serving_) {
+  if (verdict.serving == verdict_.serving && verdict.reason == verdict_.reason) {
     return;
   }
-  serving_ = verdict.serving;
+  verdict_ = verdict;
   // Whoever sees SERVING must find the gate open.
-  if (serving_) {
-    gate_->Open();
+  if (verdict.serving) {
+    gate_->Open(verdict.reason);
+  } else {
+    gate_->Close(verdict.reason);
   }
-  server_->SetServing(serving_);
-  logger_->Info(serving_ ? "serving" : "not serving", {{"reason", verdict.reason}});
+  server_->SetServing(verdict.serving);
+  logger_->Info(verdict.serving ? "serving" : "not serving", {{"reason", verdict.reason}});
 }
 
 }  // namespace dunlin

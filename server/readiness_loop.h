@@ -14,7 +14,8 @@
 
 namespace dunlin {
 
-// ReadinessLoop asks Readiness some times a second and tells the verdict to the services' gate and to health checks.
+// ReadinessLoop asks Readiness some times a second and tells the verdict to the services' gate, which keeps it for the
+// status, to health checks and to the log.
 //
 // Thread-safety: safe for concurrent use. The object owns its thread.
 class ReadinessLoop {
@@ -42,7 +43,8 @@ class ReadinessLoop {
 
   // Used by one thread at a time: the loop's, and after it has ended Drain()'s.
   Readiness readiness_;
-  bool serving_ = false;
+  // The last one told; none at first.
+  ReadinessVerdict verdict_;
 
   Mutex mutex_;
   CondVar changed_;

@@ -7,6 +7,7 @@
 #include "server/serving_gate.h"
 #include "storage/change_feed.h"
 #include "storage/committer.h"
+#include "storage/hybrid_clock.h"
 #include "storage/limits.h"
 #include "storage/store.h"
 #include "sync/replicator.h"
@@ -18,6 +19,8 @@ struct ReplicaParts {
   Store* store = nullptr;
   Committer* committer = nullptr;
   ChangeFeed* feed = nullptr;
+  // The fleet's time.
+  const HybridClock* clock = nullptr;
   // Null: stand-alone.
   Replicator* replicator = nullptr;
   const ServingGate* gate = nullptr;

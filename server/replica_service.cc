@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/types/optional.h"
 #include "server/build_info.h"
 #include "server/proto_conversion.h"
 #include "server/unary_method.h"
+#include "storage/status_macros.h"
+#include "storage/version.h"
 #include "sync/epoch.h"
 
 namespace dunlin {
@@ -45,6 +47,7 @@ v1::GetStatusResponse ReplicaServiceImpl::MakeStatus() const {
   status->set_build(DescribeBuild(GetBuildInfo()));
   status->set_watchers(watches_->streams());
   status->set_serving(parts_.gate->Check().ok());
+  status->set_serving_detail(parts_.gate->reason());
   ToProto(steady_.Now() - started_at_, status->mutable_uptime());
   FillStore(status);
   FillReplication(status);
@@ -60,6 +63,7 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   } else {
     status->set_store_detail(std::string(used_bytes.status().message()));
   }
+  status->set_damaged_records(parts_.store->CountDamaged().value_or(0));
   const StoreState state = parts_.store->state();
   status->set_store_id(parts_.store->store_id());
   status->set_epoch(state.epoch == 0 ? "" : FormatEpoch(state.epoch));
@@ -72,22 +76,20 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   // Without Redis there is nowhere to send anything.
   if (parts_.replicator != nullptr) {
     status->set_outbox_depth(state.outbox_depth);
-    ToProto(state.outbox_depth == 0 ? absl::ZeroDuration() : OutboxAge(), status->mutable_outbox_age());
+    if (const absl::StatusOr<absl::Duration> age = OutboxAge(); age.ok()) {
+      ToProto(*age, status->mutable_outbox_age());
+    }
   }
 }
 
-absl::Duration ReplicaServiceImpl::OutboxAge() const {
-  absl::StatusOr<ChangePage> oldest = parts_.store->ReadOutbox(parts_.store->state().mirrored_revision, 1, 1);
-  // What others wrote may stand before it, page by page.
-  while (oldest.ok() && oldest->changes.empty() && !oldest->complete) {
-    oldest = parts_.store->ReadOutbox(oldest->covered_revision, 1, 1);
-  }
-  if (!oldest.ok() || oldest->changes.empty()) {
+absl::StatusOr<absl::Duration> ReplicaServiceImpl::OutboxAge() const {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<Version> oldest, parts_.store->OldestNeverSent());
+  if (!oldest.has_value()) {
     return absl::ZeroDuration();
   }
-  const absl::Time written =
-      absl::FromUnixMillis(static_cast<int64_t>(VersionTimeToUnixMillis(oldest->changes.front().version.time)));
-  return std::max(absl::ZeroDuration(), absl::Now() - written);
+  // Versions are issued by the fleet's clock, which may be far from this machine's.
+  const absl::Time written = absl::FromUnixMillis(static_cast<int64_t>(VersionTimeToUnixMillis(oldest->time)));
+  return std::max(absl::ZeroDuration(), parts_.clock->Now() - written);
 }
 
 void ReplicaServiceImpl::FillReplication(v1::Status* status) const {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dunlin/v1/replica.grpc.pb.h"
 #include "server/replica_parts.h"
@@ -36,8 +37,8 @@ class ReplicaServiceImpl final
   v1::GetStatusResponse MakeStatus() const;
   void FillStore(v1::Status* status) const;
   void FillReplication(v1::Status* status) const;
-  // For how long the oldest write of the outbox has been waiting.
-  absl::Duration OutboxAge() const;
+  // For how long the oldest write has been waiting that Redis has never had.
+  absl::StatusOr<absl::Duration> OutboxAge() const;
 
   const SteadyClock steady_;
   const Identity identity_;

@@ -12,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/oneof_check.h"
 #include "storage/utf8.h"
 
 namespace dunlin {
@@ -107,9 +108,12 @@ std::string Flatten(const grpc::ByteBuffer& bytes) {
 absl::Status ParseRequest(const grpc::ByteBuffer& bytes, google::protobuf::Message* request) {
   grpc::ByteBuffer shared = bytes;  // the reader wants a mutable one; the bytes themselves are not copied
   grpc::ProtoBufferReader reader(&shared);
-  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
-  const std::string flat = Flatten(bytes);
   const Descriptor& type = *request->GetDescriptor();
+  if (reader.status().ok() && request->ParseFromZeroCopyStream(&reader)) {
+    const absl::Status status = CheckOneofs(bytes, type);
+    return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat(type.full_name(), ": ", status.message()));
+  }
+  const std::string flat = Flatten(bytes);
   const std::optional<std::string> flaw = FlawFinder(flat).Find(type, flat, "", 0);
   return absl::InvalidArgumentError(absl::StrCat(type.full_name(), ": ", flaw.value_or("the message does not parse")));
 }

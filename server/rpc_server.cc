@@ -93,7 +93,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptio
         absl::StrCat("gRPC did not start a server for ", server->address().ToString(), "; its log says why"));
   }
   server->SetServing(false);
-  server->acceptor_ = std::make_unique<Acceptor>(std::move(sockets), HandTo(std::move(grpc_acceptor)), logger);
+  server->acceptor_ =
+      std::make_unique<Acceptor>(std::move(sockets), options.connections_max, HandTo(std::move(grpc_acceptor)), logger);
   return server;
 }
 

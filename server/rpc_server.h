@@ -26,6 +26,8 @@ struct RpcServerOptions {
   // Where to listen, in the form of ParseListenAddress().
   std::string listen;
   size_t request_size_max_bytes = kRequestSizeMaxBytes;
+  // Connections beyond it are closed at once.
+  size_t connections_max = kConnectionsMaxHard;
   uint32_t connection_streams_max = kConnectionStreamsMaxDefault;
   size_t metadata_size_max_bytes = kMetadataSizeMaxBytesDefault;
 };

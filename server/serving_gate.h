@@ -17,15 +17,18 @@ namespace dunlin {
 // Thread-safety: safe for concurrent use.
 class ServingGate {
  public:
-  // `reason`: why not, for the caller.
+  // `reason`: why not, for the caller and the status.
   void Close(absl::string_view reason) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     status_ = absl::UnavailableError(absl::StrCat("the replica does not serve: ", reason, "; try another replica"));
+    reason_ = std::string(reason);
   }
 
-  void Open() ABSL_LOCKS_EXCLUDED(mutex_) {
+  // `reason`: what makes the replica fit to serve, for the status.
+  void Open(absl::string_view reason) ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(&mutex_);
     status_ = absl::OkStatus();
+    reason_ = std::string(reason);
   }
 
   // OK, or kUnavailable with the reason.
@@ -34,9 +37,16 @@ class ServingGate {
     return status_;
   }
 
+  // Why it is as it is.
+  std::string reason() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return reason_;
+  }
+
  private:
   mutable Mutex mutex_;
   absl::Status status_ ABSL_GUARDED_BY(mutex_) = absl::UnavailableError("the replica is starting");
+  std::string reason_ ABSL_GUARDED_BY(mutex_) = "starting";
 };
 
 }  // namespace dunlin

@@ -19,7 +19,7 @@ std::string EncodePositionToken(const Position& position);
 // Errors: kInvalidArgument, saying what is wrong with it.
 absl::StatusOr<Position> DecodePositionToken(absl::string_view token);
 
-// A page token of List: the last key of the page, tied to the prefix that was listed.
+// A page token of List: the last key that was looked at, tied to the prefix that was listed.
 //   format (1, = 2) | XXH3-64 of the prefix (8) | key | XXH3-64's upper 4 bytes.
 std::string EncodePageToken(absl::string_view prefix, absl::string_view last_key);
 

@@ -9,6 +9,13 @@
 #include "storage/status_macros.h"
 
 namespace dunlin {
+namespace {
+
+bool SaysSomething(const v1::WatchResponse& message) {
+  return message.events_size() > 0 || message.damaged_keys_size() > 0 || message.marker() != v1::MARKER_UNSPECIFIED;
+}
+
+}  // namespace
 
 WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed, std::function<void()> wake)
     : options_(std::move(options)), store_(store), feed_(feed), wake_(std::move(wake)), covered_(store->position()) {
@@ -60,6 +67,8 @@ absl::StatusOr<EntryPage> WatchSession::ReadSnapshotPage() {
   absl::StatusOr<StoredEntry> entry = store_->Get(options_.selector.text);
   if (entry.ok()) {
     page.entries.push_back(*std::move(entry));
+  } else if (absl::IsDataLoss(entry.status())) {
+    page.damaged_keys.push_back(options_.selector.text);
   } else if (!absl::IsNotFound(entry.status())) {
     return entry.status();
   }
@@ -73,19 +82,19 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
     message->set_marker(v1::MARKER_RESET);
     say_reset_ = false;
   }
-  if (!page.entries.empty()) {
-    snapshot_key_ = page.entries.back().key;
-  }
+  snapshot_key_ = page.covered_key;
   for (StoredEntry& entry : page.entries) {
     v1::Event* event = message->add_events();
     event->set_type(v1::Event::TYPE_PUT);
     ToProto(std::move(entry), options_.as_text, event->mutable_entry());
   }
+  for (std::string& key : page.damaged_keys) {
+    message->add_damaged_keys(std::move(key));
+  }
   if (page.complete) {
     mode_ = Mode::kReplay;
   }
-  const bool said = message->events_size() > 0 || message->marker() != v1::MARKER_UNSPECIFIED;
-  return said ? Step::kMessage : Step::kMore;
+  return SaysSomething(*message) ? Step::kMessage : Step::kMore;
 }
 
 // ---- From the changes table ----
@@ -97,7 +106,12 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(v1::WatchResponse*
                                 revision_, [this](absl::string_view key) { return options_.selector.Matches(key); },
                                 kWatchMessageEventsMax, kWatchMessageMaxBytes));
     SayPage(page, message);
-    if (message->events_size() == 0) {
+    for (const DamagedChange& damaged : page.damaged) {
+      if (damaged.revision <= revision_) {
+        message->add_damaged_keys(damaged.key);
+      }
+    }
+    if (!SaysSomething(*message)) {
       return Step::kMore;
     }
     SetToken(message);

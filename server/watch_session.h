@@ -60,7 +60,7 @@ class WatchSession final : public ChangeFeed::Listener {
   // Looks for what comes next and fills `message` with it if it returns kMessage. Reads at most one page from the disk,
   // so that a stream that has much to read does not hold up others. The message has no lag: that is for the caller to
   // fill in. It stays below kClientMessageMaxBytes.
-  // Errors: those of the store's reads.
+  // Errors: those of the store's reads; damaged records are named in the message instead.
   absl::StatusOr<Step> Next(v1::WatchResponse* message);
 
   // Fills `message` with a sign of life: the marker HEARTBEAT and the present token.
@@ -95,7 +95,7 @@ class WatchSession final : public ChangeFeed::Listener {
   Mode mode_ = Mode::kReplay;
   // Everything that matches, up to here, has been said.
   uint64_t revision_ = 0;
-  // In the snapshot: the last key said.
+  // In the snapshot: the last key looked at.
   std::string snapshot_key_;
   bool say_reset_ = false;
   bool say_synced_ = true;

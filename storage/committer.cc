@@ -5,6 +5,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "storage/limits.h"
+#include "storage/quota.h"
+#include "storage/status_macros.h"
 
 namespace dunlin {
 namespace {
@@ -14,7 +16,7 @@ absl::Status StoppedError() { return absl::CancelledError("the replica is shutti
 }  // namespace
 
 Committer::Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
-    : engine_(options, store, clock, feed) {
+    : store_(store), quota_bytes_(options.quota_bytes), engine_(options, store, clock, feed) {
   MutexLock lock(&stop_mutex_);
   thread_ = std::thread([this] { Run(); });
 }
@@ -26,6 +28,11 @@ void Committer::Write(LocalWrite write, WriteCallback done) {
   if (!Enqueue(&operation, /*bounded=*/true)) {
     TellResult(&operation);
   }
+}
+
+absl::Status Committer::CheckQuota() const {
+  DUNLIN_ASSIGN_OR_RETURN(const uint64_t used_bytes, store_->UsedBytes());
+  return dunlin::CheckQuota(used_bytes, quota_bytes_);
 }
 
 void Committer::Apply(RemoteBatch batch, ApplyCallback done) {

@@ -47,6 +47,10 @@ class Committer {
   // the quota or the disk is full; kCancelled after Stop(); kDataLoss and kInternal as the database's.
   void Write(LocalWrite write, WriteCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What Write() would answer to a put because of the quota: for whoever has to know before something else happens.
+  // Errors: kResourceExhausted; those of the store's reads.
+  absl::Status CheckQuota() const;
+
   // Merges `batch` by version in one transaction. Never refused for a full queue: whoever applies waits for the answer
   // before the next. Damaged records are left out and counted. Errors: kFailedPrecondition when a record is of a newer
   // format; else as of Write(), without the queue and the quota.
@@ -72,6 +76,9 @@ class Committer {
   // The next group; empty when the period passed without work. Returns false when stopped and nothing is left.
   bool TakeGroup(OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
   void Run();
+
+  const Store* const store_;
+  const uint64_t quota_bytes_;
 
   // Used by the committer's thread alone.
   GroupCommitter engine_;

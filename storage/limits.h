@@ -32,14 +32,24 @@ inline constexpr absl::Duration kTtlMax = absl::Hours(24 * 3650);
 inline constexpr size_t kBatchEntriesMax = 1000;
 inline constexpr size_t kBatchSizeMaxBytes = size_t{3} << 20;
 
-// A page is read in one read transaction, which must be short: it keeps old pages of the database from being reused.
+// Rows that one read transaction looks at, and what they may weigh: it must be short, because it keeps old pages of the
+// database from being reused and others wait for its thread. What is deleted counts like what is there, so that a page
+// may have few entries, or none, and yet not be the last.
+inline constexpr size_t kReadRowsMax = 4096;
+inline constexpr size_t kReadMaxBytes = size_t{16} << 20;
+
 inline constexpr size_t kListPageEntriesMax = 1000;
 inline constexpr size_t kListPageEntriesDefault = 100;
+// Read transactions that a call of List makes before it answers with an empty page: over 30,000 deleted keys, which
+// takes some ten milliseconds. Rarely is anything asked for in vain, and no call holds up others for long.
+inline constexpr size_t kListReadsMax = 8;
 // As for values: a reply must fit a gRPC client's default.
 inline constexpr size_t kReplySizeMaxBytes = size_t{3} << 20;
 
-// The largest request gRPC may hand us: a full batch and its framing.
-inline constexpr size_t kRequestSizeMaxBytes = size_t{4} << 20;
+// The largest request gRPC may hand us. No request that is taken is larger than a full batch and its framing, which is
+// about half of it: what is too large is mostly refused by us, with the limit and the remedy. gRPC's own refusal of
+// what is larger still knows neither.
+inline constexpr size_t kRequestSizeMaxBytes = size_t{8} << 20;
 
 // ---- Committer ----
 
@@ -63,6 +73,10 @@ inline constexpr size_t kDatabaseMapSizeBytesDefault = size_t{64} << 30;
 inline constexpr size_t kDatabaseQuotaBytesDefault = size_t{8} << 30;
 // Concurrent read transactions; each takes a slot of a table fixed when the database is opened.
 inline constexpr uint32_t kDatabaseReadersMax = 1024;
+
+// Damaged records that are remembered one by one, each with its key. Whoever has more has a disk to replace, not keys
+// to repair.
+inline constexpr size_t kDamagedRecordsMax = 1000;
 
 // Expired entries handled in one transaction, so that a mass expiry does not stall writers.
 inline constexpr size_t kSweepEntriesMax = 1000;
@@ -119,6 +133,11 @@ inline constexpr uint64_t kOutboxQuotaMinBytes = uint64_t{4} << 20;
 // Script calls under way at once: enough to cover a round trip.
 inline constexpr size_t kMirrorPipelineMax = 4;
 
+// Writes that wait until Redis judges their precondition. They are put to it one by one, in two round trips each: about
+// as many as a Redis a millisecond away judges in the longest time that their callers wait. More would only be late.
+inline constexpr size_t kConditionalQueueWritesMax = 4096;
+inline constexpr size_t kConditionalQueueMaxBytes = size_t{64} << 20;
+
 // Values above this travel by reference, so that a burst of them cannot overrun the 32 MiB after which Redis cuts off a
 // subscriber.
 inline constexpr size_t kInlineValueMaxBytes = size_t{64} << 10;
@@ -174,7 +193,10 @@ inline constexpr absl::Duration kOfflinePatienceDefault = absl::Seconds(5);
 static_assert(kKeySizeMaxBytes + 8 <= 511, "an expiry key is 8 bytes of time and a key and must fit an LMDB key");
 static_assert(kValueSizeMaxBytesDefault <= kValueSizeMaxBytesHard);
 static_assert(kValueSizeMaxBytesHard <= kBatchSizeMaxBytes, "a single value must fit a batch");
-static_assert(kBatchSizeMaxBytes < kRequestSizeMaxBytes, "a full batch must fit a request");
+static_assert(2 * kBatchSizeMaxBytes < kRequestSizeMaxBytes,
+              "twice a full batch must be read, to be refused precisely");
+static_assert(kListPageEntriesMax <= kReadRowsMax, "a full page must fit a read");
+static_assert(kReplySizeMaxBytes <= kReadMaxBytes);
 static_assert(kBatchEntriesMax <= kCommitGroupWritesMax, "a batch must fit one commit group");
 static_assert(kBatchSizeMaxBytes <= kCommitGroupMaxBytes);
 static_assert(kCommitGroupMaxBytes <= kCommitQueueMaxBytes);
@@ -182,6 +204,7 @@ static_assert(kWatchMessageEventsMax <= kStreamQueueEventsMax);
 static_assert(kWatchMessageMaxBytes <= kStreamQueueMaxBytes);
 static_assert((kRingSlotsDefault & (kRingSlotsDefault - 1)) == 0, "the ring's capacity is a power of two");
 static_assert(kValueSizeMaxBytesHard + kKeySizeMaxBytes < kRingMaxBytes);
+static_assert(kValueSizeMaxBytesHard + kKeySizeMaxBytes < kConditionalQueueMaxBytes);
 static_assert(kInlineValueMaxBytes * kMirrorBatchEntriesMax <= size_t{32} << 20,
               "one mirror batch of inline values must not reach Redis' subscriber limit");
 static_assert(kCatchUpAtomicEntriesMax % kChangesPageEntriesMax == 0);

@@ -1,12 +1,10 @@
 #include "storage/store.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
 #include "storage/status_macros.h"
@@ -15,64 +13,17 @@
 namespace dunlin {
 namespace {
 
-// Change rows looked at in one read transaction, which must stay short.
-constexpr size_t kChangeRowsPerReadMax = 4096;
-
 uint64_t RandomStoreId() {
   absl::BitGen random;
   return absl::Uniform<uint64_t>(absl::IntervalClosed, random, 1, UINT64_MAX);
 }
 
-StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only) {
-  StoredEntry entry;
-  entry.key = std::string(key);
-  entry.version = row.record.version;
-  entry.revision = row.revision;
-  entry.expiry_unix_ms = row.record.expiry_unix_ms;
-  if (!keys_only) {
-    entry.value = std::string(row.record.value);
-  }
-  return entry;
-}
+// The checksum does not cover it. 0 when the row is too short to have one.
+uint64_t RevisionOfRow(absl::string_view row) { return row.size() < 8 ? 0 : ReadBigEndian64(row); }
 
 absl::Status LacksMetaError(absl::string_view path) {
   return absl::DataLossError(
       absl::StrCat("data directory ", path, " lacks part of its meta data: restore it, or start with an empty one"));
-}
-
-size_t SizeOf(const StoredEntry& entry) { return entry.key.size() + entry.value.size(); }
-
-absl::StatusOr<uint64_t> RevisionOf(const LmdbTxn& txn) {
-  DUNLIN_ASSIGN_OR_RETURN(const auto row, txn.Get(Table::kMeta, kMetaState));
-  if (!row.has_value()) {
-    return absl::DataLossError("the store's state is missing");
-  }
-  DUNLIN_ASSIGN_OR_RETURN(const StoreState state, DecodeState(*row));
-  return state.revision;
-}
-
-// The row of the change at `revision`, or nullopt if the key has changed since.
-absl::StatusOr<absl::optional<RecordRow>> LiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) {
-  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
-  // The revision is asked for first: most entries may be stale, and a record's checksum costs more.
-  if (!row.has_value() || row->size() < 8 || ReadBigEndian64(*row) != revision) {
-    return absl::nullopt;
-  }
-  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
-  return absl::make_optional(decoded);
-}
-
-// Moves `cursor` to the first change after `revision`. Revisions may come from a client's token: there is none after
-// the highest number.
-absl::Status SeekAfter(LmdbCursor* cursor, uint64_t revision) {
-  return revision == UINT64_MAX ? absl::OkStatus() : cursor->Seek(EncodeBigEndian64(revision + 1));
-}
-
-ChangeType TypeOf(const RecordRow& row) {
-  if (row.record.tombstone) {
-    return ChangeType::kDelete;
-  }
-  return row.swept ? ChangeType::kExpire : ChangeType::kPut;
 }
 
 }  // namespace
@@ -88,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options, Hybri
   if (options.sync) {
     DUNLIN_RETURN_IF_ERROR(directory.SyncNames());
   }
-  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(env), clock));
+  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(env), clock, options.logger));
   DUNLIN_RETURN_IF_ERROR(store->LoadOrCreate(options));
   return store;
 }
@@ -157,11 +108,23 @@ void Store::Resume(const StoreState& state) {
   SetState(state);
 }
 
+StoredEntry Store::MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only) {
+  StoredEntry entry;
+  entry.key = std::string(key);
+  entry.version = row.record.version;
+  entry.revision = row.revision;
+  entry.expiry_unix_ms = row.record.expiry_unix_ms;
+  if (!keys_only) {
+    entry.value = std::string(row.record.value);
+  }
+  return entry;
+}
+
 absl::StatusOr<StoredEntry> Store::Get(absl::string_view key) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   if (row.has_value()) {
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
     if (!ReadsAsAbsent(decoded, clock_->NowUnixMillis())) {
       return MakeEntry(key, decoded, /*keys_only=*/false);
     }
@@ -175,7 +138,7 @@ absl::StatusOr<std::string> Store::GetRecord(absl::string_view key) const {
   if (!row.has_value()) {
     return std::string();
   }
-  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
   return std::string(decoded.encoded);
 }
 
@@ -190,7 +153,7 @@ absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::
     if (!row.has_value()) {
       continue;
     }
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, DecodeRecordRow(key, *row));
+    DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
     if (ReadsAsAbsent(decoded, now)) {
       continue;
     }
@@ -204,104 +167,35 @@ absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::
   return entries;
 }
 
-absl::StatusOr<EntryPage> Store::List(absl::string_view prefix, absl::string_view after_key, size_t entries_max,
-                                      size_t size_max_bytes, bool keys_only) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  const uint64_t now = clock_->NowUnixMillis();
-  EntryPage page;
-  DUNLIN_ASSIGN_OR_RETURN(page.revision, RevisionOf(txn));
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kRecords));
-  // The smallest key after K is K and a NUL.
-  const std::string after = after_key.empty() ? "" : absl::StrCat(after_key, absl::string_view("\0", 1));
-  DUNLIN_RETURN_IF_ERROR(cursor.Seek(std::max(std::string(prefix), after)));
-  size_t size = 0;
-  for (; cursor.valid() && absl::StartsWith(cursor.key(), prefix);) {
-    DUNLIN_ASSIGN_OR_RETURN(const RecordRow row, DecodeRecordRow(cursor.key(), cursor.value()));
-    if (!ReadsAsAbsent(row, now)) {
-      StoredEntry entry = MakeEntry(cursor.key(), row, keys_only);
-      size += SizeOf(entry);
-      if (page.entries.size() == entries_max || (size > size_max_bytes && !page.entries.empty())) {
-        return page;
-      }
-      page.entries.push_back(std::move(entry));
-    }
-    DUNLIN_RETURN_IF_ERROR(cursor.Next());
+// ---- Damage ----
+
+absl::StatusOr<RecordRow> Store::Decode(absl::string_view key, absl::string_view row) const {
+  absl::StatusOr<RecordRow> decoded = DecodeRecordRow(key, row);
+  if (absl::IsDataLoss(decoded.status())) {
+    damaged_.Note(key, RevisionOfRow(row));
   }
-  page.complete = true;
-  return page;
+  return decoded;
 }
 
-absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const KeyFilter& filter, size_t changes_max,
-                                              size_t size_max_bytes) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  const uint64_t now = clock_->NowUnixMillis();
-  ChangePage page;
-  page.covered_revision = after_revision;
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
-  DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
-  size_t size = 0;
-  for (size_t seen = 0; cursor.valid(); ++seen) {
-    if (seen == kChangeRowsPerReadMax || page.changes.size() == changes_max || size >= size_max_bytes) {
-      return page;
-    }
-    const uint64_t revision = ReadBigEndian64(cursor.key());
-    DUNLIN_ASSIGN_OR_RETURN(const ChangeRow change, DecodeChangeRow(cursor.value()));
-    if (filter(change.key)) {
-      DUNLIN_ASSIGN_OR_RETURN(const absl::optional<RecordRow> row, LiveRow(txn, revision, change.key));
-      if (row.has_value() && (row->swept || row->record.tombstone || !IsDead(row->record, now))) {
-        page.changes.push_back(
-            MakeChange(TypeOf(*row), revision, change.batch_first_revision, change.key, row->encoded, row->record));
-        size += page.changes.back().SizeBytes();
-      }
-    }
-    page.covered_revision = revision;
-    DUNLIN_RETURN_IF_ERROR(cursor.Next());
+absl::StatusOr<uint64_t> Store::CountDamaged() const {
+  const std::vector<DamagedRecords::Record> known = damaged_.known();
+  if (known.empty()) {
+    return 0;
   }
-  page.complete = true;
-  return page;
+  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  uint64_t count = 0;
+  for (const DamagedRecords::Record& record : known) {
+    DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, record.key));
+    if (row.has_value() && RevisionOfRow(*row) == record.revision) {
+      ++count;
+    } else {
+      damaged_.Forget(record);
+    }
+  }
+  return count;
 }
 
-absl::StatusOr<ChangePage> Store::ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const {
-  const StoreState state = this->state();
-  ChangePage page;
-  page.covered_revision = after_revision;
-  if (state.outbox_depth == 0) {
-    // What came from others need not be walked through.
-    page.covered_revision = std::max(after_revision, state.revision);
-    page.complete = true;
-    return page;
-  }
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
-  DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
-  size_t size = 0;
-  uint64_t own_batch = 0;
-  for (size_t seen = 0; cursor.valid(); ++seen) {
-    const uint64_t revision = ReadBigEndian64(cursor.key());
-    DUNLIN_ASSIGN_OR_RETURN(const ChangeRow change, DecodeChangeRow(cursor.value()));
-    const bool full = seen >= kChangeRowsPerReadMax || page.changes.size() >= changes_max || size >= size_max_bytes;
-    if (full && change.batch_first_revision != own_batch) {
-      return page;
-    }
-    DUNLIN_ASSIGN_OR_RETURN(const absl::optional<RecordRow> row, LiveRow(txn, revision, change.key));
-    if (row.has_value() && state.InOutbox(*row)) {
-      const bool known_to_redis = !state.NeverSent(*row);
-      if (!page.changes.empty() && known_to_redis != page.known_to_redis) {
-        return page;
-      }
-      page.known_to_redis = known_to_redis;
-      page.changes.push_back(
-          MakeChange(TypeOf(*row), revision, change.batch_first_revision, change.key, row->encoded, row->record));
-      size += page.changes.back().SizeBytes();
-      // Records of others, sent while the centre is refilled, need not stay together.
-      own_batch = row->unsent ? change.batch_first_revision : 0;
-    }
-    page.covered_revision = revision;
-    DUNLIN_RETURN_IF_ERROR(cursor.Next());
-  }
-  page.complete = true;
-  return page;
-}
+// ---- How it stands ----
 
 absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrder>& items) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());

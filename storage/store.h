@@ -1,6 +1,7 @@
 #ifndef DUNLIN_STORAGE_STORE_H_
 #define DUNLIN_STORAGE_STORE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,14 +12,18 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "storage/change.h"
+#include "storage/damaged_records.h"
 #include "storage/data_directory.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
 #include "storage/lmdb_env.h"
+#include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/revision_history.h"
 #include "storage/tables.h"
+#include "storage/version.h"
 #include "storage/write.h"
 
 namespace dunlin {
@@ -35,14 +40,27 @@ struct StoredEntry {
 
 struct EntryPage {
   std::vector<StoredEntry> entries;
-  // Whether there is nothing after the last entry.
+  // Keys on the way whose record is damaged, so that nobody can tell whether there is an entry. They count like
+  // entries.
+  std::vector<std::string> damaged_keys;
+  // Every key up to here has been looked at: go on after it. It may be the key of a deleted entry.
+  std::string covered_key;
+  // Whether there is nothing after covered_key.
   bool complete = false;
   // The revision that the page shows.
   uint64_t revision = 0;
 };
 
+// A change whose record is damaged.
+struct DamagedChange {
+  uint64_t revision = 0;
+  std::string key;
+};
+
 struct ChangePage {
   std::vector<Change> changes;
+  // Changes on the way that cannot be told, in revision order. They count like changes.
+  std::vector<DamagedChange> damaged;
   // Everything up to here has been looked at: go on after it.
   uint64_t covered_revision = 0;
   // Whether there is nothing after covered_revision yet.
@@ -59,8 +77,9 @@ using KeyFilter = std::function<bool(absl::string_view key)>;
 //
 // Entries whose time to live has passed read as absent from that instant on, swept or not.
 //
-// Errors of reads: kDataLoss when a record is damaged, naming the key; kResourceExhausted when more reads are under way
-// than limits.h allows.
+// Errors of reads: kDataLoss when the record of a key that was asked for is damaged, naming the key, or the database
+// is; kResourceExhausted when more reads are under way than limits.h allows. Reads of many keys go on past a damaged
+// record and say so.
 //
 // Thread-safety: safe for concurrent use, except as told at single calls.
 class Store {
@@ -72,6 +91,8 @@ class Store {
     bool sync = true;
     // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
     uint64_t new_store_id = 0;
+    // Told of damaged records; must outlive the store. Null: nobody is.
+    Logger* logger = nullptr;
   };
 
   // Opens the store in `options.directory`, creating it if the directory is empty or absent. `clock` must outlive it;
@@ -93,6 +114,7 @@ class Store {
 
   // Returns the entries whose keys start with `prefix` and follow `after_key`, in byte order: at most `entries_max`,
   // and no more than `size_max_bytes` of keys and values, but at least one. With `keys_only`, values are left out.
+  // Looks at no more rows than limits.h allows, so that a page among many deleted keys may have no entry at all.
   absl::StatusOr<EntryPage> List(absl::string_view prefix, absl::string_view after_key, size_t entries_max,
                                  size_t size_max_bytes, bool keys_only) const;
 
@@ -103,11 +125,21 @@ class Store {
                                          size_t size_max_bytes) const;
 
   // Returns what is in the outbox after `after_revision`, as ReadChanges(). Batches of this store are never split, even
-  // if that exceeds the limits. What has been in Redis before and what has not are on different pages.
+  // if that exceeds the limits. What has been in Redis before and what has not are on different pages. What is damaged is
+  // left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
 
-  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged
-  // record counts as lacking.
+  // Returns the version of the oldest write of this store that is in the outbox and that Redis has never had; nothing
+  // when there is none. What others wrote, and what Redis has had and may have lost, is not counted. Each change is
+  // looked at once, by whichever call comes to it first, so that this is cheap enough for a status.
+  absl::StatusOr<absl::optional<Version>> OldestNeverSent() const;
+
+  // The number of records that reads have found damaged since the store was opened and that have not been written
+  // since; at most kDamagedRecordsMax are known.
+  absl::StatusOr<uint64_t> CountDamaged() const;
+
+  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged record counts as
+  // lacking.
   absl::StatusOr<std::vector<size_t>> FindOlder(const std::vector<KeyAndOrder>& items) const;
 
   // The random id of this store: the origin of the versions it issues.
@@ -127,14 +159,21 @@ class Store {
  private:
   friend class GroupCommitter;
 
-  Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock)
-      : directory_(std::move(directory)), env_(std::move(env)), clock_(clock) {}
+  Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
+      : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}
 
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
   absl::Status Load(const Options& options, LmdbTxn txn);
   void Resume(const StoreState& state);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Decodes a row of `records`, and notes if it is damaged.
+  absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
+  // What stands under the key of a change.
+  struct LiveRow;
+  absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;
+  absl::StatusOr<absl::optional<Version>> FindNeverSent(uint64_t* after, bool* complete) const;
+  static StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only);
 
   // Declared first, so that the directory is unlocked after the database is closed.
   const DataDirectory directory_;
@@ -142,6 +181,12 @@ class Store {
   HybridClock* const clock_;
   StoreIdentity identity_;
   RevisionHistory revision_history_;
+
+  // Synchronised by itself.
+  mutable DamagedRecords damaged_;
+  // Up to here no change is one that OldestNeverSent() looks for: what a change is does not change. Relaxed, because
+  // any value it has had is right.
+  mutable std::atomic<uint64_t> never_sent_after_{0};
 
   mutable Mutex mutex_;
   StoreState state_ ABSL_GUARDED_BY(mutex_);

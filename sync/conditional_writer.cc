@@ -92,8 +92,7 @@ std::vector<ConditionalWriter::Outcome> ConditionalWriter::OnOffline(const absl:
 }
 
 std::vector<ConditionalWriter::Outcome> ConditionalWriter::Expire(absl::Time now) {
-  return TurnDown("Redis has not judged it in time",
-                  [now](const Request& request, bool) { return request.deadline <= now; });
+  return TurnDown(kNotJudgedInTime, [now](const Request& request, bool) { return request.deadline <= now; });
 }
 
 std::vector<ConditionalWriter::Outcome> ConditionalWriter::TurnDown(
@@ -150,8 +149,19 @@ absl::Status ConditionalWriter::NotDone(absl::string_view why) {
 
 absl::Status ConditionalWriter::NotKnown() {
   return absl::AbortedError(
-      "the connection to Redis was lost while the write was under way: it is not known whether it took place; read the "
-      "key to find out");
+      "Redis has not answered while the write was under way: it is not known whether it took place; read the key to "
+      "find "
+      "out");
+}
+
+absl::StatusOr<WriteResult> ConditionalWriter::ResultOf(const Version& version, bool existed,
+                                                        absl::StatusOr<ApplyResult> stored) {
+  if (stored.ok()) {
+    return WriteResult{{version}, std::move(stored->revisions), {existed}, stored->position};
+  }
+  return absl::AbortedError(absl::StrCat("Redis has accepted the write as version ", VersionToString(version),
+                                         ": it has taken place. This replica has not stored it yet, and gets it as an ",
+                                         "event: ", stored.status().message()));
 }
 
 absl::Status ConditionalWriter::ConditionError(const ConditionalReply& reply) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
@@ -16,6 +17,9 @@
 #include "sync/relay_types.h"
 
 namespace dunlin {
+
+// Why a caller who was late is told so.
+inline constexpr absl::string_view kNotJudgedInTime = "Redis has not judged it in time";
 
 // ConditionalWriter decides what becomes of writes with a precondition. Redis is their one judge: a write waits until
 // the outbox as of its arrival is in Redis (it may hold the key), is put to Redis' script, and only then stored here.
@@ -30,6 +34,8 @@ namespace dunlin {
 class ConditionalWriter {
  public:
   struct Request {
+    // What the driver calls it.
+    uint64_t id = 0;
     Mutation mutation;
     Precondition precondition;
     // The store's latest revision when the request came.
@@ -55,6 +61,11 @@ class ConditionalWriter {
   bool empty() const { return requests_.empty(); }
   // The key of the request that is next; its stored record is asked for by Next().
   const std::string& key() const { return requests_.front().mutation.key; }
+  uint64_t id() const { return requests_.front().id; }
+  // Whether Redis may have the request that is next.
+  bool in_doubt() const { return maybe_done_; }
+  // Whether the request that is next is late at `now`.
+  bool IsLate(absl::Time now) const { return !requests_.empty() && requests_.front().deadline <= now; }
 
   // Whether the next request waits only for the mirror to be idle.
   bool WantsIdleMirror(uint64_t mirrored_revision) const {
@@ -77,12 +88,17 @@ class ConditionalWriter {
   std::vector<Outcome> Expire(absl::Time now);
   absl::Time NextDeadline() const;
 
+  // What callers are told whose write has not taken place, or of whose write nobody knows.
+  static absl::Status NotDone(absl::string_view why);
+  static absl::Status NotKnown();
+  // What the caller of a write is told that Redis has accepted, once this store has answered. That it does not have the
+  // write yet does not undo it.
+  static absl::StatusOr<WriteResult> ResultOf(const Version& version, bool existed, absl::StatusOr<ApplyResult> stored);
+
  private:
   Outcome Decide(absl::Status error);
   std::vector<Outcome> TurnDown(absl::string_view why,
                                 const std::function<bool(const Request& request, bool maybe_done)>& chosen);
-  static absl::Status NotDone(absl::string_view why);
-  static absl::Status NotKnown();
   absl::Status ConditionError(const ConditionalReply& reply) const;
 
   const uint64_t store_id_;

@@ -1,10 +1,10 @@
 #include "sync/mirror_thread.h"
 
-#include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "storage/limits.h"
+#include "storage/status_macros.h"
 
 namespace dunlin {
 
@@ -48,6 +48,15 @@ absl::Status MirrorThread::error() const {
 }
 
 void MirrorThread::WriteIf(ConditionalWriter::Request request) {
+  absl::StatusOr<uint64_t> id = Admit(&request);
+  if (!id.ok()) {
+    request.done(id.status());
+    return;
+  }
+  request.id = *id;
+  request.done = [callers = parts_.callers, id = *id](absl::StatusOr<WriteResult> result) {
+    callers->Answer(id, std::move(result));
+  };
   request.after_revision = parts_.store->state().revision;
   {
     MutexLock lock(&mutex_);
@@ -58,6 +67,16 @@ void MirrorThread::WriteIf(ConditionalWriter::Request request) {
     }
   }
   request.done(absl::UnavailableError("the replica is shutting down"));
+}
+
+absl::StatusOr<uint64_t> MirrorThread::Admit(ConditionalWriter::Request* request) {
+  const Mutation& mutation = request->mutation;
+  if (mutation.kind == Mutation::Kind::kPut) {
+    // Redis is asked first, so it must not accept what this store then refuses.
+    DUNLIN_RETURN_IF_ERROR(parts_.committer->CheckQuota());
+  }
+  const size_t size_bytes = sizeof(ConditionalWriter::Request) + mutation.key.size() + mutation.value.size();
+  return parts_.callers->Admit(size_bytes, request->deadline, &request->done);
 }
 
 void MirrorThread::OnEpochEntered() {
@@ -78,7 +97,6 @@ void MirrorThread::Run() {
   while (!wake_.stopped()) {
     TakeInputs();
     outbound_.SetRefillAllowed(parts_.barrier->open());
-    next_ack_deadline_ = parts_.acks->Expire(steady_.Now());
     Outbound::Action action = outbound_.Next(steady_.Now());
     PublishError();
     std::visit([this](auto& what) { Do(what); }, action);
@@ -156,11 +174,7 @@ void MirrorThread::Finish(ConditionalWriter::Outcome outcome) {
   parts_.committer->Apply(std::move(outcome.record),
                           [this, version = outcome.version, existed = outcome.existed,
                            done = std::move(outcome.done)](absl::StatusOr<ApplyResult> result) mutable {
-                            if (result.ok()) {
-                              done(WriteResult{{version}, result->revisions, {existed}, result->position});
-                            } else {
-                              done(result.status());
-                            }
+                            done(ConditionalWriter::ResultOf(version, existed, std::move(result)));
                             MutexLock lock(&mutex_);
                             --outstanding_;
                             all_answered_.Signal();
@@ -173,9 +187,7 @@ void MirrorThread::Do(Mirror::Action& action) {
   std::visit([this](auto& what) { Do(what); }, action);
 }
 
-void MirrorThread::Do(const Mirror::Wait& wait) {
-  wake_.WaitFor(std::min(wait.until, next_ack_deadline_) - steady_.Now());
-}
+void MirrorThread::Do(const Mirror::Wait& wait) { wake_.WaitFor(wait.until - steady_.Now()); }
 
 void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
@@ -270,8 +282,14 @@ void MirrorThread::Do(const Outbound::Probe&) {
 void MirrorThread::Do(const Outbound::ReadStored& read) { outbound_.OnStored(parts_.store->GetRecord(read.key)); }
 
 void MirrorThread::Do(const Outbound::Judge& judge) {
+  if (!parts_.callers->BeginJudging(judge.id)) {
+    return;
+  }
   const absl::StatusOr<ConditionalReply> reply = parts_.relay->WriteIf(judge.write);
   outbound_.OnJudged(reply, parts_.relay->connected(), steady_.Now());
+  if (outbound_.AwaitsJudgement(judge.id)) {
+    parts_.callers->NotJudged(judge.id);
+  }
   if (outbound_.TakeEpochRefused()) {
     parts_.on_epoch_refused();
   }

@@ -8,7 +8,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "storage/change_feed.h"
 #include "storage/clock.h"
@@ -17,6 +16,7 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
+#include "sync/conditional_callers.h"
 #include "sync/conditional_writer.h"
 #include "sync/mirror.h"
 #include "sync/mirror_acks.h"
@@ -28,7 +28,8 @@
 namespace dunlin {
 
 // MirrorThread drives an Outbound over one Relay: what is in the outbox, and between two batches the writes that Redis
-// is to judge. It also answers those who wait until Redis has their write.
+// is to judge. What comes of it it tells those who wait: MirrorAcks and ConditionalCallers. A call to Redis may take
+// long; who is late meanwhile is answered by another thread (DeadlineThread).
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
 class MirrorThread final : public ChangeFeed::Listener {
@@ -41,6 +42,7 @@ class MirrorThread final : public ChangeFeed::Listener {
     ChangeFeed* feed = nullptr;
     HybridClock* clock = nullptr;
     MirrorAcks* acks = nullptr;
+    ConditionalCallers* callers = nullptr;
     Logger* logger = nullptr;
     // Open while this replica has everything.
     const SnapshotBarrier* barrier = nullptr;
@@ -64,14 +66,12 @@ class MirrorThread final : public ChangeFeed::Listener {
   // Why what is in the outbox does not get to Redis; OK when nothing is in the way.
   absl::Status error() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Has Redis judge a write; see ConditionalWriter. `request.after_revision` is filled in here.
+  // Has Redis judge a write; see ConditionalWriter. `request.id` and `request.after_revision` are filled in here. What
+  // is refused at once, because too much waits or the quota is reached, is answered within the call.
   void WriteIf(ConditionalWriter::Request request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The store has entered an epoch.
   void OnEpochEntered() ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // A deadline given to the acks has come nearer.
-  void Wake() { wake_.Wake(); }
 
   // The committer's thread says that something was committed.
   void OnChanges(absl::Span<const ChangePtr> changes) override;
@@ -82,6 +82,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   void TakeRestamped(const absl::StatusOr<size_t>& restamped);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
   void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes the request's caller in, if it can be served.
+  absl::StatusOr<uint64_t> Admit(ConditionalWriter::Request* request);
   void Finish(ConditionalWriter::Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
   void Failed(const absl::Status& error);
 
@@ -107,8 +109,6 @@ class MirrorThread final : public ChangeFeed::Listener {
 
   // Used by the thread alone.
   Outbound outbound_;
-  // Of the callers who wait for ACK_MIRRORED.
-  absl::Time next_ack_deadline_ = absl::InfiniteFuture();
 
   mutable Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);

@@ -41,10 +41,10 @@ Outbound::Action Outbound::Next(absl::Time now) {
   }
 }
 
-// Between the steps of a judgement the first write stays: what was read was read for it.
 void Outbound::TurnDownLate(absl::Time now) {
-  if (step_ != Step::kNone) {
-    return;
+  if (conditional_.IsLate(now)) {
+    // What was read was read for that write.
+    step_ = Step::kNone;
   }
   Finished(conditional_.Expire(now));
   if (!mirror_.connected() && !mirror_.error().ok()) {
@@ -77,7 +77,7 @@ absl::optional<Outbound::Action> Outbound::NextStep() {
     case Step::kProbed:
       return Action(ReadStored{conditional_.key()});
     case Step::kRead:
-      return Action(Judge{conditional_.Next(mirror_.epoch(), stored_record_)});
+      return Action(Judge{conditional_.Next(mirror_.epoch(), stored_record_), conditional_.id()});
   }
   return absl::nullopt;
 }

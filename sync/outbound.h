@@ -38,9 +38,11 @@ class Outbound {
   struct ReadStored {
     std::string key;
   };
-  // Put a write to Redis; tell the outcome by OnJudged().
+  // Put the write of request `id` to Redis; tell the outcome by OnJudged(). If its caller has been answered as late, it
+  // may be left alone: it is late here, too, by then.
   struct Judge {
     ConditionalWrite write;
+    uint64_t id = 0;
   };
   // Tell a caller; if there is no error, only once the record is in the store.
   struct Finish {
@@ -84,6 +86,10 @@ class Outbound {
   uint64_t mirrored_revision() const { return mirror_.mirrored_revision(); }
   // Why what is in the outbox does not get to Redis.
   const absl::Status& error() const { return mirror_.error(); }
+  // Whether request `id` is to be put to Redis, and Redis surely has not got it.
+  bool AwaitsJudgement(uint64_t id) const {
+    return !conditional_.empty() && conditional_.id() == id && !conditional_.in_doubt();
+  }
   // Whether Redis has refused something because of its epoch since the last call: the follower should look.
   bool TakeEpochRefused() { return std::exchange(epoch_refused_, false); }
   // Turns every waiting write down: nobody is left to judge them.

@@ -104,8 +104,16 @@ void RedisConnection::Close() {
 }
 
 absl::Status RedisConnection::OpenSocket(const RedisEndpoint& endpoint, absl::Time deadline) {
+  absl::StatusOr<std::string> address = std::string();
+  if (endpoint.unix_path.empty()) {
+    // By us, because hiredis would block for as long as the system's resolver does.
+    address = resolver_.Resolve(endpoint.host, interrupter_, deadline);
+  }
+  if (!address.ok()) {
+    return Break(address.status());
+  }
   errno = 0;
-  context_.reset(endpoint.unix_path.empty() ? redisConnectNonBlock(endpoint.host.c_str(), endpoint.port)
+  context_.reset(endpoint.unix_path.empty() ? redisConnectNonBlock(address->c_str(), endpoint.port)
                                             : redisConnectUnixNonBlock(endpoint.unix_path.c_str()));
   if (context_ == nullptr) {
     return Break(absl::StatusCode::kResourceExhausted, "out of memory");

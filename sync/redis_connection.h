@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "sync/host_resolver.h"
 #include "sync/interrupter.h"
 #include "sync/redis_reply.h"
 #include "sync/redis_url.h"
@@ -33,8 +34,6 @@ inline constexpr size_t kRedisReplyMaxBytes = size_t{256} << 20;
 //   kUnavailable        the connection could not be made, was closed by Redis, or is not connected
 //   kDataLoss           what came is not Redis' protocol, or a reply larger than kRedisReplyMaxBytes
 //   kPermissionDenied   the system does not let us use the Unix socket
-//
-// What it does not promise: resolving a host name blocks for as long as the system's resolver does.
 //
 // Thread-safety: one thread uses a RedisConnection; Interrupt() alone may be called from any thread.
 class RedisConnection {
@@ -96,6 +95,7 @@ class RedisConnection {
   // Synchronised by itself.
   Interrupter interrupter_;
 
+  HostResolver resolver_;
   std::string description_;
   std::unique_ptr<redisContext, ContextDeleter> context_;
   // Commands waiting for Flush().

@@ -1,5 +1,6 @@
 #include "sync/replicator.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -66,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Replicator>> Replicator::Create(const Options& op
 Replicator::Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,
                        const Parts& parts)
     : ring_(std::move(ring)),
+      deadlines_([this](absl::Time now) { return std::min(acks_.Expire(now), callers_.Expire(now)); }),
       follower_relay_(RelayOptions(options, names, "follower")),
       mirror_relay_(RelayOptions(options, names, "mirror")),
       subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
@@ -73,21 +75,22 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_, parts.logger,
                  [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
       mirror_(MirrorOptions(*parts.store), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
-                                            &acks_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
+                                            &acks_, &callers_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
 
 Replicator::~Replicator() { Stop(); }
 
 void Replicator::Start() {
+  deadlines_.Start();
   mirror_.Start();
   follower_.Start();
   subscriber_.Start();
 }
 
 void Replicator::Stop() {
-  barrier_.Shutdown();
   subscriber_.Stop();
   follower_.Stop();
   mirror_.Stop();
+  deadlines_.Stop();
 }
 
 void Replicator::WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout,
@@ -97,12 +100,15 @@ void Replicator::WriteIf(Mutation mutation, const Precondition& precondition, ab
   request.precondition = precondition;
   request.deadline = steady_.Now() + timeout;
   request.done = std::move(done);
+  const absl::Time deadline = request.deadline;
   mirror_.WriteIf(std::move(request));
+  deadlines_.Expect(deadline);
 }
 
 void Replicator::WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done) {
-  acks_.Wait(revision, steady_.Now() + timeout, std::move(done));
-  mirror_.Wake();
+  const absl::Time deadline = steady_.Now() + timeout;
+  acks_.Wait(revision, deadline, std::move(done));
+  deadlines_.Expect(deadline);
 }
 
 Replicator::Status Replicator::status() const {

@@ -15,6 +15,8 @@
 #include "storage/logger.h"
 #include "storage/store.h"
 #include "storage/write.h"
+#include "sync/conditional_callers.h"
+#include "sync/deadline_thread.h"
 #include "sync/event_ring.h"
 #include "sync/follower_thread.h"
 #include "sync/mirror_acks.h"
@@ -30,7 +32,7 @@ namespace dunlin {
 //
 // It owns three threads, each with a Redis connection of its own: the subscriber fills the ring, the follower brings
 // what others write into the store, the mirror brings the store's own writes to Redis. None of them ever holds up a
-// client's read or write.
+// client's read or write. A fourth answers in time those who wait for Redis.
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
 class Replicator {
@@ -76,19 +78,21 @@ class Replicator {
   // Ends the threads and answers every waiting caller. Stopping again does nothing.
   void Stop();
 
-  // Lets Redis judge `mutation` and stores it here if the precondition holds. `done` runs on a thread of the replicator
-  // or the committer.
-  // Errors: kFailedPrecondition; kUnavailable, when nothing was changed; kAborted, when that is not known.
+  // Lets Redis judge `mutation` and stores it here if the precondition holds. `done` is called within `timeout`, on a
+  // thread of the replicator or the committer, or within the call.
+  // Errors: kFailedPrecondition; kUnavailable, when nothing was changed; kResourceExhausted, the same, when the quota
+  // is reached or too many such writes wait; kAborted, when it is not known, or known to Redis alone, that it took
+  // place.
   void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
 
-  // Calls `done` once Redis has everything in the outbox up to `revision`; see MirrorAcks.
+  // Calls `done` once Redis has everything in the outbox up to `revision`, and within `timeout`; see MirrorAcks.
   void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
 
   // Compares the whole store with Redis, and reads again what is missing or damaged here.
   void Repair() { follower_.Repair(); }
 
   Status status() const;
-  SnapshotBarrier* barrier() { return &barrier_; }
+  const SnapshotBarrier& barrier() const { return barrier_; }
 
  private:
   Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,
@@ -98,6 +102,8 @@ class Replicator {
   const std::unique_ptr<EventRing<std::string>> ring_;
   SnapshotBarrier barrier_;
   MirrorAcks acks_;
+  ConditionalCallers callers_;
+  DeadlineThread deadlines_;
   RedisRelay follower_relay_;
   RedisRelay mirror_relay_;
   Subscriber subscriber_;

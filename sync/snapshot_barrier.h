@@ -4,8 +4,6 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "storage/mutex.h"
 
 namespace dunlin {
@@ -25,7 +23,7 @@ namespace dunlin {
 //  (1) generation() is 0 until the first Open() and never decreases.
 //  (2) The barrier is open exactly while the latest call was Open().
 //
-// Thread-safety: safe for concurrent use. One thread, the follower's, calls Open() and Close(); any thread may wait.
+// Thread-safety: safe for concurrent use. One thread, the follower's, calls Open() and Close().
 class SnapshotBarrier {
  public:
   SnapshotBarrier() = default;
@@ -35,18 +33,11 @@ class SnapshotBarrier {
   // Opens the barrier and starts a new generation.
   // REQUIRES: it is closed.
   //
-  // Memory ordering: what happened before Open() is visible to a thread whose WaitOpen() returns OK because of it.
+  // Memory ordering: what happened before Open() is visible to a thread that sees it open.
   void Open() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Closes the barrier. Closing a closed one changes nothing.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // Waits until the barrier is open, `timeout` passes or Shutdown() is called.
-  // Errors: kDeadlineExceeded; kCancelled after Shutdown().
-  absl::Status WaitOpen(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // Releases every waiter for good.
-  void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
   bool open() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -55,9 +46,7 @@ class SnapshotBarrier {
 
  private:
   mutable Mutex mutex_;
-  CondVar changed_;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
-  bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -97,12 +97,21 @@ std::string JsonLine(WatchMarker marker, const std::optional<MessageEnd>& end) {
   return ToLine(json);
 }
 
+std::string DamagedJsonLine(absl::string_view key, const std::optional<MessageEnd>& end) {
+  Json json;
+  json["type"] = "damaged";
+  json["key"] = std::string(key);
+  AddEnd(end, &json);
+  return ToLine(json);
+}
+
 std::string JsonLine(const ReplicaStatus& status) {
   Json json;
   json["replica_id"] = status.replica_id;
   json["store_id"] = absl::StrFormat("%016x", status.store_id);
   json["namespace"] = status.namespace_name;
   json["serving"] = status.serving;
+  json["serving_detail"] = status.serving_detail;
   json["sync_state"] = std::string(NameOf(status.sync_state));
   json["sync_detail"] = status.sync_detail;
   json["epoch"] = status.epoch;
@@ -115,6 +124,8 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["entries"] = status.entries;
   json["tombstones"] = status.tombstones;
   json["database_bytes"] = status.database_bytes;
+  json["damaged_records"] = status.damaged_records;
+  json["store_detail"] = status.store_detail;
   json["ring"] = ToJson(status.ring);
   json["gaps_repaired"] = status.gaps_repaired;
   json["writes_superseded"] = status.writes_superseded;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "client/types.h"
 
 // The lines of `--output json`, each one object with its newline. Field names are those of proto/dunlin/v1. What a JSON
@@ -30,6 +31,9 @@ struct MessageEnd {
 
 std::string JsonLine(const WatchEvent& event, const std::optional<MessageEnd>& end);
 std::string JsonLine(WatchMarker marker, const std::optional<MessageEnd>& end);
+
+// A key whose entry or change cannot be told; its type is "damaged".
+std::string DamagedJsonLine(absl::string_view key, const std::optional<MessageEnd>& end);
 
 }  // namespace dunlin::client::cli
 

@@ -4,8 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "client/cli/argument_parsers.h"
 #include "client/cli/commands.h"
+#include "client/cli/error_line.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
 #include "storage/limits.h"
@@ -42,22 +45,32 @@ void AddListCommand(CommandLine& line) {
                            [arguments](uint64_t limit) { arguments->limit = limit; });
   command.Notes(
       "Text: KEY <tab> VALUE, with control characters, backslashes and bytes that are not UTF-8 escaped.\n"
-      "JSON: one object a line.");
+      "JSON: one object a line.\n"
+      "Keys whose record is damaged are named on standard error; the exit code is then 1.");
 }
 
 absl::Status RunList(CommandContext& context, ListOptions options, uint64_t limit) {
   std::ostream& out = context.console.out;
   uint64_t left = limit;
+  uint64_t damaged = 0;
   do {
     options.page_size = static_cast<uint32_t>(std::min<uint64_t>(left, kListPageEntriesMax));
     DUNLIN_ASSIGN_OR_RETURN(ListPage page, context.client.List(options));
     for (const Entry& entry : page.entries) {
       out << EntryLine(entry, options.keys_only, context.format);
     }
+    for (const std::string& key : page.damaged_keys) {
+      context.console.err << ErrorLine(absl::StrCat("the record of key \"", key, "\" is damaged"));
+    }
+    damaged += page.damaged_keys.size();
     left -= std::min<uint64_t>(left, page.entries.size());
     options.page_token = std::move(page.next_page_token);
     // A reader such as `head` that has gone away is no reason to read the whole store.
   } while (left > 0 && !options.page_token.empty() && out.flush());
+  if (damaged > 0) {
+    return absl::DataLossError(absl::StrCat("records of ", damaged, " keys are damaged on ", context.server,
+                                            ": ask another replica, and put or delete these keys to repair them"));
+  }
   return absl::OkStatus();
 }
 

@@ -119,17 +119,24 @@ std::string EventLine(const WatchEvent& event) {
 
 std::string MarkerLine(WatchMarker marker) { return Upper(NameOf(marker)) + "\n"; }
 
+std::string DamagedLine(absl::string_view key) { return absl::StrCat("DAMAGED\t", EscapeForTerminal(key), "\n"); }
+
 std::string StatusTable(const ReplicaStatus& status) {
   std::string table;
   AddRow("replica", EscapeForTerminal(status.replica_id), &table);
   AddRow("store id", absl::StrFormat("%016x", status.store_id), &table);
   AddRow("namespace", EscapeForTerminal(status.namespace_name), &table);
   AddRow("serving", status.serving ? "yes" : "no", &table);
+  AddRow("serving detail", EscapeForTerminal(status.serving_detail), &table);
   AddSyncRows(status, &table);
   AddRow("revision", status.revision, &table);
   AddRow("entries", status.entries, &table);
   AddRow("tombstones", status.tombstones, &table);
   AddRow("database bytes", BytesToText(status.database_bytes), &table);
+  AddRow("damaged records", status.damaged_records, &table);
+  if (!status.store_detail.empty()) {
+    AddRow("store detail", EscapeForTerminal(status.store_detail), &table);
+  }
   AddRow("watchers", status.watchers, &table);
   AddRow("digest", absl::BytesToHexString(status.digest), &table);
   AddRow("uptime", absl::FormatDuration(absl::Trunc(status.uptime, absl::Seconds(1))), &table);

@@ -20,6 +20,7 @@ std::string WriteLine(const WriteResult& result);    // version=... <tab> revisi
 std::string DeleteLine(const DeleteResult& result);  // existed=... <tab> version=... <tab> revision=...
 std::string EventLine(const WatchEvent& event);      // PUT <tab> KEY <tab> VALUE, or DELETE <tab> KEY
 std::string MarkerLine(WatchMarker marker);          // SYNCED
+std::string DamagedLine(absl::string_view key);      // DAMAGED <tab> KEY
 
 // A table of two columns for people.
 std::string StatusTable(const ReplicaStatus& status);

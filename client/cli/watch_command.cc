@@ -53,6 +53,7 @@ void AddWatchCommand(CommandLine& line) {
   AddArguments(command, arguments);
   command.Notes(
       "Text: PUT <tab> KEY <tab> VALUE, DELETE <tab> KEY, EXPIRE <tab> KEY, or a marker: RESET, SYNCED, HEARTBEAT.\n"
+      "DAMAGED <tab> KEY (JSON: of type \"damaged\") names a key that the replica cannot read: ask another one.\n"
       "JSON: one object a line; the last line of each message carries its token and lag.");
 }
 

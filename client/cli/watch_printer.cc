@@ -25,8 +25,13 @@ bool WatchPrinter::Print(const WatchMessage& message) {
   if (events == message.events.size()) {
     end = MessageEnd{message.token, message.lag};
   }
+  const size_t damaged = message.damaged_keys.size();
   if (marker_first) {
-    out_ << Line(message.marker, events == 0 ? end : std::nullopt);
+    out_ << Line(message.marker, damaged + events == 0 ? end : std::nullopt);
+  }
+  for (size_t i = 0; i < damaged; ++i) {
+    const bool last = i + 1 == damaged && events == 0 && !marker_last;
+    out_ << LineOfDamaged(message.damaged_keys[i], last ? end : std::nullopt);
   }
   for (size_t i = 0; i < events; ++i) {
     const bool last = i + 1 == events && !marker_last;
@@ -45,6 +50,10 @@ std::string WatchPrinter::Line(const WatchEvent& event, const std::optional<Mess
 
 std::string WatchPrinter::Line(WatchMarker marker, const std::optional<MessageEnd>& end) const {
   return format_ == OutputFormat::kJson ? JsonLine(marker, end) : MarkerLine(marker);
+}
+
+std::string WatchPrinter::LineOfDamaged(const std::string& key, const std::optional<MessageEnd>& end) const {
+  return format_ == OutputFormat::kJson ? DamagedJsonLine(key, end) : DamagedLine(key);
 }
 
 bool WatchPrinter::ShowsMarker(const WatchMessage& message, size_t events) const {

@@ -14,7 +14,7 @@
 
 namespace dunlin::client::cli {
 
-// WatchPrinter shows a watch stream, one line an event or marker, and counts the events.
+// WatchPrinter shows a watch stream, one line an event, damaged key or marker, and counts the events.
 //
 // In JSON the last line of a message carries its token: who has read that line, and only who has, may resume there.
 //
@@ -30,6 +30,7 @@ class WatchPrinter {
   // `end`, for the last line of a message, shows in JSON only.
   std::string Line(const WatchEvent& event, const std::optional<MessageEnd>& end) const;
   std::string Line(WatchMarker marker, const std::optional<MessageEnd>& end) const;
+  std::string LineOfDamaged(const std::string& key, const std::optional<MessageEnd>& end) const;
 
   // Whether the marker shows in a message of which so many `events` do.
   bool ShowsMarker(const WatchMessage& message, size_t events) const;

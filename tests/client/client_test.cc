@@ -120,7 +120,18 @@ TEST_F(ClientTest, ListGoesOnWhereThePageEnded) {
   EXPECT_EQ(page->next_page_token, "");
 }
 
-TEST_F(ClientTest, GetStatusReturnsEveryField) {
+TEST_F(ClientTest, AListingNamesDamagedKeys) {
+  replica_.SetEntry("a", "v");
+  replica_.SetEntry("b", "v");
+  replica_.DamageEntry("b");
+  const absl::StatusOr<ListPage> page = client_->List(ListOptions());
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->entries.size(), 1u);
+  EXPECT_THAT(page->damaged_keys, ElementsAre("b"));
+}
+
+// That it returns every field: cli/status_fields_test.
+TEST_F(ClientTest, GetStatusReturnsWhatTheReplicaTells) {
   v1::Status proto;
   proto.set_replica_id("r1");
   proto.set_store_id(0xfedcba9876543210);

@@ -93,6 +93,10 @@ grpc::Status FakeEntries::List(const v1::ListRequest& request, v1::ListResponse*
       response->set_next_page_token(response->entries(response->entries_size() - 1).key());
       break;
     }
+    if (damaged_.count(next->first) > 0) {
+      response->add_damaged_keys(next->first);
+      continue;
+    }
     v1::Entry* entry = response->add_entries();
     *entry = next->second;
     if (request.keys_only()) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "dunlin/v1/kv.pb.h"
@@ -22,12 +23,16 @@ class FakeEntries {
   grpc::Status BatchWrite(const v1::BatchWriteRequest& request, v1::BatchWriteResponse* response);
   grpc::Status List(const v1::ListRequest& request, v1::ListResponse* response) const;
 
+  // List passes over the entry and names it.
+  void Damage(const std::string& key) { damaged_.insert(key); }
+
  private:
   // Checks a write against what is there.
   grpc::Status Check(const std::string& key, const v1::Precondition& precondition) const;
   v1::Version NextVersion();
 
   std::map<std::string, v1::Entry> entries_;
+  std::set<std::string> damaged_;
   uint64_t revision_ = 0;
 };
 

@@ -256,6 +256,11 @@ void FakeReplica::SetEntry(const std::string& key, const std::string& value) {
   state_->entries.Put(request, &response);
 }
 
+void FakeReplica::DamageEntry(const std::string& key) {
+  MutexLock lock(&state_->mutex);
+  state_->entries.Damage(key);
+}
+
 void FakeReplica::FailNext(grpc::Status status) {
   MutexLock lock(&state_->mutex);
   state_->next_failure = std::move(status);

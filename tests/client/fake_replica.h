@@ -33,6 +33,9 @@ class FakeReplica {
   // Stores an entry as a Put by somebody else would.
   void SetEntry(const std::string& key, const std::string& value);
 
+  // Makes an entry one whose record is damaged, as listings show it.
+  void DamageEntry(const std::string& key);
+
   // Lets the next unary call fail.
   void FailNext(grpc::Status status);
 

@@ -212,13 +212,20 @@ TEST(ReplicaRestarted, WithDataAndWithoutRedisItServesAfterItsPatienceAndAnEmpty
   ASSERT_TRUE(fleet.replica(0).WaitServing());
   EXPECT_TRUE(HasValue(fleet.client(0), "kept", "1"));
   EXPECT_EQ(fleet.replica(0).Status().sync_state, SyncState::kOffline);
-  EXPECT_THAT(fleet.replica(0).Log(), HasSubstr("serves what it holds, as Redis could not be reached"));
+  EXPECT_THAT(fleet.replica(0).Status().serving_detail,
+              HasSubstr("serves what it holds, as Redis could not be reached"));
 
   // It was started before the other, and as patient.
   EXPECT_FALSE(empty.Status().serving);
   const absl::Status refused = empty.client().Get("kept").status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("holds no data and has not reached Redis"));
+  EXPECT_THAT(empty.Status().serving_detail, HasSubstr("holds no data and has not reached Redis"));
+
+  fleet.redis().Start();
+  EXPECT_TRUE(Eventually([&] {
+    return absl::StrContains(fleet.replica(0).Status().serving_detail, "has had everything from Redis");
+  })) << fleet.Describe();
 }
 
 TEST(StandAlone, AReplicaWithoutRedisIsACompleteStoreAndJoinsAFleetLater) {

@@ -13,6 +13,8 @@
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
+#include "tests/support/replica_process.h"
+#include "tests/support/temp_dir.h"
 
 namespace dunlin {
 namespace {
@@ -48,6 +50,22 @@ std::unique_ptr<client::Watcher> OpenStuckWatcher(Client& client) {
     EXPECT_TRUE(client.Put(absl::StrCat("large/", i), value).ok());
   }
   return *std::move(watcher);
+}
+
+TEST(Start, TheLogTellsTheOptionsAndNoSecret) {
+  TempDir directory;
+  ReplicaProcess::Options options;
+  options.data_dir = directory.Join("data");
+  options.log_path = directory.Join("log");
+  options.redis_url = "redis://user:hunter2@127.0.0.1:1/3";
+  options.arguments = {"--watch-streams-max", "77"};
+  ReplicaProcess replica(options);
+  replica.Start();
+  const std::string log = replica.Log();
+  EXPECT_THAT(log, HasSubstr("options data-dir="));
+  EXPECT_THAT(log, HasSubstr(" redis=(set) "));
+  EXPECT_THAT(log, HasSubstr(" watch-streams-max=77 "));
+  EXPECT_THAT(log, testing::Not(HasSubstr("hunter2")));
 }
 
 TEST(Shutdown, SaysNotServingAndEndsStreamsWithATokenToResumeFrom) {

@@ -17,6 +17,7 @@
 #include "absl/base/thread_annotations.h"
 #include "gtest/gtest.h"
 #include "storage/mutex.h"
+#include "tests/support/eventually.h"
 
 namespace dunlin {
 namespace {
@@ -40,6 +41,17 @@ class Record final : public Logger {
     while (errors_ == 0) changed_.Wait(&mutex_);
   }
 
+  // Ends the oldest connection.
+  void CloseOne() {
+    MutexLock lock(&mutex_);
+    connections_.erase(connections_.begin());
+  }
+
+  size_t connections() {
+    MutexLock lock(&mutex_);
+    return connections_.size();
+  }
+
   bool Enabled(LogLevel) const override { return true; }
 
   void Log(LogLevel level, absl::string_view, Fields) override {
@@ -57,7 +69,7 @@ class Record final : public Logger {
 
 class AcceptorTest : public ::testing::Test {
  protected:
-  void Start(const std::string& text) {
+  void Start(const std::string& text, size_t connections_max = 1000) {
     absl::StatusOr<ListeningSockets> sockets = ListeningSockets::Open(*ParseListenAddress(text));
     ASSERT_TRUE(sockets.ok()) << sockets.status();
     for (const FileDescriptor& socket : sockets->sockets()) {
@@ -67,8 +79,8 @@ class AcceptorTest : public ::testing::Test {
       addresses_.emplace_back(address, size);
     }
     acceptor_ = std::make_unique<Acceptor>(
-        *std::move(sockets), [this](int, FileDescriptor connection) { record_.Accepted(std::move(connection)); },
-        &record_);
+        *std::move(sockets), connections_max,
+        [this](int, FileDescriptor connection) { record_.Accepted(std::move(connection)); }, &record_);
   }
 
   // Connects `client` to the socket at `index`.
@@ -123,6 +135,31 @@ TEST_F(AcceptorTest, HearsAgainOnceThereAreFileDescriptors) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &former), 0);
   EXPECT_TRUE(connected);
   record_.AwaitConnections(1);
+}
+
+// Whether the other side closes `connection` rather than keep it.
+bool IsClosed(const FileDescriptor& connection) {
+  char byte = 0;
+  return read(connection.get(), &byte, 1) <= 0;
+}
+
+TEST_F(AcceptorTest, ConnectionsBeyondTheLimitAreClosedAtOnceUntilOthersEnd) {
+  Start("127.0.0.1:0", /*connections_max=*/2);
+  const FileDescriptor first = Client(0), second = Client(0), third = Client(0);
+  ASSERT_TRUE(Connect(first, 0));
+  ASSERT_TRUE(Connect(second, 0));
+  record_.AwaitConnections(2);
+  ASSERT_TRUE(Connect(third, 0)) << "it must not be left to hang in the queue";
+  EXPECT_TRUE(IsClosed(third));
+  record_.AwaitError();
+  EXPECT_EQ(record_.connections(), 2u) << "those that are open go on";
+  record_.CloseOne();
+  EXPECT_TRUE(IsClosed(first));
+  std::vector<FileDescriptor> later;
+  EXPECT_TRUE(Eventually([&] {
+    later.push_back(Client(0));
+    return Connect(later.back(), 0) && record_.connections() == 2;
+  })) << "there is room for one again";
 }
 
 TEST_F(AcceptorTest, AfterItsEndConnectionsAreRefused) {

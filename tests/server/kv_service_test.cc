@@ -250,64 +250,13 @@ TEST_F(KVServiceTest, AnswersFitAClientsDefault) {
   EXPECT_EQ(entries, 3);
 }
 
-TEST_F(KVServiceTest, AListingShowsEveryLastingKeyOnceWhileOthersWrite) {
-  std::vector<std::string> lasting;
-  for (int i = 100; i < 160; ++i) lasting.push_back(absl::StrCat("p/", i));
-  for (const std::string& key : lasting) PutText(key, "v");
-  PutText("q", "other");
-  v1::ListRequest request;
-  request.set_prefix("p/");
-  request.set_page_size(7);
-  std::vector<std::string> listed;
-  for (int page = 0;; ++page) {
-    v1::ListResponse response;
-    ASSERT_TRUE(List(request, &response).ok());
-    for (const v1::Entry& entry : response.entries()) {
-      if (entry.key().find('x') == std::string::npos) listed.push_back(entry.key());
-    }
-    if (response.next_page_token().empty()) break;
-    request.set_page_token(response.next_page_token());
-    // Before, at and after the place; the key that the token names goes too, after it was listed.
-    PutText(absl::StrCat("p/0x", page), "new");
-    PutText(absl::StrCat(listed.back(), "x"), "new");
-    PutText(absl::StrCat("p/999x", page), "new");
-    tester_.data.Delete(response.entries().rbegin()->key());
-  }
-  EXPECT_EQ(listed, lasting);
-}
-
-TEST_F(KVServiceTest, KeysOnlyLeavesValuesOut) {
-  PutText("a", "v");
-  v1::ListRequest request;
-  request.set_keys_only(true);
-  request.set_as_text(true);
-  v1::ListResponse response;
-  ASSERT_TRUE(List(request, &response).ok());
-  ASSERT_EQ(response.entries_size(), 1);
-  EXPECT_EQ(response.entries(0).value(), "");
-  EXPECT_FALSE(response.entries(0).has_text());
-  EXPECT_EQ(response.next_page_token(), "");
-}
-
-TEST_F(KVServiceTest, APageTokenOfAnotherListingIsRefused) {
-  for (const char* key : {"p1", "p2", "q1"}) PutText(key, "v");
-  v1::ListRequest request;
-  request.set_prefix("p");
-  request.set_page_size(1);
-  v1::ListResponse response;
-  ASSERT_TRUE(List(request, &response).ok());
-  request.set_page_token(response.next_page_token());
-  request.set_prefix("");
-  EXPECT_EQ(List(request, &response).error_code(), StatusCode::INVALID_ARGUMENT);
-  request.set_page_token("junk");
-  const grpc::Status status = List(request, &response);
-  EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(status.error_message(), HasSubstr("page_token"));
-}
-
 TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
   const uint64_t before = revision();
   const std::string bad_key = OneField(1, "\xff");
+  std::string two_largest;
+  for (const char* key : {"a", "b"}) {
+    two_largest += OneField(1, OneField(1, OneField(1, key) + OneField(2, std::string(kValueSizeMaxBytesHard, 'v'))));
+  }
   const struct {
     const char* method;
     std::string bytes;
@@ -322,10 +271,19 @@ TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
       {"Put", OneField(1, std::string(481, 'k')) + OneField(2, "v"), StatusCode::INVALID_ARGUMENT, "limit is 480"},
       {"Put", OneField(1, "k") + OneField(2, std::string(kValueSizeMaxBytesHard + 1, 'v')),
        StatusCode::INVALID_ARGUMENT, "limit is 3145728"},
+      {"Put", OneField(1, "k") + OneField(2, std::string(kRequestSizeMaxBytes - 100, 'v')),
+       StatusCode::INVALID_ARGUMENT, "limit is 3145728: store a reference"},
+      {"BatchWrite", two_largest, StatusCode::INVALID_ARGUMENT, "limit is 3145728: split the batch"},
+      {"BatchGet", OneField(1, std::string(kRequestSizeMaxBytes - 100, 'k')), StatusCode::INVALID_ARGUMENT,
+       "keys[0] has"},
       {"Put", OneField(1, "k") + OneField(2, std::string(kRequestSizeMaxBytes, 'v')), StatusCode::RESOURCE_EXHAUSTED,
        "larger than max"},
       {"Put", OneField(1, "k") + OneField(2, "v") + OneField(4, ""), StatusCode::INVALID_ARGUMENT, "ttl is 0"},
       {"Put", "\x0a\x7f", StatusCode::INVALID_ARGUMENT, "encoding is broken"},
+      {"Put", OneField(1, "k") + OneField(2, "v") + OneField(3, "t"), StatusCode::INVALID_ARGUMENT,
+       "value and text are both given"},
+      {"BatchWrite", OneField(1, OneField(1, OneField(1, "k") + OneField(3, "t") + OneField(2, "v"))),
+       StatusCode::INVALID_ARGUMENT, "writes[0].put.text and writes[0].put.value are both given"},
       {"Delete", bad_key, StatusCode::INVALID_ARGUMENT, "field key is not valid UTF-8"},
       {"Delete", "", StatusCode::INVALID_ARGUMENT, "key is empty"},
       {"BatchGet", OneField(1, "a") + bad_key, StatusCode::INVALID_ARGUMENT, "keys[1] is not valid UTF-8"},
@@ -343,13 +301,6 @@ TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
     EXPECT_THAT(status.error_message(), HasSubstr(bad.says));
   }
   EXPECT_EQ(revision(), before);
-}
-
-TEST_F(KVServiceTest, OfTwoContentsTheLastOnTheWireCounts) {
-  // A oneof cannot hold both; protobuf takes the last.
-  const std::string both = OneField(1, "k") + OneField(2, "value") + OneField(3, "text");
-  ASSERT_TRUE(RawCall(tester_.channel, "/dunlin.v1.KVService/Put", both).status.ok());
-  EXPECT_EQ(ValueOf("k"), "text");
 }
 
 TEST_F(KVServiceTest, AClosedGateAnswersUnavailableToEveryCallAndChangesNothing) {

@@ -4,6 +4,7 @@
 
 #include "server/options.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -18,6 +19,7 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/limits.h"
 
 namespace dunlin {
 namespace {
@@ -87,6 +89,7 @@ std::vector<OptionCase> EveryOption() {
       {"database-map-size", "1TiB", [](const Options& o) { return o.database_map_size_bytes == size_t{1} << 40; }},
       {"watch-streams-max", "7", [](const Options& o) { return o.watch_streams_max == 7; }},
       {"watch-heartbeat", "250ms", [](const Options& o) { return o.watch_heartbeat == absl::Milliseconds(250); }},
+      {"connections-max", "11", [](const Options& o) { return o.connections_max == 11; }},
       {"max-connection-streams", "9", [](const Options& o) { return o.connection_streams_max == 9; }},
       {"max-metadata-size", "64KiB", [](const Options& o) { return o.metadata_size_max_bytes == size_t{64} << 10; }},
   };
@@ -248,6 +251,20 @@ TEST_F(OptionsTest, ThePasswordIsTheFirstLineOfItsFile) {
 TEST_F(OptionsTest, APasswordWithoutARedisIsAMistake) {
   EXPECT_THAT(Mistake({"--redis-password-file", Write("password", "hunter2")}),
               HasSubstr("--redis-password-file is given, but --redis is not"));
+}
+
+TEST_F(OptionsTest, ConnectionsLeaveRoomForEverythingElse) {
+  rlimit former = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &former), 0);
+  rlimit some = former;
+  some.rlim_cur = 600;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &some), 0);
+  EXPECT_EQ(Read({}).connections_max, 600 - kReservedDescriptors);
+  const std::string mistake = Mistake({"--connections-max", "500"});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &former), 0);
+  for (const char* part : {"--connections-max 500", "472", "600 open files", "ulimit -n"}) {
+    EXPECT_THAT(mistake, HasSubstr(part));
+  }
 }
 
 TEST_F(OptionsTest, SecretsAreNotDescribed) {

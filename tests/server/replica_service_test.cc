@@ -1,5 +1,5 @@
 // Goal: operators see how a replica stands, also when it does not serve or its store is in trouble. Method: a real
-// stand-alone replica; a store whose read transactions are all taken.
+// stand-alone replica; one that never reaches its Redis; a store whose read transactions are all taken.
 
 #include "server/replica_service.h"
 
@@ -60,8 +60,11 @@ TEST(ReplicaServiceTest, EqualContentsHaveEqualDigests) {
 
 TEST(ReplicaServiceTest, ItAnswersWhileTheReplicaDoesNotServe) {
   ReplicaTester tester;
+  EXPECT_TRUE(StatusOf(tester).serving());
+  EXPECT_EQ(StatusOf(tester).serving_detail(), "open for a test");
   tester.gate.Close("catching up");
   EXPECT_FALSE(StatusOf(tester).serving());
+  EXPECT_EQ(StatusOf(tester).serving_detail(), "catching up");
 }
 
 // Runs `body` while every read transaction of the store is taken.
@@ -89,6 +92,46 @@ TEST(ReplicaServiceTest, AStoreThatDoesNotAnswerIsReported) {
     EXPECT_EQ(status.replica_id(), "replica-1");
   });
   EXPECT_EQ(StatusOf(tester).store_detail(), "") << "it recovers";
+}
+
+ReplicaTester::Options Replicated() {
+  ReplicaTester::Options options;
+  options.replicated = true;
+  return options;
+}
+
+// Versions are made by Redis' clock: told by the machine's, a clock that is wrong by an hour would add that hour.
+TEST(ReplicaServiceTest, TheOutboxIsAsOldAsItsOldestWriteOnTheFleetsClock) {
+  ReplicaTester tester(Replicated());
+  tester.data.clock.SetOffset(absl::Hours(1));
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 0);
+  tester.data.Put("a", "1");
+  tester.data.Advance(absl::Seconds(20));
+  tester.data.Put("b", "1");
+  tester.data.Advance(absl::Seconds(10));
+  EXPECT_EQ(StatusOf(tester).outbox_depth(), 2u);
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 30);
+  tester.data.Put("a", "2");
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 10) << "now b is the oldest";
+}
+
+TEST(ReplicaServiceTest, WhatRedisHasHadIsNotWaiting) {
+  ReplicaTester tester(Replicated());
+  tester.data.EnterEpoch(7, /*refill=*/false);
+  tester.data.Put("a", "1");
+  tester.data.Advance(absl::Seconds(20));
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 20);
+  MirrorProgress progress;
+  progress.epoch = 7;
+  progress.revision = 1;
+  progress.sent.push_back({"a", 1});
+  tester.data.committer->AdvanceMirrored(progress);
+  tester.data.EnterEpoch(8, /*refill=*/true);
+  EXPECT_EQ(StatusOf(tester).outbox_depth(), 1u) << "it is sent again";
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 0);
+  tester.data.Put("b", "1");
+  tester.data.Advance(absl::Seconds(5));
+  EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 5);
 }
 
 TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {

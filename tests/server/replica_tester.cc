@@ -6,6 +6,8 @@
 #include <iostream>
 #include <utility>
 
+#include "tests/storage/tamper.h"
+
 namespace dunlin {
 namespace {
 
@@ -23,7 +25,9 @@ T OrDie(absl::StatusOr<T> result) {
 
 }  // namespace
 
-StoreParts::StoreParts() {
+StoreParts::StoreParts() { Open(); }
+
+void StoreParts::Open() {
   Store::Options options;
   options.directory = directory.path();
   options.map_size_bytes = size_t{1} << 30;
@@ -55,11 +59,30 @@ WriteResult StoreParts::Delete(absl::string_view key) {
   return OrDie(Write({remove}));
 }
 
+void StoreParts::EnterEpoch(uint64_t epoch, bool refill) {
+  EpochChange change;
+  change.epoch = epoch;
+  change.refill = refill;
+  std::promise<absl::Status> entered;
+  committer->EnterEpoch(change, [&](const absl::Status& status) { entered.set_value(status); });
+  if (const absl::Status status = entered.get_future().get(); !status.ok()) {
+    std::cerr << status << std::endl;
+    std::abort();
+  }
+}
+
 void StoreParts::Advance(absl::Duration step) {
   wall_clock.Advance(step);
   // The first is answered before the committer looks at what is due, the second after it: they are in two groups.
   Apply({});
   Apply({});
+}
+
+void StoreParts::Damage(absl::string_view key) {
+  committer.reset();
+  store.reset();
+  DamageRecord(directory.path(), key);
+  Open();
 }
 
 void StoreParts::Apply(RemoteBatch batch) {
@@ -69,10 +92,20 @@ void StoreParts::Apply(RemoteBatch batch) {
 }
 
 ReplicaTester::ReplicaTester(const Options& options) {
-  gate.Open();
+  options.prepare(&data);
+  gate.Open("open for a test");
   parts.store = data.store.get();
   parts.committer = data.committer.get();
   parts.feed = &data.feed;
+  parts.clock = &data.clock;
+  if (options.replicated) {
+    Replicator::Options nowhere;
+    nowhere.endpoint.unix_path = data.directory.Join("no-redis");
+    nowhere.replication_namespace = "default";
+    replicator =
+        OrDie(Replicator::Create(nowhere, {data.store.get(), data.committer.get(), &data.feed, &data.clock, &logger}));
+  }
+  parts.replicator = replicator.get();
   parts.gate = &gate;
   parts.value_size_max_bytes = options.value_size_max_bytes;
   watches = std::make_unique<WatchService>(options.watch, parts);
@@ -93,6 +126,7 @@ ReplicaTester::ReplicaTester(const Options& options) {
 
 ReplicaTester::~ReplicaTester() {
   server.reset();
+  replicator.reset();
   // Writes of calls that were cut off are still answered to the services.
   data.committer->Stop();
 }

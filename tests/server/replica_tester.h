@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@
 #include "storage/hybrid_clock.h"
 #include "storage/logger.h"
 #include "storage/store.h"
+#include "sync/replicator.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
@@ -41,8 +43,14 @@ class StoreParts {
   WriteResult Put(absl::string_view key, absl::string_view value, absl::Duration ttl = absl::InfiniteDuration());
   WriteResult Delete(absl::string_view key);
 
+  // Enters an epoch and waits until the store has.
+  void EnterEpoch(uint64_t epoch, bool refill);
+
   // Moves the clock and returns once what has expired by then is swept, up to one sweep's limit.
   void Advance(absl::Duration step);
+
+  // Closes the store, flips a bit in the record of `key`, and opens the store again.
+  void Damage(absl::string_view key);
 
   // Waits until the committer has answered what was given to it before.
   void Apply(RemoteBatch batch);
@@ -53,6 +61,9 @@ class StoreParts {
   std::unique_ptr<Store> store;
   ChangeFeed feed;
   std::unique_ptr<Committer> committer;
+
+ private:
+  void Open();
 };
 
 // ReplicaTester is a stand-alone replica inside the test: real store, services and gRPC server on a port of 127.0.0.1,
@@ -64,6 +75,10 @@ class ReplicaTester {
   struct Options {
     WatchService::Options watch;
     size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
+    // Gives it a replicator that never reaches a Redis: it has an outbox.
+    bool replicated = false;
+    // What happens to the data before anybody is served.
+    std::function<void(StoreParts* data)> prepare = [](StoreParts*) {};
   };
 
   ReplicaTester() : ReplicaTester(Options()) {}
@@ -76,6 +91,7 @@ class ReplicaTester {
   StoreParts data;
   ServingGate gate;
   NullLogger logger;
+  std::unique_ptr<Replicator> replicator;
   ReplicaParts parts;
   std::unique_ptr<WatchService> watches;
   std::unique_ptr<KVServiceImpl> kv_service;

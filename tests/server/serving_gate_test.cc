@@ -20,15 +20,18 @@ TEST(ServingGateTest, StartsClosed) {
 
 TEST(ServingGateTest, OpensClosesAndOpensAgain) {
   ServingGate gate;
-  gate.Open();
+  EXPECT_EQ(gate.reason(), "starting");
+  gate.Open("has everything");
   EXPECT_TRUE(gate.Check().ok());
+  EXPECT_EQ(gate.reason(), "has everything");
   gate.Close("shutting down");
   EXPECT_EQ(gate.Check().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(gate.Check().message()), HasSubstr("shutting down"));
   EXPECT_THAT(std::string(gate.Check().message()), HasSubstr("try another replica"));
   gate.Close("another reason");
   EXPECT_THAT(std::string(gate.Check().message()), HasSubstr("another reason"));
-  gate.Open();
+  EXPECT_EQ(gate.reason(), "another reason");
+  gate.Open("has everything");
   EXPECT_TRUE(gate.Check().ok());
 }
 

@@ -1,6 +1,10 @@
 #include "tests/server/watch_mirror.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "server/token.h"
@@ -49,11 +53,17 @@ void WatchMirror::ApplyEvent(const v1::Event& event) {
 
 void WatchMirror::ExpectEqualTo(const Store& store, const Selector& selector) const {
   EXPECT_TRUE(synced_);
-  const absl::StatusOr<EntryPage> page =
-      store.List(selector.kind == Selector::Kind::kPrefix ? selector.text : "", "", 1000000, size_t{1} << 30, false);
-  ASSERT_TRUE(page.ok()) << page.status();
-  EXPECT_EQ(entries_.size(), page->entries.size());
-  for (const StoredEntry& stored : page->entries) {
+  const std::string prefix = selector.kind == Selector::Kind::kPrefix ? selector.text : "";
+  std::vector<StoredEntry> all;
+  EntryPage page;
+  while (!page.complete) {
+    absl::StatusOr<EntryPage> next = store.List(prefix, page.covered_key, kListPageEntriesMax, size_t{1} << 30, false);
+    ASSERT_TRUE(next.ok()) << next.status();
+    page = *std::move(next);
+    std::move(page.entries.begin(), page.entries.end(), std::back_inserter(all));
+  }
+  EXPECT_EQ(entries_.size(), all.size());
+  for (const StoredEntry& stored : all) {
     const auto found = entries_.find(stored.key);
     if (found == entries_.end()) {
       ADD_FAILURE() << stored.key << " is missing";

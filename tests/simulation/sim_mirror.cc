@@ -193,11 +193,7 @@ bool SimMirror::Do(Outbound::Finish& finish) {
       ApplyOperation{std::move(outcome.record),
                      [version = outcome.version, existed = outcome.existed,
                       done = std::move(outcome.done)](absl::StatusOr<ApplyResult> result) mutable {
-                       if (result.ok()) {
-                         done(WriteResult{{version}, result->revisions, {existed}, result->position});
-                       } else {
-                         done(result.status());
-                       }
+                       done(ConditionalWriter::ResultOf(version, existed, std::move(result)));
                      },
                      absl::UnknownError("not carried out")});
   return true;

@@ -144,9 +144,9 @@ void StoreTester::Advance(absl::Duration step) {
 
 std::vector<StoredEntry> StoreTester::ListAll(absl::string_view prefix, size_t page_size) const {
   std::vector<StoredEntry> all;
+  std::string after_key;
   while (true) {
-    absl::StatusOr<EntryPage> page =
-        store_->List(prefix, all.empty() ? "" : all.back().key, page_size, 1 << 20, /*keys_only=*/false);
+    absl::StatusOr<EntryPage> page = store_->List(prefix, after_key, page_size, 1 << 20, /*keys_only=*/false);
     EXPECT_TRUE(page.ok()) << page.status();
     if (!page.ok()) {
       return all;
@@ -157,6 +157,8 @@ std::vector<StoredEntry> StoreTester::ListAll(absl::string_view prefix, size_t p
     if (page->complete) {
       return all;
     }
+    EXPECT_GT(page->covered_key, after_key) << "no endless loop";
+    after_key = page->covered_key;
   }
 }
 

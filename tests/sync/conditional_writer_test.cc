@@ -192,5 +192,22 @@ TEST_F(ConditionalWriterTest, AnErrorOfTheStoreDecidesTheFirst) {
   EXPECT_TRUE(absl::IsAborted(writer_.OnStoreError(absl::DataLossError("damaged")).error));
 }
 
+// Redis has it, so that whoever reads there, or at another replica, finds it.
+TEST_F(ConditionalWriterTest, WhatRedisAcceptedHasTakenPlaceWhateverTheStoreSays) {
+  const Version version{7, kStoreId};
+  const auto failed = ConditionalWriter::ResultOf(version, false, absl::ResourceExhaustedError("the disk is full"));
+  EXPECT_TRUE(absl::IsAborted(failed.status())) << failed.status();
+  for (const char* part : {"it has taken place", "as an event", "the disk is full"}) {
+    EXPECT_THAT(failed.status().message(), HasSubstr(part));
+  }
+  ApplyResult stored;
+  stored.revisions = {3};
+  const auto result = ConditionalWriter::ResultOf(version, true, stored);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->versions[0], version);
+  EXPECT_EQ(result->revisions[0], 3u);
+  EXPECT_TRUE(result->existed[0]);
+}
+
 }  // namespace
 }  // namespace dunlin

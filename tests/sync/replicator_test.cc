@@ -256,6 +256,22 @@ TEST_F(ReplicatorTest, AReplicatorThatComesBackGoesOnWhereItWas) {
   ASSERT_TRUE(Converge());
 }
 
+// Nobody can send it; what was written before and after it must not wait for that.
+TEST_F(ReplicatorTest, ADamagedRecordDoesNotKeepTheOutboxFromRedis) {
+  AddReplicas(1);
+  ASSERT_TRUE(Converge());
+  replicas_[0]->Stop();
+  for (const char* key : {"before", "damaged", "after"}) {
+    ASSERT_TRUE(replicas_[0]->Put(key, "value").ok());
+  }
+  replicas_[0]->Damage("damaged");
+  ASSERT_TRUE(replicas_[0]->WaitMirrored(replicas_[0]->state().revision).ok());
+  EXPECT_EQ(redis_.Run({"HLEN", "dunlin:{test}:data"}).integer, 2);
+  EXPECT_TRUE(Eventually([&] { return replicas_[0]->replicator().status().mirror_error.ok(); }));
+  ASSERT_TRUE(replicas_[0]->Put("damaged", "repaired").ok());
+  ASSERT_TRUE(Converge());
+}
+
 TEST_F(ReplicatorTest, StopAnswersEverybodyWhateverGoesOn) {
   for (int round = 0; round < 6; ++round) {
     Replica replica(redis_.endpoint());

@@ -16,6 +16,7 @@
 #include "storage/mutex.h"
 #include "storage/store.h"
 #include "sync/replicator.h"
+#include "tests/storage/tamper.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -57,15 +58,10 @@ class Answer {
 // Thread-safety: one thread uses a Replica.
 class Replica {
  public:
-  explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024) {
-    Store::Options store;
-    store.directory = directory_.path();
-    store.map_size_bytes = size_t{1} << 30;
-    store.sync = false;
-    auto opened = Store::Open(store, &clock_);
-    EXPECT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
-    committer_ = std::make_unique<Committer>(Committer::Options(), store_.get(), &clock_, &feed_);
+  explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024,
+                   const Committer::Options& committer_options = {}) {
+    committer_options_ = committer_options;
+    Open();
     options_.endpoint = endpoint;
     options_.replication_namespace = "test";
     options_.replica_id = "replica";
@@ -85,6 +81,16 @@ class Replica {
     replicator_->Start();
   }
   void Stop() { replicator_->Stop(); }
+
+  // Closes the store, flips a bit in the record of `key`, and begins again.
+  void Damage(absl::string_view key) {
+    replicator_.reset();
+    committer_.reset();
+    store_.reset();
+    DamageRecord(directory_.path(), key);
+    Open();
+    Start();
+  }
 
   Replicator& replicator() { return *replicator_; }
   Committer& committer() { return *committer_; }
@@ -122,9 +128,22 @@ class Replica {
     return entry.ok() ? entry->value : "";
   }
 
-  bool WaitLive() { return replicator_->barrier()->WaitOpen(kTestPatience).ok(); }
+  bool WaitLive() {
+    return Eventually([this] { return replicator_->barrier().open(); });
+  }
 
  private:
+  void Open() {
+    Store::Options store;
+    store.directory = directory_.path();
+    store.map_size_bytes = size_t{1} << 30;
+    store.sync = false;
+    auto opened = Store::Open(store, &clock_);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    committer_ = std::make_unique<Committer>(committer_options_, store_.get(), &clock_, &feed_);
+  }
+
   static Mutation MutationOf(absl::string_view key, absl::string_view value) {
     Mutation mutation;
     mutation.key = std::string(key);
@@ -138,6 +157,7 @@ class Replica {
   NullLogger logger_;
   std::unique_ptr<Store> store_;
   ChangeFeed feed_;
+  Committer::Options committer_options_;
   std::unique_ptr<Committer> committer_;
   Replicator::Options options_;
   std::unique_ptr<Replicator> replicator_;

@@ -133,6 +133,18 @@ TEST_F(RunCliTest, ListPrintsEveryPage) {
   EXPECT_EQ(replica_.lists().size(), 3u);
 }
 
+TEST_F(RunCliTest, AListingWithDamagedKeysPrintsTheOthersAndFails) {
+  for (const char* key : {"a", "b\t", "c"}) {
+    replica_.SetEntry(key, "v");
+  }
+  replica_.DamageEntry("b\t");
+  const CliRun run = Run({"list"});
+  EXPECT_EQ(run.out, "a\tv\nc\tv\n");
+  EXPECT_THAT(run.err, HasSubstr("the record of key \"b\\t\" is damaged\n"));
+  EXPECT_THAT(run.err, HasSubstr("records of 1 keys are damaged"));
+  EXPECT_EQ(run.exit_code, kExitFailure);
+}
+
 TEST_F(RunCliTest, ListStopsAtItsLimitAndLeavesValuesOut) {
   for (const char* key : {"a", "b", "c"}) {
     replica_.SetEntry(key, "v");

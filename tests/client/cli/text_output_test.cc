@@ -75,16 +75,19 @@ TEST(TextOutputTest, TheStatusTableShowsWhatOperatorsLookFor) {
   ReplicaStatus status;
   status.replica_id = "r1";
   status.serving = true;
+  status.serving_detail = "has everything";
   status.sync_state = SyncState::kCatchingUp;
   status.sync_detail = "redis said\nno";
   status.lag = Lag{5, absl::Milliseconds(1500), false};
   status.database_bytes = 3 << 20;
   status.digest = "\xab\xcd";
+  status.store_detail = "no room";
   const std::string table = StatusTable(status);
   for (const char* row :
-       {"replica              r1\n", "serving              yes\n", "sync state           catching_up\n",
-        "sync detail          redis said\\nno\n", "lag                  5 changes, 1.5s, not connected\n",
-        "database bytes       3145728 (3.0 MiB)\n", "digest               abcd\n"}) {
+       {"replica              r1\n", "serving              yes\n", "serving detail       has everything\n",
+        "sync state           catching_up\n", "sync detail          redis said\\nno\n",
+        "lag                  5 changes, 1.5s, not connected\n", "database bytes       3145728 (3.0 MiB)\n",
+        "digest               abcd\n", "store detail         no room\n"}) {
     EXPECT_THAT(table, HasSubstr(row));
   }
 }

@@ -56,6 +56,20 @@ TEST(WatchPrinterTest, ResetComesBeforeAndSyncedBehindTheEventsOfTheirMessage) {
   EXPECT_EQ(Print(Message({}, WatchMarker::kUnknown)).text, "UNKNOWN\n");
 }
 
+TEST(WatchPrinterTest, DamagedKeysAreNamedAndCarryTheTokenWhenTheyAreLast) {
+  WatchMessage message = Message({"a"}, WatchMarker::kReset);
+  message.damaged_keys = {"b\n", "c"};
+  EXPECT_EQ(Print(message).text, "RESET\nDAMAGED\tb\\n\nDAMAGED\tc\nPUT\ta\tv\n");
+  message.events.clear();
+  const auto lines = JsonLines(Print(message, OutputFormat::kJson).text);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_FALSE(lines[0].contains("token"));
+  EXPECT_EQ(lines[1]["type"], "damaged");
+  EXPECT_EQ(lines[1]["key"], "b\n");
+  EXPECT_FALSE(lines[1].contains("token"));
+  EXPECT_EQ(lines[2]["token"], "dA==");
+}
+
 TEST(WatchPrinterTest, HeartbeatsShowOnlyWhenAskedFor) {
   EXPECT_EQ(Print(Message({}, WatchMarker::kHeartbeat)).text, "");
   EXPECT_TRUE(Print(Message({}, WatchMarker::kHeartbeat)).wants_more);
