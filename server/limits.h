@@ -54,6 +54,10 @@ inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(10);
 // delayed makes the next one seem early, and gRPC cuts a client off after a few early ones.
 inline constexpr absl::Duration kClientPingPeriodMin = absl::Seconds(5);
 
+// How long a shutdown goes on refusing calls in words before it closes the connections. What arrives on one that is
+// being closed is answered CANCELLED by gRPC, which tells the caller not to try again; whoever calls all the time has
+// heard UNAVAILABLE by then.
+inline constexpr absl::Duration kShutdownNotice = absl::Milliseconds(200);
 // How long a shutdown waits, once streams have ended and the outbox is flushed, for the calls under way. They need no
 // more than their own work by then; what lasts longer is a load balancer's watch of our health, or an idle C++ client,
 // which hears that the server leaves only when it next looks, every 5 s.
@@ -70,6 +74,7 @@ inline constexpr int kHelperThreadsMax = 16;
 static_assert(3 * kStatusMessageMaxBytes < size_t{8} << 10, "an encoded message must fit a client's metadata limit");
 static_assert(kMetadataSizeMaxBytesDefault >= size_t{8} << 10, "gRPC's own default must remain usable");
 static_assert(kKeepaliveTimeout < kKeepalivePeriod);
+static_assert(kShutdownNotice < kShutdownGrace);
 static_assert(kShutdownGrace < kDrainTimeout);
 static_assert(kTextSizeMaxBytes >= kValueSizeMaxBytesDefault, "unless configured, every value can be given as text");
 static_assert(kKeySizeMaxBytes + 2 * kTextSizeMaxBytes + kEntryOverheadMaxBytes + kMessageOverheadMaxBytes <=

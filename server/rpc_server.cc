@@ -128,6 +128,7 @@ void RpcServer::Shutdown(absl::Time deadline) {
   }
   acceptor_.reset();
   for (const std::function<void()>& hook : hooks) hook();
+  absl::SleepFor(std::min(kShutdownNotice, deadline - absl::Now()));
   server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
 }
 

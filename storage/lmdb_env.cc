@@ -50,6 +50,10 @@ absl::string_view RemedyFor(int error) {
       return ": free disk space";
     case MDB_READERS_FULL:
       return ": too many concurrent reads";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ": make it writable for this user";
     default:
       return "";
   }

@@ -32,8 +32,10 @@ constexpr KnownError kKnownErrors[] = {
 
     {"NOSCRIPT", kLoadScript, "the script is loaded again"},
 
-    {"NOAUTH", absl::StatusCode::kUnauthenticated, "give the password in the URL, as in redis://:password@host"},
-    {"WRONGPASS", absl::StatusCode::kUnauthenticated, "correct user and password in the URL"},
+    {"NOAUTH", absl::StatusCode::kUnauthenticated,
+     "give the password in the URL, as in redis://:password@host, or by --redis-password-file"},
+    {"WRONGPASS", absl::StatusCode::kUnauthenticated,
+     "correct user and password in the URL or in --redis-password-file"},
     {"ERR invalid password", absl::StatusCode::kUnauthenticated, "correct the password in the URL"},
     {"ERR AUTH", absl::StatusCode::kUnauthenticated, "remove the password from the URL or set one in Redis"},
     {"ERR Client sent AUTH, but no password is set", absl::StatusCode::kUnauthenticated,

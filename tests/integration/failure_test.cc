@@ -3,14 +3,14 @@
 // Method: real replicas; Redis is stopped, hung, flushed and restarted, replicas are killed. What Redis refuses is in
 // refusal_test.cc.
 
-#include <atomic>
-#include <set>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/acknowledged_writer.h"
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
@@ -112,39 +112,20 @@ TEST(RedisAway, AHungRedisIsNoticedAndLeftBehind) {
   EXPECT_TRUE(HasValue(fleet.client(1), "while hung", "x"));
 }
 
-// Puts until the replica is gone; returns what was acknowledged.
-std::set<std::string> PutUntilGone(Client& client, size_t thread) {
-  std::set<std::string> acknowledged;
-  for (int i = 0;; ++i) {
-    const std::string key = absl::StrCat("acknowledged/", thread, "/", i);
-    if (!client.Put(key, key).ok()) {
-      return acknowledged;
-    }
-    acknowledged.insert(key);
-  }
-}
-
 TEST(ReplicaKilled, NothingAcknowledgedIsLostAndTheRestIsMirroredAfterTheRestart) {
   Fleet fleet(TwoReplicas());
   // Redis hangs, so that nothing can have been mirrored when the crash comes.
   fleet.redis().Pause();
-  constexpr size_t kThreads = 4;
-  std::vector<std::set<std::string>> acknowledged(kThreads);
-  std::vector<std::thread> writers;
-  for (size_t thread = 0; thread < kThreads; ++thread) {
-    writers.emplace_back([&, thread] { acknowledged[thread] = PutUntilGone(fleet.client(0), thread); });
-  }
+  AcknowledgedWriter writer(&fleet.client(0), /*threads=*/4);
   EXPECT_TRUE(Eventually([&] { return fleet.replica(0).Status().outbox_depth > 500; }));
   fleet.replica(0).Kill9();
-  for (std::thread& writer : writers) {
-    writer.join();
-  }
+  const std::vector<AcknowledgedWriter::Result> results = writer.WaitUntilGone();
   fleet.redis().Resume();
   fleet.replica(0).Start();
   ASSERT_TRUE(fleet.replica(0).WaitServing());
   ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
-  for (const std::set<std::string>& keys : acknowledged) {
-    for (const std::string& key : keys) {
+  for (const AcknowledgedWriter::Result& result : results) {
+    for (const std::string& key : result.acknowledged) {
       ASSERT_TRUE(HasValue(fleet.client(0), key, key)) << key << " is lost";
       ASSERT_TRUE(HasValue(fleet.client(1), key, key)) << key << " was not mirrored";
     }

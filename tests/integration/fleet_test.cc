@@ -1,14 +1,14 @@
-// Goal: what is written at one replica is what every replica reads, watches and decides by.
+// Goal: what is written at one replica is what every replica reads and watches.
 // Method: three real replicas over a real Redis; each test writes at one and looks at the others.
 
 #include <atomic>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/shared_fleet.h"
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
@@ -16,38 +16,12 @@
 namespace dunlin {
 namespace {
 
-using client::Ack;
 using client::BatchDelete;
 using client::BatchPut;
 using client::EventType;
 using client::WatchEvent;
 
-// The replicas are shared: every test uses keys of its own.
-class FleetTest : public testing::Test {
- protected:
-  static void SetUpTestSuite() { fleet_ = new Fleet(); }
-  static void TearDownTestSuite() {
-    delete fleet_;
-    fleet_ = nullptr;
-  }
-  void TearDown() override { EXPECT_TRUE(fleet_->Converges()) << fleet_->Describe(); }
-
-  static Client& client(size_t index) { return fleet_->client(index); }
-
-  static bool EveryReplicaHas(absl::string_view key, absl::string_view value) {
-    return Eventually([&] {
-      return HasValue(client(0), key, value) && HasValue(client(1), key, value) && HasValue(client(2), key, value);
-    });
-  }
-
-  static bool EveryReplicaLacks(absl::string_view key) {
-    return Eventually([&] { return IsAbsent(client(0), key) && IsAbsent(client(1), key) && IsAbsent(client(2), key); });
-  }
-
-  static Fleet* fleet_;
-};
-
-Fleet* FleetTest::fleet_ = nullptr;
+class FleetTest : public SharedFleetTest {};
 
 TEST_F(FleetTest, APutOnTheFirstIsSeenByAWatchOnTheSecondAndAGetOnTheThird) {
   const WatchLog watch(client(1), WatchAll());
@@ -143,71 +117,6 @@ TEST_F(FleetTest, ValuesOfEveryShapeArriveUnchanged) {
   for (const auto& [key, value] : values) {
     EXPECT_TRUE(EveryReplicaHas(key, value)) << key;
   }
-}
-
-TEST_F(FleetTest, AMirroredAckComesOnceRedisHasIt) {
-  client::PutOptions options;
-  options.ack = Ack::kMirrored;
-  for (int i = 0; i < 50; ++i) {
-    const std::string key = absl::StrCat("mirrored/", i);
-    const auto put = client(i % 3).Put(key, "v", options);
-    ASSERT_TRUE(put.ok()) << put.status();
-    ASSERT_EQ(fleet_->redis().Run({"HEXISTS", fleet_->names().data, key}).integer, 1) << key;
-  }
-}
-
-TEST_F(FleetTest, OfManyIfAbsentExactlyOneWins) {
-  constexpr int kRounds = 20;
-  constexpr int kContenders = 9;
-  client::PutOptions options;
-  options.precondition = client::IfAbsent();
-  for (int round = 0; round < kRounds; ++round) {
-    const std::string key = absl::StrCat("leader/", round);
-    std::atomic<int> won{0};
-    std::atomic<int> lost{0};
-    std::vector<std::thread> contenders;
-    for (int i = 0; i < kContenders; ++i) {
-      contenders.emplace_back([&, i] {
-        const absl::Status status = client(i % 3).Put(key, absl::StrCat(i), options).status();
-        won += status.ok() ? 1 : 0;
-        lost += absl::IsFailedPrecondition(status) ? 1 : 0;
-      });
-    }
-    for (std::thread& contender : contenders) {
-      contender.join();
-    }
-    EXPECT_EQ(won, 1) << key;
-    EXPECT_EQ(lost, kContenders - 1) << key;
-  }
-}
-
-// Adds 1 by compare and set, `times` times, starting from what this replica knows.
-void Increment(Client& client, absl::string_view key, int times) {
-  for (int done = 0; done < times;) {
-    const auto read = client.Get(key);
-    ASSERT_TRUE(read.ok()) << read.status();
-    int value = 0;
-    ASSERT_TRUE(absl::SimpleAtoi(read->entry.value, &value));
-    client::PutOptions options;
-    options.precondition = client::IfVersion{read->entry.version};
-    const absl::Status status = client.Put(key, absl::StrCat(value + 1), options).status();
-    ASSERT_TRUE(status.ok() || absl::IsFailedPrecondition(status)) << status;
-    done += status.ok() ? 1 : 0;
-  }
-}
-
-TEST_F(FleetTest, ACounterIncrementedByCompareAndSetFromAllReplicasIsExact) {
-  constexpr int kTimes = 60;
-  ASSERT_TRUE(client(0).Put("counter", "0").ok());
-  ASSERT_TRUE(EveryReplicaHas("counter", "0"));
-  std::vector<std::thread> writers;
-  for (size_t replica = 0; replica < 3; ++replica) {
-    writers.emplace_back([replica] { Increment(client(replica), "counter", kTimes); });
-  }
-  for (std::thread& writer : writers) {
-    writer.join();
-  }
-  EXPECT_TRUE(EveryReplicaHas("counter", absl::StrCat(3 * kTimes)));
 }
 
 TEST_F(FleetTest, ConcurrentWritesToOneKeyEndTheSameEverywhere) {

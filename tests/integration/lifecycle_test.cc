@@ -2,14 +2,15 @@
 // restart. (How a replica refuses to start is in startup_error_test.cc.)
 // Method: real replicas, ended by SIGTERM; exit codes, times and what the streams say are checked.
 
-#include <thread>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/acknowledged_writer.h"
 #include "tests/integration/health_watch.h"
-#include "tests/integration/load_writer.h"
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
@@ -116,13 +117,52 @@ TEST(Shutdown, DoesNotWaitForARedisThatHangs) {
 
 TEST(Shutdown, AnswersTheWritesThatItTookAndKeepsThem) {
   Fleet fleet(Replicas(1));
-  LoadWriter writer(&fleet.client(0), LoadWriter::Options());
-  ASSERT_TRUE(Eventually([&] { return writer.writes() > 500; }));
+  AcknowledgedWriter writer(&fleet.client(0), /*threads=*/4);
+  ASSERT_TRUE(Eventually([&] { return writer.acknowledged() > 500; }));
   ExpectEndsInGoodOrder(fleet.replica(0));
-  writer.Stop();
+  const std::vector<AcknowledgedWriter::Result> results = writer.WaitUntilGone();
+  // Nothing runs any more that could still bring it there.
+  for (const AcknowledgedWriter::Result& result : results) {
+    EXPECT_EQ(result.error.code(), absl::StatusCode::kUnavailable) << result.refused << ": " << result.error;
+    EXPECT_EQ(fleet.RedisValue(result.refused), "(absent)") << "it was refused";
+    for (const std::string& key : result.acknowledged) {
+      ASSERT_EQ(fleet.RedisValue(key), key) << "it was acknowledged, and not flushed";
+    }
+  }
+
   fleet.replica(0).Start();
   ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
-  EXPECT_EQ(fleet.replica(0).Status().outbox_depth, 0u);
+  for (const AcknowledgedWriter::Result& result : results) {
+    EXPECT_TRUE(IsAbsent(fleet.client(0), result.refused)) << result.refused << " was refused";
+    for (const std::string& key : result.acknowledged) {
+      ASSERT_TRUE(HasValue(fleet.client(0), key, key)) << key << " is lost";
+    }
+  }
+}
+
+TEST(Shutdown, FlushesToRedisWhatItHasNotSentYet) {
+  constexpr int kWrites = 100;
+  // Longer than a shutdown takes that has nothing to flush, and shorter than what takes Redis for dead.
+  constexpr absl::Duration kHangs = absl::Milliseconds(1500);
+  Fleet fleet(Replicas(1));
+  // Far more is waiting than what a few calls under way can have carried.
+  fleet.redis().Pause();
+  for (int i = 0; i < kWrites; ++i) {
+    ASSERT_TRUE(fleet.client(0).Put(absl::StrCat("unsent/", i), absl::StrCat(i)).ok());
+  }
+  ASSERT_EQ(fleet.replica(0).Status().outbox_depth, uint64_t{kWrites});
+  const absl::Time start = absl::Now();
+  fleet.replica(0).SendTerminate();
+  ASSERT_TRUE(Eventually([&] { return absl::Now() - start > kHangs; }));
+  EXPECT_TRUE(fleet.replica(0).IsRunning()) << "it did not wait for Redis";
+  fleet.redis().Resume();
+  const Process::Exit exit = fleet.replica(0).WaitForExit();
+  EXPECT_EQ(exit.signal, 0);
+  EXPECT_EQ(exit.code, 0);
+  EXPECT_LE(absl::Now() - start, kEndWithin);
+  for (int i = 0; i < kWrites; ++i) {
+    ASSERT_EQ(fleet.RedisValue(absl::StrCat("unsent/", i)), absl::StrCat(i)) << "unsent/" << i;
+  }
 }
 
 TEST(Shutdown, EndsAtOnceBeforeItHasEverReachedRedis) {

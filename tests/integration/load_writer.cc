@@ -52,7 +52,6 @@ void LoadWriter::Run(size_t thread) {
   const double batches_per_second =
       options_.writes_per_second / static_cast<double>(options_.threads * options_.batch_writes);
   for (uint64_t round = 0;; ++round) {
-    // The time of each batch follows from its number alone: after a stall the rate is made up for.
     const absl::Time due = options_.writes_per_second == 0
                                ? started_at_
                                : started_at_ + absl::Seconds(static_cast<double>(round) / batches_per_second);
@@ -61,9 +60,17 @@ void LoadWriter::Run(size_t thread) {
     }
     if (client_->BatchWrite(MakeBatch(thread, first_round_ + round, &random)).ok()) {
       writes_.fetch_add(options_.batch_writes, std::memory_order_relaxed);
+      NoteDelay(absl::Now() - due);
     } else {
       errors_.fetch_add(1, std::memory_order_relaxed);
     }
+  }
+}
+
+void LoadWriter::NoteDelay(absl::Duration delay) {
+  const int64_t delay_ns = absl::ToInt64Nanoseconds(delay);
+  int64_t longest = longest_delay_ns_.load(std::memory_order_relaxed);
+  while (delay_ns > longest && !longest_delay_ns_.compare_exchange_weak(longest, delay_ns, std::memory_order_relaxed)) {
   }
 }
 

@@ -17,6 +17,10 @@ namespace dunlin {
 // LoadWriter writes to one replica at a steady rate, in small batches from a few threads, until it is stopped: random
 // keys out of a fixed set, and in each batch one counter of the thread's own that only grows.
 //
+// When each batch is due follows from its number alone, so that a stall is made up for: whoever can keep the rate is on
+// schedule again soon after one, and whoever cannot falls behind for good. That makes OnSchedule() a test of the rate
+// that no hiccup of the machine upsets.
+//
 // Thread-safety: one thread uses a LoadWriter.
 class LoadWriter {
  public:
@@ -42,6 +46,10 @@ class LoadWriter {
   uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
   // From the start to now, or to the stop.
   double AchievedWritesPerSecond() const;
+  // Whether the rate from the start to now is the one that was asked for.
+  bool OnSchedule() const { return AchievedWritesPerSecond() >= options_.writes_per_second; }
+  // The longest that an acknowledgement came after the batch was due. Without a rate it means nothing.
+  absl::Duration LongestDelay() const { return absl::Nanoseconds(longest_delay_ns_.load(std::memory_order_relaxed)); }
 
   static std::string KeyName(uint64_t number);
   static std::string CounterName(size_t thread);
@@ -49,6 +57,7 @@ class LoadWriter {
  private:
   void Run(size_t thread);
   std::vector<client::Write> MakeBatch(size_t thread, uint64_t round, uint64_t* random) const;
+  void NoteDelay(absl::Duration delay);
   // Waits until `when`; returns whether to go on.
   bool WaitUntil(absl::Time when);
 
@@ -62,6 +71,7 @@ class LoadWriter {
   // Statistics: nothing is ordered by them, hence relaxed.
   std::atomic<uint64_t> writes_{0};
   std::atomic<uint64_t> errors_{0};
+  std::atomic<int64_t> longest_delay_ns_{0};
 
   Mutex mutex_;
   CondVar changed_;

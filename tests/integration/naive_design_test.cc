@@ -2,17 +2,13 @@
 // Method: each flaw is provoked on real replicas and a real Redis. naive_follower_test.cc has the same flaws with the
 // interleaving chosen by hand instead of by chance.
 
-#include <atomic>
-#include <thread>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "storage/record.h"
-#include "storage/version.h"
 #include "tests/integration/load_writer.h"
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
@@ -26,16 +22,36 @@ using testing::HasSubstr;
 
 constexpr uint64_t kKeys = 20000;
 
+// For a snapshot that lasts long enough to be met in its middle: more than the 10,000 that become visible at once, and
+// then tens of pages to go.
+constexpr uint64_t kManyKeys = 100000;
+
 Fleet::Options Replicas(size_t count) {
   Fleet::Options options;
   options.replicas = count;
   return options;
 }
 
-LoadWriter::Options FullSpeed() {
+LoadWriter::Options FullSpeed(uint64_t keys = kKeys) {
   LoadWriter::Options load;
-  load.keys = kKeys;
+  load.keys = keys;
   return load;
+}
+
+// Whether the replica is reading its first snapshot: its barrier has never been open.
+bool IsInItsSnapshot(const client::ReplicaStatus& status) {
+  return status.sync_state == client::SyncState::kCatchingUp && status.barrier_generation == 0 && !status.serving;
+}
+
+// Waits until the replica has part of its first snapshot, and only a part.
+bool ReachesTheMiddle(ReplicaProcess& joining) {
+  bool met = false;
+  Eventually([&] {
+    const client::ReplicaStatus status = joining.Status();
+    met = IsInItsSnapshot(status) && status.entries > 0 && status.entries < kManyKeys;
+    return met || status.serving;
+  });
+  return met;
 }
 
 TEST(NaiveDesign, SubscribingAfterTheSnapshotLosesNothingWrittenInBetween) {
@@ -71,10 +87,14 @@ TEST(NaiveDesign, EventsBeforeTheSnapshotsValueAndOlderSnapshotValuesNeverReplac
 
 TEST(NaiveDesign, ARingThatOverflowsDuringTheSnapshotIsMadeUpFor) {
   Fleet fleet(Replicas(1));
-  ASSERT_TRUE(Preload(fleet.client(0), kKeys, FullSpeed().threads).ok());
-  LoadWriter writer(&fleet.client(0), FullSpeed());
+  ASSERT_TRUE(Preload(fleet.client(0), kManyKeys, FullSpeed().threads).ok());
+  LoadWriter writer(&fleet.client(0), FullSpeed(kManyKeys));
   ReplicaProcess& joining = fleet.Add({"--ring-slots", "2"});
-  EXPECT_TRUE(Eventually([&] { return joining.Status().ring.overflows > 0; }));
+  ASSERT_TRUE(Eventually([&] { return joining.Status().ring.overflows > 0; }));
+  // Asked after the overflow was seen, so that this came first.
+  const client::ReplicaStatus later = joining.Status();
+  ASSERT_TRUE(IsInItsSnapshot(later)) << "the ring did not overflow during the snapshot\n" << fleet.Describe();
+  EXPECT_LT(later.applied_sequence, later.redis_sequence);
   const uint64_t written = writer.writes();
   EXPECT_TRUE(Eventually([&] { return writer.writes() > written + 5000; }));
   writer.Stop();
@@ -142,14 +162,7 @@ TEST(NaiveDesign, ALastEventThatNobodyGotIsReadAgain) {
   Fleet fleet(Replicas(2));
   ASSERT_TRUE(fleet.client(0).Put("first", "1").ok());
   ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
-  Record record;
-  record.version = Version{static_cast<uint64_t>(absl::ToUnixMillis(absl::Now())) << kVersionCounterBits, 7};
-  record.value = "unpublished";
-  const std::string sequence = absl::StrCat(fleet.RedisSequence() + 1);
-  // What the mirror script does, without its PUBLISH.
-  fleet.redis().Run({"HSET", fleet.names().data, "lost", EncodeRecord(record)});
-  fleet.redis().Run({"ZADD", fleet.names().index, sequence, "lost"});
-  fleet.redis().Run({"HSET", fleet.names().meta, "sequence", sequence});
+  fleet.StoreUnpublished("lost", "unpublished");
   EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
   EXPECT_TRUE(HasValue(fleet.client(0), "lost", "unpublished"));
   EXPECT_TRUE(HasValue(fleet.client(1), "lost", "unpublished"));
@@ -171,26 +184,33 @@ TEST(NaiveDesign, MissingIsNotEmpty) {
 }
 
 TEST(NaiveDesign, KeysDeletedDuringTheSnapshotStayDeleted) {
+  constexpr uint64_t kDeletes = 1000;
   Fleet fleet(Replicas(1));
-  ASSERT_TRUE(Preload(fleet.client(0), kKeys, 0).ok());
+  ASSERT_TRUE(Preload(fleet.client(0), kManyKeys, 0).ok());
   ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
-  std::atomic<uint64_t> deleted{0};
-  // From both ends, so that the snapshot has passed some of them and not yet come to others.
-  std::thread deleter([&] {
-    for (; deleted < kKeys / 20; ++deleted) {
-      const uint64_t number = deleted % 2 == 0 ? deleted.load() : kKeys - deleted;
-      EXPECT_TRUE(fleet.client(0).Delete(LoadWriter::KeyName(number)).ok());
-    }
-  });
-  EXPECT_TRUE(Eventually([&] { return deleted > 10; }));
   ReplicaProcess& joining = fleet.Add();
+  ASSERT_TRUE(ReachesTheMiddle(joining));
+  // It stands still where it is while the keys are deleted, and goes on afterwards: from both ends, so that the
+  // snapshot, which comes in the order of writing, has passed some of them and not yet come to others.
+  joining.Pause();
+  std::vector<client::Write> deletes;
+  for (uint64_t i = 0; i < kDeletes / 2; ++i) {
+    deletes.push_back(client::BatchDelete{LoadWriter::KeyName(i)});
+    deletes.push_back(client::BatchDelete{LoadWriter::KeyName(kManyKeys - 1 - i)});
+  }
+  client::BatchWriteOptions mirrored;
+  mirrored.ack = client::Ack::kMirrored;
+  ASSERT_TRUE(fleet.client(0).BatchWrite(deletes, mirrored).ok());
+  joining.Resume();
+  const client::ReplicaStatus middle = joining.Status();
+  ASSERT_TRUE(IsInItsSnapshot(middle)) << "the keys were not deleted during the snapshot\n" << fleet.Describe();
+  EXPECT_GT(middle.entries, kDeletes) << "nothing that was deleted had been read before";
+
   EXPECT_TRUE(joining.WaitServing());
-  deleter.join();
   EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
-  const client::ReplicaStatus status = joining.Status();
-  EXPECT_EQ(status.entries, kKeys - kKeys / 20);
+  EXPECT_EQ(joining.Status().entries, kManyKeys - kDeletes);
   EXPECT_TRUE(IsAbsent(joining.client(), LoadWriter::KeyName(0)));
-  EXPECT_TRUE(IsAbsent(joining.client(), LoadWriter::KeyName(kKeys - 1)));
+  EXPECT_TRUE(IsAbsent(joining.client(), LoadWriter::KeyName(kManyKeys - 1)));
 }
 
 }  // namespace

@@ -89,7 +89,9 @@ std::vector<Case> DirectoryCases() {
          return DataDir(d.Join("file/data"));
        },
        {"--data-dir", "/file/data", "Not a directory", "check the path"}},
-      {"NotWritable", [](const TempDir&) { return DataDir("/proc/dunlin"); }, {"/proc/dunlin", "cannot be created"}},
+      {"WhereNobodyCanMakeOne",
+       [](const TempDir&) { return DataDir("/proc/dunlin"); },
+       {"/proc/dunlin", "cannot be created"}},
       {"NewerFormat",
        [](const TempDir& d) {
          MakeStore(d, d.Join("data"));

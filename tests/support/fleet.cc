@@ -9,12 +9,18 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "storage/record.h"
+#include "storage/version.h"
 
 namespace dunlin {
 namespace {
 
 constexpr char kNamespace[] = "test";
+
+// The store that StoreUnpublished() pretends to be.
+constexpr uint64_t kUnpublishedOrigin = 7;
 
 // A log that is longer says the same over and over.
 constexpr size_t kLogTailBytes = 20000;
@@ -61,6 +67,7 @@ ReplicaProcess& Fleet::Add(const std::vector<std::string>& arguments) {
   options.replication_namespace = kNamespace;
   options.arguments = options_.replica_arguments;
   options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.environment = options_.replica_environment;
   replicas_.push_back(std::make_unique<ReplicaProcess>(std::move(options)));
   replicas_.back()->Start();
   return *replicas_.back();
@@ -101,6 +108,30 @@ uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis_.Run({"HLEN"
 uint64_t Fleet::RedisSequence() {
   uint64_t sequence = 0;
   return absl::SimpleAtoi(MetaField("sequence"), &sequence) ? sequence : 0;
+}
+
+std::string Fleet::RedisValue(absl::string_view key) {
+  const RedisReply reply = redis_.Run({"HMGET", names_.data, key});
+  if (reply.elements.empty() || reply.elements[0].type != RedisReply::Type::kString) {
+    return "(absent)";
+  }
+  const absl::StatusOr<Record> record = DecodeRecord(reply.elements[0].text);
+  if (!record.ok()) {
+    return record.status().ToString();
+  }
+  return record->tombstone ? "(deleted)" : std::string(record->value);
+}
+
+void Fleet::StoreUnpublished(absl::string_view key, absl::string_view value) {
+  Record record;
+  record.version =
+      Version{static_cast<uint64_t>(absl::ToUnixMillis(absl::Now())) << kVersionCounterBits, kUnpublishedOrigin};
+  record.value = value;
+  const std::string sequence = absl::StrCat(RedisSequence() + 1);
+  // What the mirror script does, without its PUBLISH.
+  redis_.Run({"HSET", names_.data, key, EncodeRecord(record)});
+  redis_.Run({"ZADD", names_.index, sequence, key});
+  redis_.Run({"HSET", names_.meta, "sequence", sequence});
 }
 
 std::string Fleet::MetaField(absl::string_view field) {

@@ -27,6 +27,8 @@ class Fleet {
     size_t replicas = 3;
     // More of each replica's command line.
     std::vector<std::string> replica_arguments;
+    // NAME=value, for each replica.
+    std::vector<std::string> replica_environment;
     RedisServer::Options redis;
     // "USER:PASSWORD@", for a Redis that has such a user.
     std::string redis_user;
@@ -63,6 +65,12 @@ class Fleet {
   uint64_t RedisRecords();
   // The sequence that Redis has given out last.
   uint64_t RedisSequence();
+
+  // The value under `key` in Redis' hash, "(absent)" if there is none, "(deleted)" if there is a tombstone.
+  std::string RedisValue(absl::string_view key);
+
+  // Stores an entry in Redis and publishes nothing, as if the event had been lost on its way to everybody.
+  void StoreUnpublished(absl::string_view key, absl::string_view value);
 
   // What each replica says of itself, for messages.
   std::string Describe();

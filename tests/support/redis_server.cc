@@ -68,12 +68,14 @@ RedisEndpoint RedisServer::endpoint() const {
   RedisEndpoint endpoint;
   endpoint.host = "127.0.0.1";
   endpoint.port = port_;
+  endpoint.password = options_.password;
   return endpoint;
 }
 
 RedisEndpoint RedisServer::unix_endpoint() const {
   RedisEndpoint endpoint;
   endpoint.unix_path = directory_.Join(kSocketName);
+  endpoint.password = options_.password;
   return endpoint;
 }
 
@@ -94,6 +96,9 @@ bool RedisServer::TryStart() {
                      options_.append_only ? "yes" : "no",
                      "--appendfsync",
                      "always"};
+  if (!options_.password.empty()) {
+    process.command.insert(process.command.end(), {"--requirepass", options_.password});
+  }
   process.command.insert(process.command.end(), options_.arguments.begin(), options_.arguments.end());
   process.output_path = directory_.Join(kLogName);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);

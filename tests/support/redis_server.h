@@ -24,6 +24,8 @@ class RedisServer {
   struct Options {
     // Keep data over Restart() by an append-only file.
     bool append_only = false;
+    // What it asks of the default user; empty: nothing.
+    std::string password;
     // More of redis-server's command line, such as {"--maxmemory", "1mb"}.
     std::vector<std::string> arguments;
   };
@@ -36,7 +38,7 @@ class RedisServer {
   RedisServer& operator=(const RedisServer&) = delete;
 
   uint16_t port() const { return port_; }
-  // Over TCP and over the Unix socket, as the default user.
+  // Over TCP and over the Unix socket, as the default user, with the password.
   RedisEndpoint endpoint() const;
   RedisEndpoint unix_endpoint() const;
 

@@ -31,6 +31,8 @@ class ReplicaProcess {
     std::string replication_namespace = "test";
     // More of dunlind's command line, such as {"--ring-slots", "2"}.
     std::vector<std::string> arguments;
+    // NAME=value, in addition to the test's own environment.
+    std::vector<std::string> environment;
   };
 
   // The program under test, for tests that start it in their own way.

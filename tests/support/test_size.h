@@ -25,6 +25,15 @@ inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   return seeds;
 }
 
+// The writes per second that a test of load has to sustain: `plain`, or `sanitized` under a sanitizer.
+// DUNLIN_WRITES_PER_SECOND=N demands another rate of a machine that is too slow, or very fast.
+inline double TestWritesPerSecond(double plain, double sanitized) {
+  if (const char* rate = std::getenv("DUNLIN_WRITES_PER_SECOND")) {
+    return std::strtod(rate, nullptr);
+  }
+  return std::getenv("DUNLIN_SANITIZED") != nullptr ? sanitized : plain;
+}
+
 }  // namespace dunlin
 
 #endif  // DUNLIN_TESTS_SUPPORT_TEST_SIZE_H_
