@@ -73,6 +73,9 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The store has entered an epoch.
   void OnEpochEntered() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The barrier has opened.
+  void Wake() { wake_.Wake(); }
+
   // The committer's thread says that something was committed.
   void OnChanges(absl::Span<const ChangePtr> changes) override;
 
