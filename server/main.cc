@@ -68,7 +68,19 @@ absl::StatusOr<std::unique_ptr<Replicator>> MakeReplicator(const Options& option
   replicator.replication_namespace = options.namespace_name;
   replicator.replica_id = options.replica_id;
   replicator.ring_slots = options.ring_slots;
+  replicator.tombstone_horizon = options.tombstone_horizon;
   return Replicator::Create(replicator, parts);
+}
+
+Committer::Options CommitterOptions(const Options& options) {
+  Committer::Options committer;
+  committer.quota_bytes = options.database_quota_bytes;
+  committer.standalone = options.redis.empty();
+  committer.outbox_quota_bytes = options.outbox_quota_bytes;
+  committer.outbox_age_max =
+      options.outbox_age_max == absl::ZeroDuration() ? options.tombstone_horizon : options.outbox_age_max;
+  committer.tombstone_horizon = options.tombstone_horizon;
+  return committer;
 }
 
 RpcServerOptions ServerOptions(const Options& options) {
@@ -126,7 +138,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   HybridClock clock(&system_clock);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock, logger));
   ChangeFeed feed;
-  Committer committer(Committer::Options{options.database_quota_bytes}, store.get(), &clock, &feed);
+  Committer committer(CommitterOptions(options), store.get(), &clock, &feed);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Replicator> replicator,
                           MakeReplicator(options, {store.get(), &committer, &feed, &clock, logger}));
 

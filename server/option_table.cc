@@ -141,6 +141,23 @@ std::vector<OptionRow> FleetRows() {
          return Assign(ParsePowerOfTwo(value, kRingSlotsMin, kRingSlotsMax), &options->ring_slots);
        },
        [](const Options& options) { return absl::StrCat(options.ring_slots); }},
+      {"tombstone-horizon", "DURATION", kFleet,
+       "How long deleted keys are remembered; the same for all replicas. Who is away for longer rebuilds.",
+       [](absl::string_view value, Options* options) {
+         return Assign(ParsePeriod(value, kTombstoneHorizonMin, kTombstoneHorizonMax), &options->tombstone_horizon);
+       },
+       [](const Options& options) { return absl::FormatDuration(options.tombstone_horizon); }},
+      {"outbox-quota", "SIZE", kFleet, "Writes are refused while more than this waits for Redis; deletes still pass.",
+       [](absl::string_view value, Options* options) {
+         return Assign(ParseSize(value, kOutboxQuotaMinBytes, kDatabaseSizeMaxBytes), &options->outbox_quota_bytes);
+       },
+       [](const Options& options) { return FormatSize(options.outbox_quota_bytes); }},
+      {"outbox-age-max", "DURATION", kFleet,
+       "Writes are refused while one has been waiting for Redis for longer. Default: the tombstone horizon.",
+       [](absl::string_view value, Options* options) {
+         return Assign(ParsePeriod(value, absl::Seconds(1), absl::InfiniteDuration()), &options->outbox_age_max);
+       },
+       [](const Options& options) { return absl::FormatDuration(options.outbox_age_max); }},
   };
 }
 

@@ -41,6 +41,10 @@ struct Options {
   std::string replica_id;
   absl::Duration offline_patience = kOfflinePatienceDefault;
   size_t ring_slots = kRingSlotsDefault;
+  absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
+  size_t outbox_quota_bytes = kOutboxQuotaBytesDefault;
+  // Zero: as long as the tombstone horizon.
+  absl::Duration outbox_age_max = absl::ZeroDuration();
 
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;

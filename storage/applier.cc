@@ -14,9 +14,6 @@
 namespace dunlin {
 namespace {
 
-// Whether the row counts as an entry; what is swept or deleted counts as a tombstone.
-bool IsEntry(const RecordRow& row) { return !row.record.tombstone && !row.swept; }
-
 // Whether the row has to be in `expiries`.
 bool AwaitsExpiry(const RecordRow& row) { return row.record.expiry_unix_ms != 0 && !row.swept; }
 
@@ -33,6 +30,9 @@ uint64_t ExpiryOf(const Mutation& mutation, uint64_t now_unix_ms) {
   }
   return now_unix_ms + static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Milliseconds(mutation.ttl)));
 }
+
+// What the record takes of the outbox's quota.
+uint64_t SizeInOutbox(absl::string_view key, const RecordRow& row) { return key.size() + row.encoded.size(); }
 
 std::string Quoted(absl::string_view key) { return absl::StrCat("key \"", absl::CHexEscape(key), "\""); }
 
@@ -146,6 +146,10 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(incoming.key));
     const bool stays = absl::IsFailedPrecondition(old.status) ||
                        (old.status.ok() && !Supersedes(incoming.encoded_record, old.row.encoded));
+    if (old.status.ok() && old.row.record.version == records[i]->version &&
+        old.row.encoded != incoming.encoded_record) {
+      ++result.conflicts;
+    }
     if (stays) {
       result.revisions.push_back(old.row.revision);
       continue;
@@ -159,8 +163,12 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
     ++result.applied;
     result.revisions.push_back(state_->revision);
   }
+  if (batch.fleet_keys != nullptr) {
+    DUNLIN_ASSIGN_OR_RETURN(result.dropped, DropAbsent(batch));
+  }
   if (batch.epoch != 0 && batch.epoch == state_->epoch) {
     state_->applied_sequence = std::max(state_->applied_sequence, batch.applied_sequence);
+    state_->complete_unix_ms = std::max(state_->complete_unix_ms, batch.complete_as_of_unix_ms);
   }
   result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
   return result;
@@ -181,26 +189,33 @@ absl::Status Applier::Replace(absl::string_view key, const Stored& old, RecordRo
 
 // Takes the old record out of the counts and the expiry table. It must come before any write: `old` is a view.
 absl::Status Applier::Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor) {
-  if (IsEntry(old)) {
-    --state_->entries;
-    state_->digest.Remove(key, old.encoded);
-  } else {
-    --state_->tombstones;
-  }
-  if (state_->InOutbox(old)) {
-    --state_->outbox_depth;
-  }
+  Uncount(key, old);
   // What had expired was not lost to the successor.
   const bool expired = old.swept || (!old.record.tombstone && IsDead(old.record, now_unix_ms_));
-  const bool never_sent = old.unsent && old.revision > state_->mirrored_high_revision;
   const bool own_for_other = old.record.version.origin == store_id_ && successor.record.version.origin != store_id_;
-  if (never_sent && !expired && own_for_other) {
+  if (state_->NeverSent(old) && !expired && own_for_other) {
     ++state_->writes_superseded;
   }
   if (AwaitsExpiry(old)) {
     return txn_->Delete(Table::kExpiries, EncodeExpiryKey(old.record.expiry_unix_ms, key));
   }
   return absl::OkStatus();
+}
+
+void Applier::Uncount(absl::string_view key, const RecordRow& row) {
+  if (IsEntry(row)) {
+    --state_->entries;
+    state_->digest.Remove(key, row.encoded);
+  } else {
+    --state_->tombstones;
+  }
+  state_->content.Remove(row.encoded);
+  if (state_->InOutbox(row)) {
+    --state_->outbox_depth;
+  }
+  if (state_->NeverSent(row)) {
+    state_->unsent_bytes -= SizeInOutbox(key, row);
+  }
 }
 
 void Applier::Count(absl::string_view key, const RecordRow& row) {
@@ -210,8 +225,15 @@ void Applier::Count(absl::string_view key, const RecordRow& row) {
   } else {
     ++state_->tombstones;
   }
+  state_->content.Add(row.encoded);
   if (state_->InOutbox(row)) {
     ++state_->outbox_depth;
+  }
+  if (state_->NeverSent(row)) {
+    if (state_->unsent_bytes == 0) {
+      state_->unsent_since_unix_ms = now_unix_ms_;
+    }
+    state_->unsent_bytes += SizeInOutbox(key, row);
   }
 }
 
@@ -232,14 +254,22 @@ absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
   }
   // They come in the order in which the outbox was read; what is told twice must not be taken out twice.
   uint64_t last = state_->mirrored_revision;
-  for (const MirrorProgress::Sent& sent : progress.sent) {
+  uint64_t sent_unix_ms = 0;
+  for (const OutboxItem& sent : progress.sent) {
     if (sent.revision <= last || sent.revision > progress.revision) {
       continue;
     }
     last = sent.revision;
     DUNLIN_ASSIGN_OR_RETURN(const Stored stored, Read(sent.key));
-    if (stored.status.ok() && stored.row.revision == sent.revision && state_->InOutbox(stored.row)) {
+    if (!stored.status.ok() || stored.row.revision != sent.revision) {
+      continue;
+    }
+    if (state_->InOutbox(stored.row)) {
       --state_->outbox_depth;
+    }
+    if (state_->NeverSent(stored.row)) {
+      state_->unsent_bytes -= SizeInOutbox(sent.key, stored.row);
+      sent_unix_ms = VersionTimeToUnixMillis(stored.row.record.version.time);
     }
   }
   state_->mirrored_revision = progress.revision;
@@ -247,91 +277,89 @@ absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
   if (progress.revision >= state_->refill_revision) {
     state_->refill_revision = 0;
   }
+  // What is left was written after what has been sent.
+  state_->unsent_since_unix_ms =
+      state_->unsent_bytes == 0 ? 0 : std::max(state_->unsent_since_unix_ms, std::min(sent_unix_ms, now_unix_ms_));
   return absl::OkStatus();
 }
 
-absl::StatusOr<size_t> Applier::SweepExpired(size_t entries_max) {
-  std::vector<std::string> due;
-  {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kExpiries));
-    DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
-    while (cursor.valid() && due.size() < entries_max && ReadBigEndian64(cursor.key()) <= now_unix_ms_) {
-      due.emplace_back(cursor.key());
-      DUNLIN_RETURN_IF_ERROR(cursor.Next());
+// ---- Other versions for what a wrong clock has stamped ----
+
+absl::StatusOr<size_t> Applier::Restamp(const Restamping& restamping) {
+  clock_->ComeBack();
+  const uint64_t before = state_->revision;
+  const absl::Span<const OutboxItem> items = restamping.items;
+  for (size_t first = 0, end = 0; first < items.size(); first = end) {
+    DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch, BatchOf(items[first]));
+    bool ahead = false;
+    for (end = first; end < items.size(); ++end) {
+      DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch_of_next, BatchOf(items[end]));
+      if (end > first && (batch == 0 || batch_of_next != batch)) {
+        break;
+      }
+      DUNLIN_ASSIGN_OR_RETURN(const bool next_is_ahead, IsAheadOfClock(items[end]));
+      ahead = ahead || next_is_ahead;
+    }
+    // All of an atomic batch or nothing: it must stay one.
+    if (ahead) {
+      DUNLIN_RETURN_IF_ERROR(RestampGroup(items.subspan(first, end - first)));
     }
   }
-  for (const std::string& expiry_key : due) {
-    DUNLIN_RETURN_IF_ERROR(ExpireOne(expiry_key));
-  }
-  return due.size();
+  state_->clock_time = clock_->last_issued();
+  return state_->revision - before;
 }
 
-absl::Status Applier::ExpireOne(absl::string_view expiry_key) {
-  changed_ = true;
-  const absl::string_view key = expiry_key.substr(8);
-  DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(key));
-  // One row that cannot be read must not keep all others from expiring; its own expiry goes with it.
-  if (!old.status.ok() || old.row.swept || old.row.record.expiry_unix_ms != ReadBigEndian64(expiry_key)) {
-    return txn_->Delete(Table::kExpiries, expiry_key);
+// The first revision of the batch that `item` belongs to; 0 if it has changed since it was read.
+absl::StatusOr<uint64_t> Applier::BatchOf(const OutboxItem& item) const {
+  DUNLIN_ASSIGN_OR_RETURN(const auto row, txn_->Get(Table::kChanges, EncodeBigEndian64(item.revision)));
+  if (!row.has_value()) {
+    return 0;
   }
-  // A copy: the row's own bytes move when the tables are written.
-  const std::string encoded(old.row.encoded);
-  RecordRow swept;
-  swept.swept = true;
-  swept.unsent = state_->InOutbox(old.row);
-  swept.encoded = encoded;
-  DUNLIN_ASSIGN_OR_RETURN(swept.record, DecodeRecord(encoded));
-  return Replace(key, old, swept, state_->revision + 1);
+  DUNLIN_ASSIGN_OR_RETURN(const ChangeRow change, DecodeChangeRow(*row));
+  return change.key == item.key ? change.batch_first_revision : 0;
 }
 
-absl::Status Applier::Finish() {
-  if (!recount_needed_) {
-    return absl::OkStatus();
-  }
-  recount_needed_ = false;
-  state_->entries = 0;
-  state_->tombstones = 0;
-  state_->outbox_depth = 0;
-  state_->digest = Digest();
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kRecords));
-  DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
-  while (cursor.valid()) {
-    const absl::StatusOr<RecordRow> row = DecodeRecordRow(cursor.key(), cursor.value());
-    if (row.ok()) {
-      Count(cursor.key(), *row);
+absl::StatusOr<bool> Applier::IsAheadOfClock(const OutboxItem& item) const {
+  DUNLIN_ASSIGN_OR_RETURN(const Stored stored, Read(item.key));
+  const uint64_t limit_unix_ms = now_unix_ms_ + static_cast<uint64_t>(absl::ToInt64Milliseconds(kClockDriftMax));
+  return stored.status.ok() && MayRestamp(stored.row, item) &&
+         VersionTimeToUnixMillis(stored.row.record.version.time) > limit_unix_ms;
+}
+
+// Others know of what has been in Redis, and what somebody else has written is theirs.
+bool Applier::MayRestamp(const RecordRow& row, const OutboxItem& item) const {
+  return row.revision == item.revision && state_->NeverSent(row) && row.record.version.origin == store_id_;
+}
+
+absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group) {
+  const uint64_t batch_first_revision = state_->revision + 1;
+  for (const OutboxItem& item : group) {
+    DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(item.key));
+    if (!old.status.ok() || !MayRestamp(old.row, item)) {
+      continue;
     }
-    DUNLIN_RETURN_IF_ERROR(cursor.Next());
+    Record record = old.row.record;
+    const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
+    // The clock may give out once more what it has given out before it came back.
+    for (record.version.time = clock_->Issue(0); record.version == old.row.record.version;) {
+      record.version.time = clock_->Issue(0);
+    }
+    if (old.row.swept) {
+      // Its end has been told here: it must not live on elsewhere.
+      record.expiry_unix_ms = std::min(record.expiry_unix_ms, now_unix_ms_);
+    } else if (record.expiry_unix_ms != 0) {
+      const uint64_t left_ms = record.expiry_unix_ms - std::min(record.expiry_unix_ms - 1, old_unix_ms);
+      record.expiry_unix_ms = now_unix_ms_ + left_ms;
+    }
+    const std::string encoded = EncodeRecord(record);
+    RecordRow row;
+    row.unsent = true;
+    row.swept = old.row.swept;
+    row.encoded = encoded;
+    row.record = record;
+    DUNLIN_RETURN_IF_ERROR(Replace(item.key, old, row, batch_first_revision));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<uint64_t> Applier::SweepStaleChanges(uint64_t from, size_t entries_max) {
-  std::vector<uint64_t> stale;
-  uint64_t next = 0;
-  {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kChanges));
-    DUNLIN_RETURN_IF_ERROR(cursor.Seek(EncodeBigEndian64(from)));
-    for (size_t seen = 0; cursor.valid() && seen < entries_max; ++seen) {
-      const uint64_t revision = ReadBigEndian64(cursor.key());
-      const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
-      // A row that names no key is of use to nobody, and would stop every later sweep.
-      bool is_stale = !change.ok();
-      if (change.ok()) {
-        DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn_->Get(Table::kRecords, change->key));
-        is_stale = !row.has_value() || row->size() < 8 || ReadBigEndian64(*row) != revision;
-      }
-      if (is_stale) {
-        stale.push_back(revision);
-      }
-      DUNLIN_RETURN_IF_ERROR(cursor.Next());
-    }
-    next = cursor.valid() ? ReadBigEndian64(cursor.key()) : 0;
-  }
-  for (const uint64_t revision : stale) {
-    changed_ = true;
-    DUNLIN_RETURN_IF_ERROR(txn_->Delete(Table::kChanges, EncodeBigEndian64(revision)));
-  }
-  return next;
 }
 
 }  // namespace dunlin

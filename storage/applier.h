@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/hybrid_clock.h"
 #include "storage/lmdb_env.h"
@@ -22,7 +23,7 @@ namespace dunlin {
 // Invariants, after every call that returns OK:
 //  (1) Each row of `records` has exactly one live row in `changes`: the one at its revision.
 //  (2) A record with an expiry that is not swept has its row in `expiries`, and no other has.
-//  (3) state->entries, tombstones, digest and outbox_depth describe `records`.
+//  (3) state->entries, tombstones, digest, content, outbox_depth and unsent_bytes describe `records`.
 //
 // A damaged row is replaced by whatever is written under its key. What it has counted for is unknown, so (3) holds
 // again only after Finish(), which then counts everything anew. (2) holds again once its expiry has passed.
@@ -48,6 +49,10 @@ class Applier {
   // Moves the mirror's cursor, and takes what was sent and has not been replaced since out of the outbox.
   absl::Status AdvanceMirrored(const MirrorProgress& progress);
 
+  // Gives records that are too far ahead of the fleet's clock versions of the present, and the clock its senses back.
+  // Times to live begin anew. Returns how many records it were.
+  absl::StatusOr<size_t> Restamp(const Restamping& restamping);
+
   // Moves the change entries of up to `entries_max` expired records to new revisions, so that watchers see them expire.
   // Returns how many expiries were handled.
   absl::StatusOr<size_t> SweepExpired(size_t entries_max);
@@ -55,6 +60,17 @@ class Applier {
   // Removes stale change entries among the `entries_max` rows from revision `from` on. Returns where to go on, or 0 at
   // the end.
   absl::StatusOr<uint64_t> SweepStaleChanges(uint64_t from, size_t entries_max);
+
+  // What is to be collected among the rows of changes.
+  struct Collection {
+    uint64_t from_revision = 0;
+    uint64_t upto_revision = 0;
+    size_t entries_max = 0;
+    // What is in the outbox stays, unless there is nobody to send it to.
+    bool outbox_too = false;
+  };
+  // Removes tombstones and expired records. Returns the revision at which to go on, or 0 at the end.
+  absl::StatusOr<uint64_t> CollectDead(const Collection& collection);
 
   // Settles the counts. To be called once, after the last change.
   absl::Status Finish();
@@ -80,7 +96,14 @@ class Applier {
   absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
   absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision);
+  absl::StatusOr<uint64_t> DropAbsent(const RemoteBatch& batch);
+  absl::Status RestampGroup(absl::Span<const OutboxItem> group);
+  bool MayRestamp(const RecordRow& row, const OutboxItem& item) const;
+  absl::StatusOr<bool> IsAheadOfClock(const OutboxItem& item) const;
+  absl::StatusOr<uint64_t> BatchOf(const OutboxItem& item) const;
   absl::Status ExpireOne(absl::string_view expiry_key);
+  absl::StatusOr<bool> CollectIfDead(uint64_t revision, absl::string_view key, bool outbox_too);
+  void Uncount(absl::string_view key, const RecordRow& row);
   void Count(absl::string_view key, const RecordRow& row);
 
   LmdbTxn* const txn_;

@@ -42,8 +42,15 @@ void Committer::Apply(RemoteBatch batch, ApplyCallback done) {
   }
 }
 
-void Committer::EnterEpoch(const EpochChange& change, StatusCallback done) {
+void Committer::EnterEpoch(const EpochChange& change, EpochCallback done) {
   Operation operation = EpochOperation{change, std::move(done), StoppedError()};
+  if (!Enqueue(&operation, /*bounded=*/false)) {
+    TellResult(&operation);
+  }
+}
+
+void Committer::Restamp(Restamping restamping, RestampCallback done) {
+  Operation operation = RestampOperation{std::move(restamping), std::move(done), StoppedError()};
   if (!Enqueue(&operation, /*bounded=*/false)) {
     TellResult(&operation);
   }

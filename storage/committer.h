@@ -56,8 +56,12 @@ class Committer {
   // format; else as of Write(), without the queue and the quota.
   void Apply(RemoteBatch batch, ApplyCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Enters a new life of the data in Redis: the applied sequence starts from 0 again. Durable when answered.
-  void EnterEpoch(const EpochChange& change, StatusCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Enters a new life of the data in Redis: the applied sequence starts from 0 again, unless the store holds exactly
+  // what Redis does. Durable when answered.
+  void EnterEpoch(const EpochChange& change, EpochCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Gives what a wrong clock has stamped versions of the present. Durable when answered.
+  void Restamp(Restamping restamping, RestampCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Moves the mirror's cursor. It is written with the next group, or within kPositionFlushPeriod: losing its last steps
   // only sends again what Redis already has.

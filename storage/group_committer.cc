@@ -39,7 +39,12 @@ bool HasPut(const LocalWrite& write) {
 }  // namespace
 
 GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
-    : options_(options), store_(store), clock_(clock), feed_(feed), state_(store->state()) {
+    : options_(options),
+      store_(store),
+      clock_(clock),
+      feed_(feed),
+      state_(store->state()),
+      history_(store->revision_history()) {
   feed_->Publish({}, state_.revision);
 }
 
@@ -79,14 +84,15 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
 // Commits, unless nothing has changed but positions that can wait.
 absl::Status GroupCommitter::CommitState(LmdbTxn txn, Applier* applier, const StoreState& before) {
   if (applier->changed() || positions_urgent_) {
-    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(state_)));
+    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
     DUNLIN_RETURN_IF_ERROR(txn.Commit());
     positions_dirty_ = false;
     positions_urgent_ = false;
     positions_flushed_ = clock_->Now();
   } else {
     positions_dirty_ = positions_dirty_ || state_.applied_sequence != before.applied_sequence ||
-                       state_.mirrored_revision != before.mirrored_revision;
+                       state_.mirrored_revision != before.mirrored_revision ||
+                       state_.complete_unix_ms != before.complete_unix_ms;
   }
   store_->SetState(state_);
   const std::vector<ChangePtr> changes = applier->TakeChanges();
@@ -94,6 +100,11 @@ absl::Status GroupCommitter::CommitState(LmdbTxn txn, Applier* applier, const St
     feed_->Publish(changes, state_.revision);
   }
   return absl::OkStatus();
+}
+
+std::string GroupCommitter::EncodeStateNow() {
+  state_.clock_offset_us = absl::ToInt64Microseconds(clock_->offset());
+  return EncodeState(state_);
 }
 
 // An error here fails the whole group; an error of one operation alone is kept in its result.
@@ -109,40 +120,76 @@ absl::Status GroupCommitter::Execute(Operation* operation, Applier* applier) {
     ExecuteEpoch(epoch);
     return absl::OkStatus();
   }
+  if (auto* restamp = std::get_if<RestampOperation>(operation)) {
+    restamp->result = applier->Restamp(restamp->restamping);
+    return restamp->result.status();
+  }
   return applier->AdvanceMirrored(std::get<MirrorProgress>(*operation));
 }
 
 absl::Status GroupCommitter::ExecuteWrite(WriteOperation* operation, Applier* applier) {
-  if (used_bytes_ >= options_.quota_bytes && HasPut(operation->write)) {
-    operation->result =
-        absl::ResourceExhaustedError(absl::StrCat("the database uses ", used_bytes_, " bytes of its quota of ",
-                                                  options_.quota_bytes, ": delete entries or raise --database-quota"));
-    return absl::OkStatus();
+  if (HasPut(operation->write)) {
+    if (absl::Status status = CheckQuotas(); !status.ok()) {
+      operation->result = std::move(status);
+      return absl::OkStatus();
+    }
   }
   const absl::Status keys = CheckKeys(operation->write);
   operation->result = keys.ok() ? applier->ApplyLocal(operation->write) : keys;
   return UnlessTurnedDown(operation->result.status());
 }
 
+absl::Status GroupCommitter::CheckQuotas() const {
+  if (used_bytes_ >= options_.quota_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the database uses ", used_bytes_, " bytes of its quota of ",
+                                                     options_.quota_bytes,
+                                                     ": delete entries or raise --database-quota"));
+  }
+  if (options_.standalone || state_.unsent_bytes == 0) {
+    return absl::OkStatus();
+  }
+  if (state_.unsent_bytes >= options_.outbox_quota_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(state_.unsent_bytes, " bytes of writes wait for Redis, of a quota of ",
+                     options_.outbox_quota_bytes, ": bring Redis back, or raise --outbox-quota"));
+  }
+  const absl::Duration age =
+      clock_->Now() - absl::FromUnixMillis(static_cast<int64_t>(state_.unsent_since_unix_ms));
+  if (age >= options_.outbox_age_max) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "writes have been waiting for Redis for ", absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))),
+        "; the limit is ", absl::FormatDuration(options_.outbox_age_max),
+        ", since the fleet may forget deleted keys then: bring Redis back, or raise --outbox-age-max"));
+  }
+  return absl::OkStatus();
+}
+
 void GroupCommitter::ExecuteEpoch(EpochOperation* operation) {
   const EpochChange& change = operation->change;
+  const bool refill = change.refill && !HoldsWhatRedisHolds(change);
   state_.epoch = change.epoch;
   state_.fleet_id = change.fleet_id;
   state_.primary = change.primary;
-  state_.applied_sequence = 0;
+  state_.applied_sequence = change.refill && !refill ? change.redis->sequence : 0;
   positions_urgent_ = true;
-  if (change.refill) {
+  if (refill) {
     state_.mirrored_revision = 0;
     state_.refill_revision = state_.revision;
     state_.outbox_depth = state_.entries + state_.tombstones;
   }
-  operation->result = absl::OkStatus();
+  operation->result = EpochEntry{state_.applied_sequence, refill};
+}
+
+bool GroupCommitter::HoldsWhatRedisHolds(const EpochChange& change) const {
+  return change.redis.has_value() && change.redis->records == state_.entries + state_.tombstones &&
+         change.redis->sum == state_.content;
 }
 
 // ---- Between the groups ----
 
 void GroupCommitter::RunDue() {
   Sweep();
+  Collect();
   if (IsDue(clock_->Now(), positions_flushed_, kPositionFlushPeriod)) {
     FlushPositions();
   }
@@ -174,6 +221,49 @@ absl::Status GroupCommitter::SweepStaleChanges(Applier* applier, const LmdbTxn& 
   return absl::OkStatus();
 }
 
+// One page of a round at a time; the rounds are a fraction of the horizon apart.
+void GroupCommitter::Collect() {
+  const absl::Time now = clock_->Now();
+  const absl::Duration period = CollectionPeriodOf(options_.tombstone_horizon);
+  if (collect_at_revision_ == 0 && !IsDue(now, collected_, period)) {
+    return;
+  }
+  const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
+    if (collect_at_revision_ == 0) {
+      DUNLIN_RETURN_IF_ERROR(NoteHistory(txn));
+    }
+    if (collect_upto_revision_ == 0) {
+      return absl::OkStatus();
+    }
+    DUNLIN_ASSIGN_OR_RETURN(collect_at_revision_,
+                            applier->CollectDead({collect_at_revision_, collect_upto_revision_,
+                                                  kCollectedEntriesMax, options_.standalone}));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    // The next round begins anew.
+    collect_at_revision_ = 0;
+  }
+  if (collect_at_revision_ == 0) {
+    collected_ = now;
+  }
+}
+
+absl::Status GroupCommitter::NoteHistory(LmdbTxn* txn) {
+  const uint64_t now_unix_ms = clock_->NowUnixMillis();
+  const auto horizon_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(options_.tombstone_horizon));
+  const auto period_ms =
+      static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(options_.tombstone_horizon)));
+  collect_upto_revision_ = history_.RevisionAt(now_unix_ms - std::min(now_unix_ms, horizon_ms));
+  // A store at rest has no more history to note.
+  if (state_.revision == noted_revision_ || !history_.Note(now_unix_ms, state_.revision, period_ms)) {
+    return absl::OkStatus();
+  }
+  noted_revision_ = state_.revision;
+  positions_urgent_ = true;
+  return txn->Put(Table::kMeta, kMetaHistory, history_.Encode());
+}
+
 void GroupCommitter::FlushPositions() {
   if (!positions_dirty_) {
     return;
@@ -181,7 +271,7 @@ void GroupCommitter::FlushPositions() {
   // On an error they stay dirty and are tried again a period later; what is on disk is older and as true.
   positions_flushed_ = clock_->Now();
   absl::StatusOr<LmdbTxn> txn = store_->env_->BeginWrite();
-  if (!txn.ok() || !txn->Put(Table::kMeta, kMetaState, EncodeState(state_)).ok() || !txn->Commit().ok()) {
+  if (!txn.ok() || !txn->Put(Table::kMeta, kMetaState, EncodeStateNow()).ok() || !txn->Commit().ok()) {
     return;
   }
   positions_dirty_ = false;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -11,6 +12,7 @@
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
 #include "storage/operation.h"
+#include "storage/revision_history.h"
 #include "storage/store.h"
 
 namespace dunlin {
@@ -19,12 +21,22 @@ namespace dunlin {
 // groups what is due: it expires entries, removes stale change entries, writes positions down. It is the Committer
 // without queue and thread, so that the simulator can drive it.
 //
+// It also forgets, page by page, what has been deleted or expired for longer than the horizon.
+//
 // Thread-safety: one thread at a time. There is one for each store.
 class GroupCommitter {
  public:
   struct Options {
     // Puts are refused above it; deletes, remote batches and bookkeeping are not.
     uint64_t quota_bytes = kDatabaseQuotaBytesDefault;
+    // There is no Redis: nothing in the outbox waits for anybody.
+    bool standalone = false;
+    // Puts are refused while what has never been in Redis weighs more than that, or some of it has been waiting for
+    // longer. Deletes are not: they add no more than a tombstone to a key that is there.
+    uint64_t outbox_quota_bytes = kOutboxQuotaBytesDefault;
+    absl::Duration outbox_age_max = kTombstoneHorizonDefault;
+    // How long deleted and expired keys are remembered.
+    absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
   };
 
   // All must outlive this object.
@@ -41,7 +53,7 @@ class GroupCommitter {
   void RunDue();
 
   // Whether RunDue() has left something to do at once.
-  bool more_is_due() const { return sweep_again_; }
+  bool more_is_due() const { return sweep_again_ || collect_at_revision_ != 0; }
 
   // Writes down the positions that have waited, if any.
   void FlushPositions();
@@ -51,9 +63,14 @@ class GroupCommitter {
   absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
   absl::Status Execute(Operation* operation, Applier* applier);
   absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
+  absl::Status CheckQuotas() const;
   void ExecuteEpoch(EpochOperation* operation);
+  bool HoldsWhatRedisHolds(const EpochChange& change) const;
   void Sweep();
   absl::Status SweepStaleChanges(Applier* applier, const LmdbTxn& txn);
+  void Collect();
+  absl::Status NoteHistory(LmdbTxn* txn);
+  std::string EncodeStateNow();
 
   const Options options_;
   Store* const store_;
@@ -69,6 +86,12 @@ class GroupCommitter {
   // The last sweep has left something due.
   bool sweep_again_ = false;
   uint64_t change_sweep_revision_ = 0;
+  // Which revision the store had when, and where the present round of collecting stands; 0 between two rounds.
+  RevisionHistory history_;
+  uint64_t noted_revision_ = 0;
+  absl::Time collected_ = absl::InfinitePast();
+  uint64_t collect_at_revision_ = 0;
+  uint64_t collect_upto_revision_ = 0;
   // Measured at the beginning of each group.
   uint64_t used_bytes_ = 0;
 };

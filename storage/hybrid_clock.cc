@@ -29,6 +29,15 @@ uint64_t HybridClock::Issue(uint64_t at_least) {
   return next;
 }
 
+void HybridClock::ComeBack() {
+  const uint64_t now_unix_ms = std::min(NowUnixMillis(), kUnixMillisMax);
+  const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
+  uint64_t last = last_issued_.load(std::memory_order_relaxed);
+  while (VersionTimeToUnixMillis(last) > now_unix_ms + drift_ms &&
+         !last_issued_.compare_exchange_weak(last, now_unix_ms << kVersionCounterBits, std::memory_order_relaxed)) {
+  }
+}
+
 void HybridClock::Restore(uint64_t last_issued) {
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
   while (last < last_issued && !last_issued_.compare_exchange_weak(last, last_issued, std::memory_order_relaxed)) {

@@ -15,7 +15,8 @@ namespace dunlin {
 // share one clock to within a round trip. Without Redis the last offset stays.
 //
 // Invariant: each Issue() returns more than every Issue() before it, and more than whatever Restore() was given, also
-// when the machine's clock steps backward. The one exception is a time far ahead of the fleet's, see Issue().
+// when the machine's clock steps backward. The exceptions are a time far ahead of the fleet's, see Issue(), and
+// ComeBack().
 //
 // Thread-safety: safe for concurrent use.
 class HybridClock {
@@ -31,6 +32,11 @@ class HybridClock {
   // as it is and forgotten: stepping over one such version must not carry this store's later versions to that future,
   // where Redis would refuse them all.
   uint64_t Issue(uint64_t at_least);
+
+  // Forgets times issued that are more than kClockDriftMax ahead of the fleet's: this machine's clock was wrong when it
+  // issued them, and whatever followed them would be refused by Redis as well. A time may then be issued once more, for
+  // another key: of one key, each version is above the stored one all the same.
+  void ComeBack();
 
   // Continues after `last_issued`, which was read from the disk.
   void Restore(uint64_t last_issued);

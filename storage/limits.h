@@ -87,6 +87,22 @@ inline constexpr size_t kStaleChangesMin = 10000;
 // Change entries looked at in one transaction of that sweep.
 inline constexpr size_t kChangeSweepEntriesMax = 5000;
 
+// How long a deleted or expired key is remembered. A replica that has been away from its fleet for longer cannot tell
+// what was deleted meanwhile from what is new, and rebuilds instead of merging.
+inline constexpr absl::Duration kTombstoneHorizonDefault = absl::Hours(24 * 7);
+// Below it, a restart would already be a long absence.
+inline constexpr absl::Duration kTombstoneHorizonMin = absl::Seconds(1);
+inline constexpr absl::Duration kTombstoneHorizonMax = absl::Hours(24 * 3650);
+// Tombstones are collected in rounds this many times within a horizon, so that none lives longer by more than that.
+inline constexpr int kCollectionRoundsPerHorizon = 64;
+inline absl::Duration CollectionPeriodOf(absl::Duration horizon) {
+  return horizon / kCollectionRoundsPerHorizon;
+}
+// How long it waits after Redis has refused a round.
+inline constexpr absl::Duration kCollectRetryDelay = absl::Minutes(1);
+// Change entries looked at, and rows removed, in one transaction of a round.
+inline constexpr size_t kCollectedEntriesMax = 1000;
+
 // ---- Watch ----
 
 // What a stream may leave unread in memory before it is set aside to read the changes table instead.
@@ -108,6 +124,12 @@ inline constexpr size_t kRingMaxBytes = size_t{64} << 20;
 // One call of the mirror script: Redis serves nobody else while it runs. 16 to 64 entries already reach its best rate.
 inline constexpr size_t kMirrorBatchEntriesMax = 512;
 inline constexpr size_t kMirrorBatchMaxBytes = size_t{1} << 20;
+// What may wait in the outbox without ever having been in Redis. It is on disk anyway; the limit keeps a replica that
+// is cut off for long from taking more than Redis has memory for when it comes back.
+inline constexpr uint64_t kOutboxQuotaBytesDefault = uint64_t{1} << 30;
+// Below it, one batch would fill it.
+inline constexpr uint64_t kOutboxQuotaMinBytes = uint64_t{4} << 20;
+
 // Script calls under way at once: enough to cover a round trip.
 inline constexpr size_t kMirrorPipelineMax = 4;
 
@@ -119,6 +141,17 @@ inline constexpr size_t kConditionalQueueMaxBytes = size_t{64} << 20;
 // Values above this travel by reference, so that a burst of them cannot overrun the 32 MiB after which Redis cuts off a
 // subscriber.
 inline constexpr size_t kInlineValueMaxBytes = size_t{64} << 10;
+
+// How long a run of a store holds its lease in Redis. It is renewed when a third of it has passed: a run that has ended
+// is forgotten after some heartbeats, one that goes on under the same id is noticed as soon.
+inline constexpr absl::Duration kLeaseDuration = absl::Seconds(10);
+
+// A page that compares versions: some 50 bytes an entry travel, but Redis reads the values too.
+inline constexpr size_t kOrdersPageEntriesMax = 4000;
+inline constexpr size_t kOrdersPageMaxBytes = size_t{16} << 20;
+// Replicas that notice the same loss wait for up to this long before they begin to compare, each for another time: who
+// comes later finds most of it done.
+inline constexpr absl::Duration kReconcileJitterMax = absl::Milliseconds(500);
 
 // A page of the changes script, and what it may weigh: Redis serves nobody else while it is read.
 inline constexpr size_t kChangesPageEntriesMax = 1000;
@@ -176,6 +209,7 @@ static_assert(kInlineValueMaxBytes * kMirrorBatchEntriesMax <= size_t{32} << 20,
               "one mirror batch of inline values must not reach Redis' subscriber limit");
 static_assert(kCatchUpAtomicEntriesMax % kChangesPageEntriesMax == 0);
 static_assert(kRedisHeartbeatPeriod < kRedisTimeout);
+static_assert(kRedisTimeout < kLeaseDuration, "a lease outlasts a heartbeat that comes late");
 static_assert(kRedisHeartbeatPeriod < kFleetFoundingDelay);
 static_assert(kDrainTimeout < absl::Seconds(10), "SIGTERM promises an end within 10 seconds");
 

@@ -1,6 +1,8 @@
 #include "storage/operation.h"
 
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace dunlin {
 
@@ -19,23 +21,23 @@ size_t SizeOf(const Operation& operation) {
 }
 
 void SetError(const absl::Status& error, Operation* operation) {
-  if (auto* write = std::get_if<WriteOperation>(operation)) {
-    write->result = error;
-  } else if (auto* apply = std::get_if<ApplyOperation>(operation)) {
-    apply->result = error;
-  } else if (auto* epoch = std::get_if<EpochOperation>(operation)) {
-    epoch->result = error;
-  }
+  std::visit(
+      [&error](auto& kind) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(kind)>, MirrorProgress>) {
+          kind.result = error;
+        }
+      },
+      *operation);
 }
 
 void TellResult(Operation* operation) {
-  if (auto* write = std::get_if<WriteOperation>(operation)) {
-    write->done(std::move(write->result));
-  } else if (auto* apply = std::get_if<ApplyOperation>(operation)) {
-    apply->done(std::move(apply->result));
-  } else if (auto* epoch = std::get_if<EpochOperation>(operation)) {
-    epoch->done(epoch->result);
-  }
+  std::visit(
+      [](auto& kind) {
+        if constexpr (!std::is_same_v<std::decay_t<decltype(kind)>, MirrorProgress>) {
+          kind.done(std::move(kind.result));
+        }
+      },
+      *operation);
 }
 
 }  // namespace dunlin

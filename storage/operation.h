@@ -24,11 +24,16 @@ struct ApplyOperation {
 };
 struct EpochOperation {
   EpochChange change;
-  StatusCallback done;
-  absl::Status result;
+  EpochCallback done;
+  absl::StatusOr<EpochEntry> result;
+};
+struct RestampOperation {
+  Restamping restamping;
+  RestampCallback done;
+  absl::StatusOr<size_t> result;
 };
 // MirrorProgress has nobody to tell.
-using Operation = std::variant<WriteOperation, ApplyOperation, EpochOperation, MirrorProgress>;
+using Operation = std::variant<WriteOperation, ApplyOperation, EpochOperation, RestampOperation, MirrorProgress>;
 
 // What is carried out in one transaction.
 using OperationGroup = std::vector<Operation>;

@@ -20,6 +20,10 @@ constexpr size_t kHeaderSizeBytes = kVersionSizeBytes + 1;
 
 uint64_t Checksum(absl::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+absl::string_view ChecksumPart(absl::string_view encoded) {
+  return encoded.substr(encoded.size() - kRecordChecksumSizeBytes);
+}
+
 absl::Status Damaged(absl::string_view what) { return absl::DataLossError(absl::StrCat("damaged record: ", what)); }
 
 }  // namespace
@@ -80,13 +84,12 @@ absl::StatusOr<Record> DecodeRecord(absl::string_view bytes) {
 }
 
 bool Supersedes(absl::string_view candidate, absl::string_view stored) {
-  const Version a = ReadVersion(candidate);
-  const Version b = ReadVersion(stored);
-  if (a != b) {
-    return a > b;
-  }
-  return ReadBigEndian64(candidate.substr(candidate.size() - kRecordChecksumSizeBytes)) >
-         ReadBigEndian64(stored.substr(stored.size() - kRecordChecksumSizeBytes));
+  const int versions = candidate.substr(0, kVersionSizeBytes).compare(stored.substr(0, kVersionSizeBytes));
+  return versions != 0 ? versions > 0 : ChecksumPart(candidate) > ChecksumPart(stored);
+}
+
+std::string RecordOrder(absl::string_view encoded) {
+  return absl::StrCat(encoded.substr(0, kVersionSizeBytes), ChecksumPart(encoded));
 }
 
 }  // namespace dunlin

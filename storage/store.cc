@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
 #include "storage/status_macros.h"
+#include "storage/upgrade.h"
 
 namespace dunlin {
 namespace {
@@ -47,7 +48,7 @@ absl::Status Store::LoadOrCreate(const Options& options) {
   DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, env_->BeginWrite());
   DUNLIN_ASSIGN_OR_RETURN(const auto format, txn.Get(Table::kMeta, kMetaFormat));
   if (format.has_value()) {
-    return Load(options, txn);
+    return Load(options, std::move(txn));
   }
   for (const Table table : {Table::kRecords, Table::kChanges, Table::kExpiries, Table::kMeta}) {
     DUNLIN_ASSIGN_OR_RETURN(const uint64_t rows, txn.Count(table));
@@ -67,7 +68,7 @@ absl::Status Store::Create(const Options& options, LmdbTxn txn) {
   return txn.Commit();
 }
 
-absl::Status Store::Load(const Options& options, const LmdbTxn& txn) {
+absl::Status Store::Load(const Options& options, LmdbTxn txn) {
   DUNLIN_ASSIGN_OR_RETURN(const auto format, txn.Get(Table::kMeta, kMetaFormat));
   const uint64_t number = format->size() == 8 ? ReadBigEndian64(*format) : 0;
   if (number > kStoreFormat) {
@@ -86,10 +87,25 @@ absl::Status Store::Load(const Options& options, const LmdbTxn& txn) {
         absl::StrCat("data directory ", directory_.path(), " belongs to namespace \"", identity_.replication_namespace,
                      "\", not \"", options.replication_namespace, "\": name that one, or another directory"));
   }
+  if (number < kStoreFormat) {
+    DUNLIN_ASSIGN_OR_RETURN(const StoreState upgraded, UpgradeStore(number, clock_->NowUnixMillis(), &txn));
+    DUNLIN_RETURN_IF_ERROR(txn.Commit());
+    Resume(upgraded);
+    return absl::OkStatus();
+  }
   DUNLIN_ASSIGN_OR_RETURN(const StoreState loaded, DecodeState(*state));
-  clock_->Restore(loaded.clock_time);
-  SetState(loaded);
+  DUNLIN_ASSIGN_OR_RETURN(const auto history, txn.Get(Table::kMeta, kMetaHistory));
+  if (history.has_value()) {
+    DUNLIN_ASSIGN_OR_RETURN(revision_history_, RevisionHistory::Decode(*history));
+  }
+  Resume(loaded);
   return absl::OkStatus();
+}
+
+void Store::Resume(const StoreState& state) {
+  clock_->Restore(state.clock_time);
+  clock_->SetOffset(absl::Microseconds(state.clock_offset_us));
+  SetState(state);
 }
 
 StoredEntry Store::MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only) {
@@ -180,6 +196,24 @@ absl::StatusOr<uint64_t> Store::CountDamaged() const {
 }
 
 // ---- How it stands ----
+
+absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrder>& items) const {
+  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  std::vector<size_t> older;
+  for (size_t i = 0; i < items.size(); ++i) {
+    DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, items[i].key));
+    bool is_older = true;
+    if (row.has_value()) {
+      const absl::StatusOr<RecordRow> decoded = DecodeRecordRow(items[i].key, *row);
+      // A record of a newer format stays whatever comes.
+      is_older = decoded.ok() ? RecordOrder(decoded->encoded) < items[i].order : absl::IsDataLoss(decoded.status());
+    }
+    if (is_older) {
+      older.push_back(i);
+    }
+  }
+  return older;
+}
 
 StoreState Store::state() const {
   MutexLock lock(&mutex_);

@@ -21,6 +21,7 @@
 #include "storage/lmdb_env.h"
 #include "storage/logger.h"
 #include "storage/mutex.h"
+#include "storage/revision_history.h"
 #include "storage/tables.h"
 #include "storage/version.h"
 #include "storage/write.h"
@@ -64,6 +65,8 @@ struct ChangePage {
   uint64_t covered_revision = 0;
   // Whether there is nothing after covered_revision yet.
   bool complete = false;
+  // Of the outbox: all records of the page have been in Redis before, and are sent again because it may have lost them.
+  bool known_to_redis = false;
 };
 
 // Which change entries a reader wants: told from the key alone, so that the others' records need not be read.
@@ -122,7 +125,8 @@ class Store {
                                          size_t size_max_bytes) const;
 
   // Returns what is in the outbox after `after_revision`, as ReadChanges(). Batches of this store are never split, even
-  // if that exceeds the limits. What is damaged is left out: it cannot be sent, and must not keep back what follows it.
+  // if that exceeds the limits. What has been in Redis before and what has not are on different pages. What is damaged is
+  // left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
 
   // Returns the version of the oldest write of this store that is in the outbox and that Redis has never had; nothing
@@ -133,6 +137,10 @@ class Store {
   // The number of records that reads have found damaged since the store was opened and that have not been written
   // since; at most kDamagedRecordsMax are known.
   absl::StatusOr<uint64_t> CountDamaged() const;
+
+  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged record counts as
+  // lacking.
+  absl::StatusOr<std::vector<size_t>> FindOlder(const std::vector<KeyAndOrder>& items) const;
 
   // The random id of this store: the origin of the versions it issues.
   uint64_t store_id() const { return identity_.store_id; }
@@ -145,6 +153,9 @@ class Store {
 
   absl::StatusOr<uint64_t> UsedBytes() const { return env_->UsedBytes(); }
 
+  // As it was when the store was opened.
+  const RevisionHistory& revision_history() const { return revision_history_; }
+
  private:
   friend class GroupCommitter;
 
@@ -153,7 +164,8 @@ class Store {
 
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
-  absl::Status Load(const Options& options, const LmdbTxn& txn);
+  absl::Status Load(const Options& options, LmdbTxn txn);
+  void Resume(const StoreState& state);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.
   absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
@@ -168,6 +180,7 @@ class Store {
   const std::unique_ptr<LmdbEnv> env_;
   HybridClock* const clock_;
   StoreIdentity identity_;
+  RevisionHistory revision_history_;
 
   // Synchronised by itself.
   mutable DamagedRecords damaged_;

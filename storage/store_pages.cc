@@ -188,6 +188,11 @@ absl::StatusOr<ChangePage> Store::ReadOutbox(uint64_t after_revision, size_t cha
       DUNLIN_ASSIGN_OR_RETURN(live, FindLiveRow(txn, revision, change->key));
     }
     if (live.found && !live.damaged && state.InOutbox(live.row)) {
+      const bool known_to_redis = !state.NeverSent(live.row);
+      if (!page.changes.empty() && known_to_redis != page.known_to_redis) {
+        return page;
+      }
+      page.known_to_redis = known_to_redis;
       page.changes.push_back(
           MakeChange(TypeOf(live.row), revision, batch, change->key, live.row.encoded, live.row.record));
       size += page.changes.back().SizeBytes();

@@ -2,7 +2,7 @@
 
 #include <xxhash.h>
 
-#include <vector>
+#include <array>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -18,23 +18,30 @@ constexpr char kSweptFlag = 1 << 0;
 constexpr char kUnsentFlag = 1 << 1;
 constexpr size_t kChecksumSizeBytes = 8;
 constexpr size_t kDigestSizeBytes = 16;
+constexpr size_t kStateNumbers = 19;
 constexpr absl::string_view kRepairAdvice = ": put or delete the key to repair it";
 
 // The numbers of the state row, in their order on disk.
-std::vector<uint64_t*> Numbers(StoreState* state) {
-  return {&state->revision,
-          &state->clock_time,
-          &state->entries,
-          &state->tombstones,
-          &state->epoch,
-          &state->applied_sequence,
-          &state->fleet_id,
-          &state->mirrored_revision,
-          &state->refill_revision,
-          &state->outbox_depth,
-          &state->mirrored_high_revision,
-          &state->writes_superseded,
-          &state->primary};
+std::array<uint64_t, kStateNumbers> NumbersOf(const StoreState& state) {
+  return {state.revision,
+          state.clock_time,
+          state.entries,
+          state.tombstones,
+          state.epoch,
+          state.applied_sequence,
+          state.fleet_id,
+          state.mirrored_revision,
+          state.refill_revision,
+          state.outbox_depth,
+          state.mirrored_high_revision,
+          state.writes_superseded,
+          state.primary,
+          state.content.value(),
+          state.complete_unix_ms,
+          static_cast<uint64_t>(state.clock_offset_us),
+          state.unsent_bytes,
+          state.unsent_since_unix_ms,
+          state.collected_revision};
 }
 
 }  // namespace
@@ -109,10 +116,9 @@ absl::StatusOr<StoreIdentity> DecodeIdentity(absl::string_view row) {
 }
 
 std::string EncodeState(const StoreState& state) {
-  StoreState copy = state;
   std::string row;
-  for (const uint64_t* number : Numbers(&copy)) {
-    AppendBigEndian64(*number, &row);
+  for (const uint64_t number : NumbersOf(state)) {
+    AppendBigEndian64(number, &row);
   }
   absl::StrAppend(&row, state.digest.Encode());
   AppendBigEndian64(XXH3_64bits(row.data(), row.size()), &row);
@@ -120,17 +126,37 @@ std::string EncodeState(const StoreState& state) {
 }
 
 absl::StatusOr<StoreState> DecodeState(absl::string_view row) {
-  StoreState state;
-  const std::vector<uint64_t*> numbers = Numbers(&state);
-  const size_t content_size = 8 * numbers.size() + kDigestSizeBytes;
+  const size_t content_size = 8 * kStateNumbers + kDigestSizeBytes;
   if (row.size() != content_size + kChecksumSizeBytes ||
       XXH3_64bits(row.data(), content_size) != ReadBigEndian64(row.substr(content_size))) {
     return absl::DataLossError("damaged state of the store: its size or checksum is wrong");
   }
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    *numbers[i] = ReadBigEndian64(row.substr(8 * i));
-  }
-  state.digest = Digest::Decode(row.substr(8 * numbers.size()));
+  const auto next = [&row] {
+    const uint64_t number = ReadBigEndian64(row);
+    row.remove_prefix(8);
+    return number;
+  };
+  StoreState state;
+  state.revision = next();
+  state.clock_time = next();
+  state.entries = next();
+  state.tombstones = next();
+  state.epoch = next();
+  state.applied_sequence = next();
+  state.fleet_id = next();
+  state.mirrored_revision = next();
+  state.refill_revision = next();
+  state.outbox_depth = next();
+  state.mirrored_high_revision = next();
+  state.writes_superseded = next();
+  state.primary = next();
+  state.content = ContentSum(next());
+  state.complete_unix_ms = next();
+  state.clock_offset_us = static_cast<int64_t>(next());
+  state.unsent_bytes = next();
+  state.unsent_since_unix_ms = next();
+  state.collected_revision = next();
+  state.digest = Digest::Decode(row);
   return state;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage/content_sum.h"
 #include "storage/digest.h"
 #include "storage/record.h"
 
@@ -14,17 +15,18 @@
 //   records   key                     -> revision (8) | row flags (1) | record (see record.h)
 //   changes   revision (8)            -> first revision of its batch (8) | key
 //   expiries  expiry ms (8) | key     -> nothing
-//   meta      "format" "identity" "state" -> see below
+//   meta      "format" "identity" "state" "history" -> see below; for "history", revision_history.h
 //
 // Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
 namespace dunlin {
 
-// The on-disk format this program writes, and the only one it reads so far.
-inline constexpr uint64_t kStoreFormat = 1;
+// The on-disk format this program writes. Older ones are upgraded when the store is opened (storage/upgrade.h).
+inline constexpr uint64_t kStoreFormat = 2;
 
 inline constexpr absl::string_view kMetaFormat = "format";
 inline constexpr absl::string_view kMetaIdentity = "identity";
 inline constexpr absl::string_view kMetaState = "state";
+inline constexpr absl::string_view kMetaHistory = "history";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.
 struct RecordRow {
@@ -50,6 +52,9 @@ absl::StatusOr<RecordRow> DecodeRecordRow(absl::string_view key, absl::string_vi
 inline bool ReadsAsAbsent(const RecordRow& row, uint64_t now_unix_ms) {
   return row.swept || IsDead(row.record, now_unix_ms);
 }
+
+// Whether the row counts as an entry; what is swept or deleted counts as a tombstone.
+inline bool IsEntry(const RecordRow& row) { return !row.record.tombstone && !row.swept; }
 
 // A row of `changes`.
 struct ChangeRow {
@@ -84,6 +89,8 @@ struct StoreState {
   uint64_t entries = 0;
   uint64_t tombstones = 0;
   Digest digest;
+  // Of all records, dead or alive: what Redis keeps of its own, for one comparison of the two.
+  ContentSum content;
 
   // The life of the data in Redis that applied_sequence counts in, 0 before the first contact; and up to which sequence
   // every change of it is in this store.
@@ -93,6 +100,11 @@ struct StoreState {
   uint64_t fleet_id = 0;
   // The Redis primary under which that epoch was entered; 0 when Redis did not say.
   uint64_t primary = 0;
+  // When, on the fleet's clock, the store was last known to hold everything that the fleet had; 0: never yet, so that
+  // what it holds may be half a snapshot.
+  uint64_t complete_unix_ms = 0;
+  // What the clock added to this machine's to get Redis', in microseconds: a restart without Redis goes on with it.
+  int64_t clock_offset_us = 0;
 
   // The outbox: of the rows with a revision above `mirrored_revision`, those that are unsent, and, while the centre is
   // being refilled, all with a revision up to `refill_revision`.
@@ -102,11 +114,21 @@ struct StoreState {
   // The highest mirrored_revision ever: an own write above it that is replaced was never in Redis.
   uint64_t mirrored_high_revision = 0;
   uint64_t writes_superseded = 0;
+  // Of the outbox, what has never been in Redis: the size of its keys and records, and since when some of it has been
+  // waiting, at the earliest (0: nothing waits).
+  uint64_t unsent_bytes = 0;
+  uint64_t unsent_since_unix_ms = 0;
+
+  // Tombstones and expired records with revisions up to here may have been removed for their age.
+  uint64_t collected_revision = 0;
 
   // Whether the record of `row` is still to be sent to Redis.
   bool InOutbox(const RecordRow& row) const {
     return row.revision > mirrored_revision && (row.unsent || row.revision <= refill_revision);
   }
+
+  // Whether the record of `row` has never been in Redis, as far as is known.
+  bool NeverSent(const RecordRow& row) const { return row.unsent && row.revision > mirrored_high_revision; }
 };
 
 std::string EncodeState(const StoreState& state);

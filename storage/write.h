@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "storage/content_sum.h"
+#include "storage/key_set.h"
 #include "storage/version.h"
 
 // What the Committer is given and what it answers. Plain values.
@@ -65,6 +69,12 @@ struct VersionedRecord {
   std::string encoded_record;
 };
 
+// What is enough to tell whether somebody else's record is newer: RecordOrder() (record.h).
+struct KeyAndOrder {
+  std::string key;
+  std::string order;
+};
+
 // Records to merge by version, in one transaction, and the position reached with them.
 struct RemoteBatch {
   std::vector<VersionedRecord> records;
@@ -72,14 +82,28 @@ struct RemoteBatch {
   // store's epoch. 0 leaves the position as it is.
   uint64_t epoch = 0;
   uint64_t applied_sequence = 0;
+  // The moment on the fleet's clock as of which, with these records, the store holds everything that the fleet had; 0 if
+  // that is not known.
+  uint64_t complete_as_of_unix_ms = 0;
   // The epoch in which Redis was seen to have the records. If the store has left it since, Redis may have lost them,
   // and those that are stored are put into the outbox. 0: Redis has them.
   uint64_t seen_in_epoch = 0;
+  // The store has been away for longer than tombstones live: what the fleet has deleted meanwhile cannot be told from
+  // what it has never seen. Entries that were in the store and in Redis before `fleet_keys` was gathered (their revision
+  // is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they are the store's own), and whose key is not
+  // in it, are deleted. Null: nothing of the kind.
+  std::shared_ptr<const KeySet> fleet_keys;
+  uint64_t rebuilt_revision = 0;
+  uint64_t rebuilt_sent_revision = 0;
 };
 
 struct ApplyResult {
   // Records that were newer than what was stored.
   uint64_t applied = 0;
+  // Entries that were deleted because the fleet has them no more.
+  uint64_t dropped = 0;
+  // Records with the version of the stored one and another content: two stores issue versions under one id.
+  uint64_t conflicts = 0;
   // Records whose checksum did not match; they were left out.
   uint64_t damaged = 0;
   // Per record, in their order: its revision, or that of the newer record that stands in its place; 0 if damaged.
@@ -96,23 +120,52 @@ struct EpochChange {
   // What tells this Redis primary from another, 0 if nothing does: under another one, a sequence of the same epoch may
   // stand for another write.
   uint64_t primary = 0;
-  // Send every record to Redis again, whoever issued it: Redis has lost some.
+  // Send every record to Redis again, whoever issued it: Redis has lost some. Not needed if Redis holds, at `sequence`,
+  // exactly the records of this store, which its count and its sum of them tell: then the store goes on from there.
+  bool refill = false;
+  struct Content {
+    uint64_t records = 0;
+    ContentSum sum;
+    uint64_t sequence = 0;
+  };
+  // What Redis holds, if it says so.
+  absl::optional<Content> redis;
+};
+
+// How a store has entered an epoch.
+struct EpochEntry {
+  // Where it stands in it: 0, or further if it held what Redis holds.
+  uint64_t applied_sequence = 0;
+  // Whether everything is going to be sent again.
   bool refill = false;
 };
 
+using EpochCallback = absl::AnyInvocable<void(absl::StatusOr<EpochEntry>)>;
 using StatusCallback = absl::AnyInvocable<void(absl::Status)>;
+
+// A record as it was read from the outbox.
+struct OutboxItem {
+  std::string key;
+  uint64_t revision = 0;
+};
 
 // Redis has everything in the outbox up to `revision`. Ignored unless `epoch` is the store's epoch.
 struct MirrorProgress {
-  struct Sent {
-    std::string key;
-    uint64_t revision = 0;
-  };
   uint64_t epoch = 0;
   uint64_t revision = 0;
   // All that was in the outbox on the way, in the order in which it was read.
-  std::vector<Sent> sent;
+  std::vector<OutboxItem> sent;
 };
+
+// Records whose versions are further ahead of the fleet's clock than Redis accepts, because this machine's clock was
+// wrong, get versions of the present. Only what has never been in Redis does, and only if it has not changed since.
+struct Restamping {
+  // In the order of their revisions; those of one atomic batch stay one.
+  std::vector<OutboxItem> items;
+};
+
+// How many records got another version.
+using RestampCallback = absl::AnyInvocable<void(absl::StatusOr<size_t>)>;
 
 }  // namespace dunlin
 

@@ -64,6 +64,12 @@ absl::optional<ConditionalWriter::Outcome> ConditionalWriter::OnReply(const Cond
     case ConditionalReply::Outcome::kEpochChanged:
       return absl::nullopt;
     case ConditionalReply::Outcome::kClockAhead:
+      if (!maybe_done_ && !std::exchange(clock_came_back_, true)) {
+        // The clock may have been wrong and put right, and issue times that follow its wrong ones: once more.
+        clock_->ComeBack();
+        record_.clear();
+        return absl::nullopt;
+      }
       return Decide(maybe_done_ ? NotKnown() : NotDone("this replica's clock is too far ahead of Redis': check them"));
   }
   return absl::nullopt;
@@ -131,6 +137,7 @@ ConditionalWriter::Outcome ConditionalWriter::Decide(absl::Status error) {
   requests_.pop_front();
   record_.clear();
   above_time_ = 0;
+  clock_came_back_ = false;
   maybe_done_ = false;
   return outcome;
 }

@@ -111,6 +111,8 @@ class ConditionalWriter {
   // The epoch under which it was last put to Redis.
   uint64_t epoch_ = 0;
   uint64_t above_time_ = 0;
+  // It was refused for being ahead of Redis' clock, and has been stamped anew.
+  bool clock_came_back_ = false;
   bool maybe_done_ = false;
 };
 

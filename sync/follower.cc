@@ -10,7 +10,9 @@
 namespace dunlin {
 
 Follower::Follower(const Options& options, absl::Time now)
-    : random_(options.seed),
+    : lease_(options.lease),
+      tombstone_horizon_(options.tombstone_horizon),
+      random_(options.seed),
       retry_(options.seed),
       epoch_(options.epoch),
       fleet_id_(options.fleet_id),
@@ -19,6 +21,8 @@ Follower::Follower(const Options& options, absl::Time now)
       error_(absl::UnavailableError("not connected to Redis yet")),
       primary_(options.primary),
       read_after_(options.applied_sequence),
+      complete_unix_ms_(options.complete_unix_ms),
+      complete_told_unix_ms_(options.complete_unix_ms),
       up_to_date_at_(now) {}
 
 // ---- What to do ----
@@ -59,23 +63,46 @@ Follower::Action Follower::Next(absl::Time now) {
     return ReadPosition{Proposal(now)};
   }
   if (epoch_ != kNoEpoch && subscribed_ && catching_up_ && !caught_up_ && !pending_ready_) {
-    return ReadChanges{read_after_, kChangesPageEntriesMax, kChangesPageMaxBytes};
+    return now < reconcile_at_ ? Action(Wait{std::min(reconcile_at_, heartbeat_at_)}) : NextRead();
   }
-  return Wait{heartbeat_at_};
+  if (absl::optional<Collect> collect = NextCollect(now); collect.has_value()) {
+    return *std::move(collect);
+  }
+  return Wait{MayCollect() ? std::min(heartbeat_at_, collect_at_) : heartbeat_at_};
+}
+
+Follower::Action Follower::NextRead() {
+  if (!uncompared_.empty()) {
+    return Compare{std::exchange(uncompared_, {})};
+  }
+  if (!wanted_.empty()) {
+    const size_t keys = std::min(wanted_.size(), kChangesPageEntriesMax);
+    return ReadRecords{{wanted_.begin(), wanted_.begin() + static_cast<ptrdiff_t>(keys)}, kChangesPageMaxBytes};
+  }
+  if (comparing_orders_) {
+    return ReadOrders{read_after_, kOrdersPageEntriesMax, kOrdersPageMaxBytes};
+  }
+  return ReadChanges{read_after_, kChangesPageEntriesMax, kChangesPageMaxBytes};
 }
 
 // A newcomer leaves an empty Redis to the fleet that it may belong to.
 PositionProposal Follower::Proposal(absl::Time now) {
   if (epoch_ == kNoEpoch && fleet_id_ == 0 && now < founding_at_) {
-    return PositionProposal();
+    return PositionProposal{kNoEpoch, "", lease_};
   }
-  return PositionProposal{RandomNonZero(), FormatEpoch(fleet_id_ != 0 ? fleet_id_ : RandomNonZero())};
+  return PositionProposal{RandomNonZero(), FormatEpoch(fleet_id_ != 0 ? fleet_id_ : RandomNonZero()), lease_};
 }
 
 Follower::Action Follower::TakeApply() {
   pending_.epoch = epoch_;
+  // What is known to be complete is so with this batch, and those before it.
+  if (caught_up_ || (live_ && !catching_up_)) {
+    pending_.complete_as_of_unix_ms = complete_unix_ms_;
+    complete_told_unix_ms_ = complete_unix_ms_;
+  }
   applying_ = true;
   applying_sequence_ = pending_.applied_sequence;
+  applying_rebuild_ = pending_.fleet_keys != nullptr;
   pending_ready_ = false;
   pending_bytes_ = 0;
   return Apply{std::exchange(pending_, RemoteBatch())};
@@ -126,9 +153,12 @@ void Follower::CatchUp(Cause cause) {
   catching_up_ = true;
   caught_up_ = false;
   chunked_ = false;
-  read_after_ = accepted_;
+  comparing_orders_ = reconciling_;
+  uncompared_.clear();
+  compared_keys_.clear();
+  wanted_.clear();
+  read_after_ = reconciling_ ? 0 : accepted_;
   repairing_gap_ = repairing_gap_ || cause == Cause::kGap;
-  // A value that came by reference is read like a change that was missed, but nothing is known to be missing.
   if (cause != Cause::kReference) {
     Close();
   }
@@ -142,30 +172,57 @@ void Follower::CatchUpAgain(Cause cause) {
   }
 }
 
-void Follower::OnChanges(RelayChangePage page, absl::Time now) {
+// Whether `page` continues what has been read. Else everything begins anew.
+bool Follower::IsOfThisLife(const RelayChangePage& page) {
   if (page.epoch != epoch_ || page.sequence < std::max(accepted_, told_sequence_)) {
     position_wanted_ = true;
     CatchUp(Cause::kReconnect);
-    return;
+    return false;
   }
   refused_ = false;
+  told_sequence_ = page.sequence;
+  redis_sequence_ = std::max(redis_sequence_, page.sequence);
+  return true;
+}
+
+void Follower::OnChanges(RelayChangePage page, absl::Time now) {
+  if (!IsOfThisLife(page)) {
+    return;
+  }
   for (RelayChange& change : page.changes) {
     Accept(std::move(change.key), std::move(change.record));
   }
   read_after_ = page.covered_sequence;
-  told_sequence_ = page.sequence;
-  redis_sequence_ = std::max(redis_sequence_, page.sequence);
+  if (page.complete && !live_ && holds_data_ && fleet_keys_ == nullptr &&
+      WasAwayTooLong(page.gc_sequence, page.redis_time)) {
+    // Tombstones have been collected while this went on.
+    Rebuild();
+    return;
+  }
   if (page.complete) {
     caught_up_ = true;
-    FinishBatch(page.sequence);
+    if (const int64_t redis_unix_ms = absl::ToUnixMillis(page.redis_time); redis_unix_ms > 0) {
+      complete_unix_ms_ = std::max(complete_unix_ms_, static_cast<uint64_t>(redis_unix_ms));
+    }
+    // Given away: the store reads it while this goes on.
+    pending_.fleet_keys = std::move(fleet_keys_);
+    pending_.rebuilt_revision = rebuilt_revision_;
+    pending_.rebuilt_sent_revision = rebuilt_sent_revision_;
+    accepted_ = page.sequence;
+    FinishBatch();
     NoteProgress(now);
     return;
   }
-  // Up to a limit a catch-up is one transaction. Beyond it, what is on disk must not wait for the end.
+  MaybeFinishChunk(page.covered_sequence);
+}
+
+// Up to a limit a catch-up is one transaction. Beyond it, what is on disk must not wait for the end.
+void Follower::MaybeFinishChunk(uint64_t covered_sequence) {
   chunked_ =
       chunked_ || pending_.records.size() >= kCatchUpAtomicEntriesMax || pending_bytes_ >= kCatchUpAtomicMaxBytes;
   if (chunked_ && (pending_.records.size() >= kCommitGroupWritesMax || pending_bytes_ >= kCommitGroupMaxBytes)) {
-    FinishBatch(page.covered_sequence);
+    accepted_ = reconciling_ ? accepted_ : covered_sequence;
+    FinishBatch();
   }
 }
 
@@ -210,18 +267,21 @@ void Follower::OnEvent(absl::string_view message, absl::Time now) {
   for (size_t i = known; i < event->items.size(); ++i) {
     Accept(std::string(event->items[i].key), std::string(event->items[i].body));
   }
-  FinishBatch(last);
+  accepted_ = last;
+  FinishBatch();
   NoteProgress(now);
 }
 
 void Follower::Accept(std::string key, std::string record) {
   pending_bytes_ += key.size() + record.size();
+  if (fleet_keys_ != nullptr) {
+    fleet_keys_->Insert(key);
+  }
   pending_.records.push_back(VersionedRecord{std::move(key), std::move(record)});
 }
 
-void Follower::FinishBatch(uint64_t sequence) {
-  accepted_ = sequence;
-  pending_.applied_sequence = sequence;
+void Follower::FinishBatch() {
+  pending_.applied_sequence = accepted_;
   pending_ready_ = true;
 }
 
@@ -243,6 +303,8 @@ void Follower::OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time n
   retry_.Succeeded();
   applied_ = applying_sequence_;
   damaged_records_ += result->damaged;
+  version_conflicts_ += result->conflicts;
+  rebuilds_ += std::exchange(applying_rebuild_, false) ? 1 : 0;
   MaybeOpen();
   NoteProgress(now);
 }
@@ -253,6 +315,8 @@ void Follower::MaybeOpen() {
   }
   catching_up_ = false;
   caught_up_ = false;
+  reconciling_ = false;
+  holds_data_ = true;
   error_ = absl::OkStatus();
   gaps_repaired_ += repairing_gap_ ? 1 : 0;
   repairing_gap_ = false;
@@ -287,6 +351,10 @@ Follower::Status Follower::status() const {
   status.up_to_date_at = up_to_date_at_;
   status.gaps_repaired = gaps_repaired_;
   status.damaged_records = damaged_records_;
+  status.version_conflicts = version_conflicts_;
+  status.rebuilds = rebuilds_;
+  status.tombstones_collected = tombstones_collected_;
+  status.has_rival = has_rival_;
   status.generation = generation_;
   return status;
 }

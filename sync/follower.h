@@ -2,15 +2,20 @@
 #define DUNLIN_SYNC_FOLLOWER_H_
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <random>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "storage/key_set.h"
+#include "storage/limits.h"
 #include "storage/write.h"
 #include "sync/relay_types.h"
 #include "sync/retry.h"
@@ -32,6 +37,10 @@ namespace dunlin {
 // subscription that exists. Events at or below S are skipped, the next must be S + 1, and any other sequence is a gap,
 // which is answered by another catch-up.
 //
+// After an epoch change, and when a store comes back that holds data but no place in the epoch, it reconciles: it compares
+// the versions of everything in Redis with the store's, and reads only the records that it needs. A store that has been
+// away for longer than tombstones live rebuilds: what Redis then does not have, and has had, is deleted here.
+//
 // Invariants:
 //  (1) accepted_ is the sequence up to which every change of the epoch has been handed to Apply, in order.
 //  (2) Events are taken only while live.
@@ -46,8 +55,22 @@ class Follower {
     uint64_t applied_sequence = 0;
     uint64_t fleet_id = 0;
     uint64_t primary = 0;
+    uint64_t complete_unix_ms = 0;
+    // Who asks, for the lease.
+    LeaseRequest lease;
+    absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
     // Proposed epochs and waits are drawn from it.
     uint64_t seed = 0;
+  };
+
+  // What the driver knows of this replica beside the follower, as of now.
+  struct Local {
+    // The ring holds events that have not been taken yet.
+    bool events_waiting = false;
+    // The store's latest revision; 0 is an empty store.
+    uint64_t revision = 0;
+    // Up to here its own writes have been in Redis.
+    uint64_t sent_revision = 0;
   };
 
   enum class State { kOffline, kSubscribing, kCatchingUp, kLive };
@@ -67,6 +90,25 @@ class Follower {
     size_t items_max = 0;
     size_t size_max_bytes = 0;
   };
+  // The same, for the orders of the records.
+  struct ReadOrders {
+    uint64_t after = 0;
+    size_t items_max = 0;
+    size_t size_max_bytes = 0;
+  };
+  // Ask the store which of these it lacks (Store::FindOlder()); tell the outcome by OnCompared().
+  struct Compare {
+    std::vector<KeyAndOrder> items;
+  };
+  struct ReadRecords {
+    std::vector<std::string> keys;
+    size_t size_max_bytes = 0;
+  };
+  // Remove a page of old tombstones from Redis; tell the outcome by OnCollected() or
+  // OnCollectRefused().
+  struct Collect {
+    CollectQuery query;
+  };
   struct StartEpoch {
     EpochProposal proposal;
   };
@@ -80,7 +122,8 @@ class Follower {
   };
   // Throw away the events that wait in the ring: what comes from Redis next is newer than all of them.
   struct DiscardEvents {};
-  using Action = std::variant<Wait, Connect, ReadPosition, ReadChanges, StartEpoch, EnterEpoch, Apply, DiscardEvents>;
+  using Action = std::variant<Wait, Connect, ReadPosition, ReadChanges, ReadOrders, Compare, ReadRecords, Collect,
+                              StartEpoch, EnterEpoch, Apply, DiscardEvents>;
 
   Follower(const Options& options, absl::Time now);
 
@@ -91,17 +134,25 @@ class Follower {
   void OnConnected(absl::Time now);
   // A call to Redis failed; `connected` tells whether the connection survived it.
   void OnRelayError(const absl::Status& error, bool connected, absl::Time now);
-  // `events_waiting`: the ring holds events that have not been taken yet.
-  void OnPosition(const RelayPosition& position, bool events_waiting, absl::Time now);
+  void OnPosition(const RelayPosition& position, const Local& local, absl::Time now);
   void OnChanges(RelayChangePage page, absl::Time now);
+  void OnOrders(RelayChangePage page);
+  // Which of the items of Compare the store lacks.
+  void OnCompared(const absl::StatusOr<std::vector<size_t>>& lacking, absl::Time now);
+  void OnRecords(RelayRecords records);
+  void OnCollected(const CollectReply& reply, absl::Time now);
+  // It failed although the connection is well: tombstones stay longer, and nothing else comes of it.
+  void OnCollectRefused(absl::Time now);
   void OnEpochStarted(const EpochInForce& in_force);
-  void OnEpochEntered(const absl::Status& status, absl::Time now);
+  void OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Time now);
   void OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time now);
 
   // Redis acknowledged a subscription; what was published before may have been missed.
   void OnSubscribed();
   // The subscription was lost, or another attempt to get one has failed.
   void OnSubscriptionLost(const absl::Status& error);
+  // Something in the store is damaged: compare all of it with Redis, and read again what is needed.
+  void OnRepairWanted();
   // Somebody has seen Redis in another epoch than the store's.
   void OnEpochDoubt() { position_wanted_ = true; }
   // The ring was full and events were dropped.
@@ -126,6 +177,13 @@ class Follower {
     absl::Time up_to_date_at;
     uint64_t gaps_repaired = 0;
     uint64_t damaged_records = 0;
+    // Records of one version and different contents: two stores issue versions under one id.
+    uint64_t version_conflicts = 0;
+    // How often the store was rebuilt after too long an absence, and tombstones that this replica removed from Redis.
+    uint64_t rebuilds = 0;
+    uint64_t tombstones_collected = 0;
+    // Another run goes on under this store's id: somebody has copied the data directory.
+    bool has_rival = false;
     // How often the barrier has opened.
     uint64_t generation = 0;
   };
@@ -133,6 +191,7 @@ class Follower {
   bool live() const { return live_; }
 
  private:
+  // What comes by reference, and repairs, are read like changes that were missed, but nothing is known to be missing.
   enum class Cause { kReconnect, kGap, kReference };
 
   // Starts over reading what changed after accepted_.
@@ -142,19 +201,36 @@ class Follower {
   void Close() { live_ = false; }
   void MaybeOpen();
   void NoteProgress(absl::Time now);
+  bool IsOfThisLife(const RelayChangePage& page);
+  Action NextRead();
+
+  // Comparing, versions first (follower_reconcile.cc).
+  void BeginReconciling();
+  void EndOrdersPage();
+  bool WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const;
+  void NoticeLongAbsence(const RelayPosition& position, const Local& local);
+  void Rebuild();
+  void NoteComplete(const RelayPosition& position, const Local& local);
+  void NoticeRival(const std::string& lease);
+  bool MayCollect() const { return live_ && !catching_up_ && collector_; }
+  absl::optional<Collect> NextCollect(absl::Time now) const;
 
   // What a position that Redis told means; each returns whether it settled the matter.
   bool AwaitFounder(const RelayPosition& position, absl::Time now);
   bool RefuseForeignFleet(const RelayPosition& position, absl::Time now);
   bool NoticeNewEpoch(const RelayPosition& position);
   bool NoticeLostData(const RelayPosition& position);
-  void NoticeLostEvent(const RelayPosition& position, bool events_waiting);
+  void NoticeLostEvent(const RelayPosition& position, const Local& local);
 
   void Accept(std::string key, std::string record);
-  void FinishBatch(uint64_t sequence);
+  void MaybeFinishChunk(uint64_t covered_sequence);
+  void FinishBatch();
   Action TakeApply();
   PositionProposal Proposal(absl::Time now);
   uint64_t RandomNonZero();
+
+  const LeaseRequest lease_;
+  const absl::Duration tombstone_horizon_;
 
   std::mt19937_64 random_;
   Retry retry_;
@@ -206,17 +282,56 @@ class Follower {
   // Too much for one transaction: apply page by page.
   bool chunked_ = false;
 
+  // Reconciling: the store holds much of what Redis does, so that orders are compared first and only those records are
+  // read that are needed. It begins at sequence 0, whatever has been applied, and the position stays until its end: who
+  // is interrupted compares again, which is cheap.
+  bool reconciling_ = false;
+  bool comparing_orders_ = false;
+  // Not before then: others have noticed the same loss.
+  absl::Time reconcile_at_ = absl::InfinitePast();
+  // The page of orders at hand: its items until they are given to be compared, their keys until that is done, and then
+  // the keys to read.
+  std::vector<KeyAndOrder> uncompared_;
+  std::vector<std::string> compared_keys_;
+  std::deque<std::string> wanted_;
+  uint64_t orders_covered_ = 0;
+  bool orders_complete_ = false;
+  // Rebuilding: what Redis has been seen to have. What the store has beside it, up to this revision, goes.
+  std::shared_ptr<KeySet> fleet_keys_;
+  uint64_t rebuilt_revision_ = 0;
+  uint64_t rebuilt_sent_revision_ = 0;
+
+  // When, on Redis' clock, the store was last known to be complete, and what of that has been told to it.
+  uint64_t complete_unix_ms_;
+  uint64_t complete_told_unix_ms_;
+  bool holds_data_ = false;
+  // As of the last position.
+  Local local_;
+
+  // The lease: of a rival, as it was told first.
+  std::string rival_lease_;
+  bool has_rival_ = false;
+
+  // Collecting old tombstones.
+  bool collector_ = false;
+  absl::Time collect_at_ = absl::InfinitePast();
+  uint64_t collect_after_ = 0;
+
   // What waits for Apply, and what is under way.
   RemoteBatch pending_;
   size_t pending_bytes_ = 0;
   bool pending_ready_ = false;
   bool applying_ = false;
   uint64_t applying_sequence_ = 0;
+  bool applying_rebuild_ = false;
 
   bool live_ = false;
   uint64_t generation_ = 0;
   uint64_t gaps_repaired_ = 0;
   uint64_t damaged_records_ = 0;
+  uint64_t version_conflicts_ = 0;
+  uint64_t rebuilds_ = 0;
+  uint64_t tombstones_collected_ = 0;
   absl::Time up_to_date_at_;
 };
 

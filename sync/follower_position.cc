@@ -24,13 +24,17 @@ uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fle
 
 }  // namespace
 
-void Follower::OnPosition(const RelayPosition& position, bool events_waiting, absl::Time now) {
+void Follower::OnPosition(const RelayPosition& position, const Local& local, absl::Time now) {
+  NoticeRival(position.rival_lease);
+  collector_ = position.collector;
   if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeNewEpoch(position) ||
       NoticeLostData(position)) {
     return;
   }
   primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
-  NoticeLostEvent(position, events_waiting);
+  NoticeLongAbsence(position, local);
+  NoticeLostEvent(position, local);
+  NoteComplete(position, local);
   told_sequence_ = std::max(told_sequence_, position.sequence);
   // What events have said is older than this.
   redis_sequence_ = std::max(accepted_, position.sequence);
@@ -71,7 +75,10 @@ bool Follower::NoticeNewEpoch(const RelayPosition& position) {
   // lost anything.
   const uint64_t fleet = FleetOf(position);
   enter_epoch_ = EpochChange{position.epoch, fleet != 0 ? fleet : fleet_id_, PrimaryOf(position),
-                             /*refill=*/epoch_ != 0};
+                             /*refill=*/epoch_ != 0, absl::nullopt};
+  if (position.sum.has_value()) {
+    enter_epoch_->redis = EpochChange::Content{position.records, *position.sum, position.sequence};
+  }
   CatchUp(Cause::kReconnect);
   return true;
 }
@@ -92,8 +99,8 @@ bool Follower::NoticeLostData(const RelayPosition& position) {
 }
 
 // An event that is lost leaves no gap when it is the last. What Redis had given out a heartbeat ago should be here.
-void Follower::NoticeLostEvent(const RelayPosition& position, bool events_waiting) {
-  if (live_ && !catching_up_ && !events_waiting && heartbeat_sequence_ > accepted_) {
+void Follower::NoticeLostEvent(const RelayPosition& position, const Local& local) {
+  if (live_ && !catching_up_ && !local.events_waiting && heartbeat_sequence_ > accepted_) {
     CatchUp(Cause::kGap);
   }
   heartbeat_sequence_ = position.sequence;
@@ -104,10 +111,10 @@ void Follower::OnEpochStarted(const EpochInForce&) {
   position_wanted_ = true;
 }
 
-void Follower::OnEpochEntered(const absl::Status& status, absl::Time now) {
+void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Time now) {
   entering_epoch_ = false;
-  if (!status.ok()) {
-    error_ = status;
+  if (!entry.ok()) {
+    error_ = entry.status();
     retry_at_ = retry_.Failed(now);
     return;
   }
@@ -115,11 +122,18 @@ void Follower::OnEpochEntered(const absl::Status& status, absl::Time now) {
   fleet_id_ = enter_epoch_->fleet_id;
   primary_ = enter_epoch_->primary;
   enter_epoch_.reset();
-  accepted_ = 0;
-  applied_ = 0;
+  accepted_ = entry->applied_sequence;
+  applied_ = entry->applied_sequence;
   told_sequence_ = 0;
   redis_sequence_ = 0;
   heartbeat_sequence_ = 0;
+  fleet_keys_ = nullptr;
+  reconciling_ = false;
+  collect_after_ = 0;
+  reconcile_at_ = absl::InfinitePast();
+  if (entry->refill) {
+    reconcile_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);
+  }
   position_wanted_ = true;
   CatchUp(Cause::kReconnect);
 }

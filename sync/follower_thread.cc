@@ -56,6 +56,12 @@ void FollowerThread::DoubtEpoch() {
   wake_.Wake();
 }
 
+void FollowerThread::Repair() {
+  MutexLock lock(&mutex_);
+  repair_wanted_ = true;
+  wake_.Wake();
+}
+
 Follower::Status FollowerThread::status() const {
   MutexLock lock(&mutex_);
   return status_;
@@ -94,16 +100,21 @@ void FollowerThread::TakeInputs() {
     follower_.OnOverflow();
   }
   absl::optional<absl::StatusOr<ApplyResult>> applied;
-  absl::optional<absl::Status> entered;
+  absl::optional<absl::StatusOr<EpochEntry>> entered;
   bool doubted;
+  bool repair_wanted;
   {
     MutexLock lock(&mutex_);
+    repair_wanted = std::exchange(repair_wanted_, false);
     doubted = std::exchange(epoch_doubted_, false);
     applied = std::exchange(applied_, absl::nullopt);
     entered = std::exchange(epoch_entered_, absl::nullopt);
   }
   if (doubted) {
     follower_.OnEpochDoubt();
+  }
+  if (repair_wanted) {
+    follower_.OnRepairWanted();
   }
   if (applied.has_value()) {
     follower_.OnApplied(*applied, steady_.Now());
@@ -138,6 +149,7 @@ void FollowerThread::PublishStatus() {
   }
   if (now.state == Follower::State::kLive && !parts_.barrier->open()) {
     parts_.barrier->Open();
+    parts_.on_barrier_open();
   }
   LogTransition(before, now);
 }
@@ -152,9 +164,25 @@ void FollowerThread::LogTransition(const Follower::Status& before, const Followe
   if (!after.error.ok() && before.error != after.error) {
     parts_.logger->Warning("sync error", {{"error", after.error.ToString()}});
   }
+  if (!before.has_rival && after.has_rival) {
+    parts_.logger->Error("another process runs on a copy of this data directory: stop one of them, and give it an empty one",
+                         {});
+  }
+  if (before.version_conflicts != after.version_conflicts) {
+    parts_.logger->Error("two stores issue versions under one id: a data directory has been copied",
+                         {{"conflicts", after.version_conflicts}});
+  }
+  if (before.rebuilds != after.rebuilds) {
+    parts_.logger->Warning("the store was away for longer than tombstones live and has been rebuilt", {});
+  }
   if (before.damaged_records != after.damaged_records) {
     parts_.logger->Error("damaged records in Redis were left out", {{"total", after.damaged_records}});
   }
+}
+
+Follower::Local FollowerThread::Local() const {
+  const StoreState state = parts_.store->state();
+  return {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision};
 }
 
 // ---- The actions ----
@@ -182,7 +210,7 @@ void FollowerThread::Do(const Follower::ReadPosition& read) {
   if (correction != absl::ZeroDuration()) {
     parts_.clock->SetOffset(parts_.clock->offset() + correction);
   }
-  follower_.OnPosition(*position, EventsWaiting(), steady_.Now());
+  follower_.OnPosition(*position, Local(), steady_.Now());
 }
 
 void FollowerThread::Do(const Follower::ReadChanges& read) {
@@ -191,6 +219,40 @@ void FollowerThread::Do(const Follower::ReadChanges& read) {
     follower_.OnChanges(*std::move(page), steady_.Now());
   } else {
     Failed(page.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::ReadOrders& read) {
+  absl::StatusOr<RelayChangePage> page = parts_.relay->ReadOrders(read.after, read.items_max, read.size_max_bytes);
+  if (page.ok()) {
+    follower_.OnOrders(*std::move(page));
+  } else {
+    Failed(page.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::Compare& compare) {
+  follower_.OnCompared(parts_.store->FindOlder(compare.items), steady_.Now());
+}
+
+void FollowerThread::Do(const Follower::ReadRecords& read) {
+  absl::StatusOr<RelayRecords> records = parts_.relay->ReadRecords(read.keys, read.size_max_bytes);
+  if (records.ok()) {
+    follower_.OnRecords(*std::move(records));
+  } else {
+    Failed(records.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::Collect& collect) {
+  const absl::StatusOr<CollectReply> reply = parts_.relay->Collect(collect.query);
+  if (reply.ok()) {
+    follower_.OnCollected(*reply, steady_.Now());
+  } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
+    parts_.logger->Warning("old tombstones cannot be removed from Redis", {{"error", reply.status().ToString()}});
+    follower_.OnCollectRefused(steady_.Now());
+  } else {
+    Failed(reply.status());
   }
 }
 
@@ -210,9 +272,9 @@ void FollowerThread::Do(const Follower::EnterEpoch& enter) {
     MutexLock lock(&mutex_);
     ++outstanding_;
   }
-  parts_.committer->EnterEpoch(enter.change, [this](absl::Status status) {
+  parts_.committer->EnterEpoch(enter.change, [this](absl::StatusOr<EpochEntry> entry) {
     MutexLock lock(&mutex_);
-    epoch_entered_ = std::move(status);
+    epoch_entered_ = std::move(entry);
     --outstanding_;
     all_answered_.Signal();
     wake_.Wake();

@@ -14,6 +14,7 @@
 #include "storage/hybrid_clock.h"
 #include "storage/logger.h"
 #include "storage/mutex.h"
+#include "storage/store.h"
 #include "sync/event_ring.h"
 #include "sync/follower.h"
 #include "sync/relay.h"
@@ -34,12 +35,15 @@ class FollowerThread {
     Relay* relay = nullptr;
     Subscriber* subscriber = nullptr;
     EventRing<std::string>* ring = nullptr;
+    const Store* store = nullptr;
     Committer* committer = nullptr;
     HybridClock* clock = nullptr;
     SnapshotBarrier* barrier = nullptr;
     Logger* logger = nullptr;
     // Called on this thread after the store has entered an epoch.
     std::function<void()> on_epoch_entered;
+    // Called on this thread when the barrier has opened.
+    std::function<void()> on_barrier_open;
   };
 
   FollowerThread(const Follower::Options& options, Parts parts);
@@ -60,6 +64,9 @@ class FollowerThread {
   // Says that somebody has seen Redis in another epoch than the store's.
   void DoubtEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Compares the whole store with Redis, and reads again what is missing or damaged here.
+  void Repair() ABSL_LOCKS_EXCLUDED(mutex_);
+
   Follower::Status status() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // For how long a replica with `status` has not known itself to have everything; zero while it does, to within two
@@ -78,13 +85,17 @@ class FollowerThread {
   void Do(const Follower::Connect& connect);
   void Do(const Follower::ReadPosition& read);
   void Do(const Follower::ReadChanges& read);
+  void Do(const Follower::ReadOrders& read);
+  void Do(const Follower::Compare& compare);
+  void Do(const Follower::ReadRecords& read);
+  void Do(const Follower::Collect& collect);
   void Do(const Follower::StartEpoch& start);
   void Do(const Follower::EnterEpoch& enter);
   void Do(Follower::Apply& apply);
   void Do(const Follower::DiscardEvents& discard);
 
   void Failed(const absl::Status& error);
-  bool EventsWaiting() const { return parts_.ring->UsedApprox().slots > 0; }
+  Follower::Local Local() const;
 
   const Parts parts_;
   const SteadyClock steady_;
@@ -101,7 +112,8 @@ class FollowerThread {
   // The store's answer to the Apply under way.
   absl::optional<absl::StatusOr<ApplyResult>> applied_ ABSL_GUARDED_BY(mutex_);
   bool epoch_doubted_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::optional<absl::Status> epoch_entered_ ABSL_GUARDED_BY(mutex_);
+  bool repair_wanted_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_ ABSL_GUARDED_BY(mutex_);
   // Calls to the committer that have not been answered.
   int outstanding_ ABSL_GUARDED_BY(mutex_) = 0;
   CondVar all_answered_;

@@ -3,18 +3,32 @@
 #include <utility>
 
 #include "storage/limits.h"
+#include "storage/record.h"
 
 namespace dunlin {
+namespace {
+
+MissingQuery QueryOf(const MirrorBatch& batch) {
+  MissingQuery query;
+  query.epoch = batch.epoch;
+  for (const KeyedRecord& item : batch.items) {
+    query.items.push_back(KeyAndOrder{item.key, RecordOrder(item.record)});
+  }
+  return query;
+}
+
+}  // namespace
 
 Mirror::Mirror(const Options& options)
     : store_id_(options.store_id),
+      random_(options.seed),
       retry_(options.seed),
       epoch_(options.epoch),
       mirrored_revision_(options.mirrored_revision),
       read_revision_(options.mirrored_revision) {}
 
 Mirror::Action Mirror::Next(absl::Time now) {
-  if (storing_winners_) {
+  if (storing_winners_ || restamping_) {
     return Wait{absl::InfiniteFuture()};
   }
   if (!winners_.records.empty()) {
@@ -24,6 +38,10 @@ Mirror::Action Mirror::Next(absl::Time now) {
   if (progress_.has_value()) {
     mirrored_revision_ = progress_->revision;
     return Advance{*std::exchange(progress_, absl::nullopt)};
+  }
+  if (!restamp_.items.empty()) {
+    restamping_ = true;
+    return Restamp{std::exchange(restamp_, Restamping())};
   }
   if (epoch_ == 0) {
     return Wait{absl::InfiniteFuture()};
@@ -35,6 +53,13 @@ Mirror::Action Mirror::Next(absl::Time now) {
     return Connect{};
   }
   if (!paused_ && in_flight_.size() < kMirrorPipelineMax) {
+    if (next_.has_value() && ask_first_) {
+      // No call may come between a batch and its answer.
+      if (!in_flight_.empty()) {
+        return Receive{};
+      }
+      return refill_allowed_ ? Action(FindMissing{QueryOf(*next_)}) : Action(Wait{absl::InfiniteFuture()});
+    }
     if (next_.has_value()) {
       return Send{*next_};
     }
@@ -67,6 +92,7 @@ void Mirror::Rewind() {
   winners_ = RemoteBatch();
   progress_.reset();
   next_.reset();
+  restamp_ = Restamping();
   in_flight_.clear();
   read_revision_ = mirrored_revision_;
   outbox_may_have_more_ = true;
@@ -95,8 +121,11 @@ void Mirror::OnOutboxPage(ChangePage page) {
   MirrorBatch message;
   message.epoch = epoch_;
   message.origin = store_id_;
+  message.known_to_redis = page.known_to_redis;
+  ask_first_ = page.known_to_redis;
   for (Change& change : page.changes) {
-    batch.sent.push_back(MirrorProgress::Sent{change.key, change.revision});
+    batch.in_message.push_back(batch.sent.size());
+    batch.sent.push_back(OutboxItem{change.key, change.revision});
     message.items.push_back(KeyedRecord{std::move(change.key), std::move(change.encoded_record)});
   }
   next_ = std::move(message);
@@ -108,21 +137,69 @@ void Mirror::OnSent() {
   next_.reset();
 }
 
+void Mirror::RefuseEpoch(absl::Time now) {
+  // The follower finds out what happened and enters the new epoch; until then nothing is accepted.
+  OnRelayError(absl::AbortedError("Redis holds another epoch than this store"), now);
+  epoch_refused_ = true;
+}
+
+void Mirror::OnMissing(const MissingReply& reply, absl::Time now) {
+  if (reply.epoch_changed) {
+    RefuseEpoch(now);
+    return;
+  }
+  if (!next_.has_value() || (!reply.missing.empty() && reply.missing.back() >= next_->items.size())) {
+    OnRelayError(absl::DataLossError("Redis lacks what it was not asked for"), now);
+    return;
+  }
+  ask_first_ = false;
+  KeepOnly(reply.missing);
+  if (next_->items.empty()) {
+    next_.reset();
+    retry_.Succeeded();
+    error_ = absl::OkStatus();
+    Finish(std::move(next_batch_));
+  }
+}
+
+// Leaves of the next message only the items at `missing`, which ascend.
+void Mirror::KeepOnly(const std::vector<size_t>& missing) {
+  std::vector<KeyedRecord> items;
+  for (const size_t position : missing) {
+    items.push_back(std::move(next_->items[position]));
+  }
+  next_->items = std::move(items);
+  next_batch_.in_message = missing;
+}
+
+void Mirror::OnRestamped(const absl::StatusOr<size_t>& restamped, absl::Time) {
+  restamping_ = false;
+  if (restamped.ok() && *restamped > 0) {
+    retry_.Succeeded();
+    retry_at_ = absl::InfinitePast();
+  }
+}
+
 void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   if (reply.outcome == MirrorReply::Outcome::kEpochChanged) {
-    // The follower finds out what happened and enters the new epoch; until then nothing is accepted.
-    OnRelayError(absl::AbortedError("Redis holds another epoch than this store"), now);
-    epoch_refused_ = true;
+    RefuseEpoch(now);
     return;
   }
   if (reply.outcome == MirrorReply::Outcome::kClockAhead) {
+    // This machine's clock was wrong when it stamped them. It has been put right since, or will be at a heartbeat; if
+    // nothing comes of it now, the outbox waits and this is tried again.
+    Restamping restamping;
+    if (!in_flight_.empty()) {
+      restamping.items = std::move(in_flight_.front().sent);
+    }
     OnRelayError(
-        absl::FailedPreconditionError("a version is further ahead of Redis' clock than Redis accepts: check the "
-                                      "clocks; the outbox waits until Redis' clock has come near"),
+        absl::FailedPreconditionError("a version is further ahead of Redis' clock than Redis accepts: check the clocks; "
+                                      "what was stamped by a wrong one is stamped anew"),
         now);
+    restamp_ = std::move(restamping);
     return;
   }
-  if (in_flight_.empty() || reply.items.size() != in_flight_.front().sent.size()) {
+  if (in_flight_.empty() || reply.items.size() != in_flight_.front().in_message.size()) {
     OnRelayError(absl::DataLossError("Redis has not answered each item of a batch"), now);
     return;
   }
@@ -133,7 +210,7 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   winners_.seen_in_epoch = epoch_;
   for (size_t i = 0; i < reply.items.size(); ++i) {
     if (reply.items[i].outcome == MirrorItemReply::Outcome::kSuperseded) {
-      winners_.records.push_back(VersionedRecord{batch.sent[i].key, std::move(reply.items[i].winner)});
+      winners_.records.push_back(VersionedRecord{batch.sent[batch.in_message[i]].key, std::move(reply.items[i].winner)});
     }
   }
   Finish(std::move(batch));
@@ -149,7 +226,7 @@ void Mirror::OnWinnersStored(const absl::Status& status, absl::Time now) {
 
 void Mirror::Finish(Batch batch) { progress_ = MirrorProgress{epoch_, batch.covered_revision, std::move(batch.sent)}; }
 
-void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision) {
+void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
   epoch_ = epoch;
   mirrored_revision_ = mirrored_revision;
   // Answers to what was sent under the old epoch may be under way: only a new connection forgets them.
@@ -159,6 +236,10 @@ void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision) {
   error_ = absl::OkStatus();
   retry_.Succeeded();
   retry_at_ = absl::InfinitePast();
+  if (refill) {
+    // The others refill too: who comes later finds most of it there.
+    retry_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);
+  }
   Rewind();
 }
 

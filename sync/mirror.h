@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <deque>
+#include <random>
 #include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "storage/store.h"
@@ -21,6 +23,9 @@ namespace dunlin {
 // Redis has answered, so a crash at any moment only sends again what Redis already has.
 //
 // It is a deterministic state machine, driven like Follower (follower.h). MirrorThread drives it with Redis.
+//
+// What Redis has had before, and may have lost, is refilled versions first: Redis is asked which of a page it lacks, and
+// only that is sent.
 //
 // Invariants:
 //  (1) Batches are answered in the order in which they were sent; the cursor never passes one that is unanswered.
@@ -53,6 +58,14 @@ class Mirror {
     MirrorBatch batch;
   };
   struct Receive {};
+  // Ask Redis which records it lacks; tell the outcome by OnMissing(). Nothing else is under way meanwhile.
+  struct FindMissing {
+    MissingQuery query;
+  };
+  // Make the store stamp anew what is ahead of the clock; tell the outcome by OnRestamped().
+  struct Restamp {
+    Restamping restamping;
+  };
   // Hand Redis' newer records to the store; tell the outcome by OnWinnersStored().
   struct StoreWinners {
     RemoteBatch winners;
@@ -61,7 +74,7 @@ class Mirror {
   struct Advance {
     MirrorProgress progress;
   };
-  using Action = std::variant<Wait, Connect, ReadOutbox, Send, Receive, StoreWinners, Advance>;
+  using Action = std::variant<Wait, Connect, ReadOutbox, Send, Receive, FindMissing, Restamp, StoreWinners, Advance>;
 
   explicit Mirror(const Options& options);
 
@@ -76,15 +89,21 @@ class Mirror {
   // The batch has left; its answer will come.
   void OnSent();
   void OnReply(MirrorReply reply, absl::Time now);
+  void OnMissing(const MissingReply& reply, absl::Time now);
+  void OnRestamped(const absl::StatusOr<size_t>& restamped, absl::Time now);
   void OnWinnersStored(const absl::Status& status, absl::Time now);
 
   // The store may have something new.
   void OnCommitted() { outbox_may_have_more_ = true; }
-  // The store has entered `epoch` and put its cursor to `mirrored_revision`.
-  void OnEpoch(uint64_t epoch, uint64_t mirrored_revision);
+  // The store has entered `epoch` and put its cursor to `mirrored_revision`; `refill`: everything is in the outbox again.
+  void OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now);
 
   // While paused, nothing new is sent; what is under way is received.
   void SetPaused(bool paused) { paused_ = paused; }
+
+  // Whether what Redis has had before may be sent again: only by a replica that has everything, so that it knows what has
+  // been deleted meanwhile. What Redis has never had is sent at any time.
+  void SetRefillAllowed(bool allowed) { refill_allowed_ = allowed; }
 
   // ---- How it stands ----
 
@@ -94,7 +113,8 @@ class Mirror {
   uint64_t mirrored_revision() const { return mirrored_revision_; }
   // Nothing is under way, and under the epoch in force something could be sent.
   bool idle() const {
-    return connected_ && epoch_ != 0 && in_flight_.empty() && !progress_.has_value() && !storing_winners_;
+    return connected_ && epoch_ != 0 && in_flight_.empty() && !progress_.has_value() && !storing_winners_ &&
+           !restamping_ && restamp_.items.empty();
   }
   // Redis refused a batch because of its epoch: the follower should look.
   bool epoch_refused() const { return epoch_refused_; }
@@ -103,15 +123,21 @@ class Mirror {
 
  private:
   struct Batch {
-    std::vector<MirrorProgress::Sent> sent;
+    // All that was in the outbox on this stretch.
+    std::vector<OutboxItem> sent;
+    // Of those, the positions of the ones in the message: the rest is known to be in Redis.
+    std::vector<size_t> in_message;
     // The outbox is empty from the batch before up to here but for this batch.
     uint64_t covered_revision = 0;
   };
 
   void Rewind();
   void Finish(Batch batch);
+  void KeepOnly(const std::vector<size_t>& missing);
+  void RefuseEpoch(absl::Time now);
 
   const uint64_t store_id_;
+  std::mt19937_64 random_;
   Retry retry_;
 
   uint64_t epoch_;
@@ -122,6 +148,7 @@ class Mirror {
   bool connected_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;
+  bool refill_allowed_ = false;
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Status error_;
@@ -129,12 +156,17 @@ class Mirror {
   // Read, and to be sent.
   absl::optional<MirrorBatch> next_;
   Batch next_batch_;
+  // Redis is to be asked first which of it is missing there.
+  bool ask_first_ = false;
   // Sent and unanswered, oldest first.
   std::deque<Batch> in_flight_;
   // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.
   RemoteBatch winners_;
   bool storing_winners_ = false;
   absl::optional<MirrorProgress> progress_;
+  // Refused for its versions, which are ahead of Redis' clock.
+  Restamping restamp_;
+  bool restamping_ = false;
 };
 
 }  // namespace dunlin

@@ -96,6 +96,7 @@ void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
 void MirrorThread::Run() {
   while (!wake_.stopped()) {
     TakeInputs();
+    outbound_.SetRefillAllowed(parts_.barrier->open());
     Outbound::Action action = outbound_.Next(steady_.Now());
     PublishError();
     std::visit([this](auto& what) { Do(what); }, action);
@@ -107,8 +108,10 @@ void MirrorThread::TakeInputs() {
   bool epoch_entered;
   std::vector<ConditionalWriter::Request> requests;
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored;
+  absl::optional<absl::StatusOr<size_t>> restamped;
   {
     MutexLock lock(&mutex_);
+    restamped = std::exchange(restamped_, absl::nullopt);
     winners_stored = std::exchange(winners_stored_, absl::nullopt);
     committed = std::exchange(committed_, false);
     epoch_entered = std::exchange(epoch_entered_, false);
@@ -117,9 +120,12 @@ void MirrorThread::TakeInputs() {
   if (winners_stored.has_value()) {
     TakeWinnersStored(*winners_stored);
   }
+  if (restamped.has_value()) {
+    TakeRestamped(*restamped);
+  }
   if (epoch_entered) {
     const StoreState state = parts_.store->state();
-    outbound_.OnEpoch(state.epoch, state.mirrored_revision);
+    outbound_.OnEpoch(state.epoch, state.mirrored_revision, state.refill_revision != 0, steady_.Now());
     parts_.acks->OnMirrored(state.mirrored_revision);
   }
   if (committed) {
@@ -134,6 +140,14 @@ void MirrorThread::TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored) 
   outbound_.OnWinnersStored(stored.status(), steady_.Now());
   if (stored.ok() && stored->damaged > 0) {
     parts_.logger->Error("redis has damaged records in the place of own writes", {{"count", stored->damaged}});
+  }
+}
+
+void MirrorThread::TakeRestamped(const absl::StatusOr<size_t>& restamped) {
+  outbound_.OnRestamped(restamped, steady_.Now());
+  if (restamped.ok() && *restamped > 0) {
+    parts_.logger->Warning("writes that a wrong clock had stamped have got versions of the present",
+                           {{"count", *restamped}});
   }
 }
 
@@ -213,6 +227,32 @@ void MirrorThread::Do(const Mirror::Receive&) {
   if (outbound_.TakeEpochRefused()) {
     parts_.on_epoch_refused();
   }
+}
+
+void MirrorThread::Do(const Mirror::FindMissing& find) {
+  const absl::StatusOr<MissingReply> reply = parts_.relay->FindMissing(find.query);
+  if (!reply.ok()) {
+    Failed(reply.status());
+    return;
+  }
+  outbound_.OnMissing(*reply, steady_.Now());
+  if (outbound_.TakeEpochRefused()) {
+    parts_.on_epoch_refused();
+  }
+}
+
+void MirrorThread::Do(Mirror::Restamp& restamp) {
+  {
+    MutexLock lock(&mutex_);
+    ++outstanding_;
+  }
+  parts_.committer->Restamp(std::move(restamp.restamping), [this](absl::StatusOr<size_t> restamped) {
+    MutexLock lock(&mutex_);
+    restamped_ = std::move(restamped);
+    --outstanding_;
+    all_answered_.Signal();
+    wake_.Wake();
+  });
 }
 
 void MirrorThread::Do(Mirror::StoreWinners& store) {

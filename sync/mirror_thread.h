@@ -22,6 +22,7 @@
 #include "sync/mirror_acks.h"
 #include "sync/outbound.h"
 #include "sync/relay.h"
+#include "sync/snapshot_barrier.h"
 #include "sync/wake_flag.h"
 
 namespace dunlin {
@@ -43,6 +44,8 @@ class MirrorThread final : public ChangeFeed::Listener {
     MirrorAcks* acks = nullptr;
     ConditionalCallers* callers = nullptr;
     Logger* logger = nullptr;
+    // Open while this replica has everything.
+    const SnapshotBarrier* barrier = nullptr;
     // Called on this thread when Redis refused a batch because of its epoch.
     std::function<void()> on_epoch_refused;
   };
@@ -70,12 +73,16 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The store has entered an epoch.
   void OnEpochEntered() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The barrier has opened.
+  void Wake() { wake_.Wake(); }
+
   // The committer's thread says that something was committed.
   void OnChanges(absl::Span<const ChangePtr> changes) override;
 
  private:
   void Run();
   void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeRestamped(const absl::StatusOr<size_t>& restamped);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
   void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the request's caller in, if it can be served.
@@ -90,6 +97,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   void Do(const Mirror::ReadOutbox& read);
   void Do(const Mirror::Send& send);
   void Do(const Mirror::Receive& receive);
+  void Do(const Mirror::FindMissing& find);
+  void Do(Mirror::Restamp& restamp);
   void Do(Mirror::StoreWinners& store);
   void Do(Mirror::Advance& advance);
   void Do(const Outbound::Probe& probe);
@@ -108,6 +117,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
   // The store's answer about winners.
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored_ ABSL_GUARDED_BY(mutex_);
+  // Its answer about a restamping.
+  absl::optional<absl::StatusOr<size_t>> restamped_ ABSL_GUARDED_BY(mutex_);
   bool committed_ ABSL_GUARDED_BY(mutex_) = true;
   bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -28,7 +28,7 @@ Outbound::Action Outbound::Next(absl::Time now) {
       return *std::move(step);
     }
     Mirror::Action action = mirror_.Next(now);
-    if (std::holds_alternative<Mirror::Send>(action)) {
+    if (std::holds_alternative<Mirror::Send>(action) || std::holds_alternative<Mirror::FindMissing>(action)) {
       outbox_has_turn_ = false;
     } else if (auto* wait = std::get_if<Mirror::Wait>(&action)) {
       // Nothing to send: the turn goes back at once.
@@ -123,6 +123,11 @@ void Outbound::OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool conn
   if (outcome.has_value()) {
     finished_.push_back(*std::move(outcome));
   }
+}
+
+void Outbound::OnMissing(const MissingReply& reply, absl::Time now) {
+  mirror_.OnMissing(reply, now);
+  epoch_refused_ = epoch_refused_ || mirror_.epoch_refused();
 }
 
 void Outbound::OnReply(MirrorReply reply, absl::Time now) {

@@ -67,6 +67,8 @@ class Outbound {
   void OnOutboxPage(ChangePage page) { mirror_.OnOutboxPage(std::move(page)); }
   void OnSent() { mirror_.OnSent(); }
   void OnReply(MirrorReply reply, absl::Time now);
+  void OnMissing(const MissingReply& reply, absl::Time now);
+  void OnRestamped(const absl::StatusOr<size_t>& restamped, absl::Time now) { mirror_.OnRestamped(restamped, now); }
   void OnWinnersStored(const absl::Status& status, absl::Time now) { mirror_.OnWinnersStored(status, now); }
   void OnProbed(const absl::Status& status, absl::Time now);
   void OnStored(const absl::StatusOr<std::string>& record);
@@ -74,7 +76,10 @@ class Outbound {
   void OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now);
 
   void OnCommitted() { mirror_.OnCommitted(); }
-  void OnEpoch(uint64_t epoch, uint64_t mirrored_revision) { mirror_.OnEpoch(epoch, mirrored_revision); }
+  void SetRefillAllowed(bool allowed) { mirror_.SetRefillAllowed(allowed); }
+  void OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
+    mirror_.OnEpoch(epoch, mirrored_revision, refill, now);
+  }
 
   // ---- How it stands ----
 

@@ -23,7 +23,7 @@ absl::StatusOr<RedisNames> MakeRedisNames(absl::string_view namespace_name) {
                                                    kNamespaceSizeMaxBytes, " letters, digits, '.', '_' or '-'"));
   }
   const std::string prefix = absl::StrCat("dunlin:{", namespace_name, "}:");
-  return RedisNames{prefix + "data", prefix + "index", prefix + "meta", prefix + "events"};
+  return RedisNames{prefix + "data", prefix + "index", prefix + "meta", prefix + "leases", prefix + "events"};
 }
 
 }  // namespace dunlin

@@ -13,7 +13,10 @@ namespace dunlin {
 namespace {
 
 constexpr ScriptId kAllScripts[] = {ScriptId::kMirror, ScriptId::kConditional, ScriptId::kChanges, ScriptId::kPosition,
-                                    ScriptId::kStartEpoch};
+                                    ScriptId::kStartEpoch, ScriptId::kRecords, ScriptId::kMissing, ScriptId::kCollect};
+
+// No version is that far ahead: a century.
+constexpr absl::Duration kAnyClockDrift = absl::Hours(24 * 36500);
 
 // In Redis no epoch is an empty text.
 std::string EpochText(uint64_t epoch) { return epoch == kNoEpoch ? "" : FormatEpoch(epoch); }
@@ -22,11 +25,11 @@ std::string EpochText(uint64_t epoch) { return epoch == kNoEpoch ? "" : FormatEp
 
 // The arguments that mirror.lua and conditional.lua share, in their order (sync/scripts/write.lua).
 struct RedisRelay::WriteArguments {
-  WriteArguments(const Options& options, uint64_t epoch, uint64_t origin)
+  WriteArguments(const Options& options, uint64_t epoch, uint64_t origin, absl::Duration clock_drift_max)
       : channel(options.names.channel),
         epoch(FormatEpoch(epoch)),
         origin(EncodeBigEndian64(origin)),
-        clock_drift_max_ms(absl::StrCat(absl::ToInt64Milliseconds(options.clock_drift_max))),
+        clock_drift_max_ms(absl::StrCat(absl::ToInt64Milliseconds(clock_drift_max))),
         inline_value_max_bytes(absl::StrCat(options.inline_value_max_bytes)) {}
 
   std::vector<absl::string_view> Views() const {
@@ -86,8 +89,8 @@ absl::Status RedisRelay::LearnPrimary(absl::Time deadline) {
 
 void RedisRelay::AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
   std::vector<absl::string_view> command = {
-      "EVALSHA",          script_hashes_[static_cast<size_t>(id)], "3", options_.names.data, options_.names.index,
-      options_.names.meta};
+      "EVALSHA",          script_hashes_[static_cast<size_t>(id)], "4", options_.names.data, options_.names.index,
+      options_.names.meta, options_.names.leases};
   command.insert(command.end(), arguments.begin(), arguments.end());
   connection_.Append(command);
 }
@@ -110,27 +113,74 @@ absl::StatusOr<RedisReply> RedisRelay::RunScript(ScriptId id, absl::Span<const a
 }
 
 absl::StatusOr<RelayPosition> RedisRelay::ReadPosition(const PositionProposal& proposal) {
-  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply,
-                          RunScript(ScriptId::kPosition, {EpochText(proposal.epoch), proposal.fleet_id}));
+  const bool leases = proposal.lease.store_id != 0;
+  DUNLIN_ASSIGN_OR_RETURN(
+      RedisReply reply,
+      RunScript(ScriptId::kPosition,
+                {EpochText(proposal.epoch), proposal.fleet_id, leases ? FormatEpoch(proposal.lease.store_id) : "",
+                 leases ? FormatEpoch(proposal.lease.boot_id) : "",
+                 absl::StrCat(absl::ToInt64Milliseconds(kLeaseDuration))}));
   DUNLIN_ASSIGN_OR_RETURN(RelayPosition position, ParsePosition(std::move(reply)));
   position.master_replid = master_replid_;
   return position;
 }
 
 absl::StatusOr<RelayChangePage> RedisRelay::ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) {
+  return ReadPage("records", after, items_max, size_max_bytes);
+}
+
+absl::StatusOr<RelayChangePage> RedisRelay::ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) {
+  return ReadPage("orders", after, items_max, size_max_bytes);
+}
+
+absl::StatusOr<RelayChangePage> RedisRelay::ReadPage(absl::string_view what, uint64_t after, size_t items_max,
+                                                     size_t size_max_bytes) {
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kChanges, {absl::StrCat(after), absl::StrCat(items_max),
-                                                                           absl::StrCat(size_max_bytes)}));
+                                                                           absl::StrCat(size_max_bytes), what}));
   return ParseChangesPage(std::move(reply));
 }
 
+absl::StatusOr<RelayRecords> RedisRelay::ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) {
+  const std::string size_max = absl::StrCat(size_max_bytes);
+  std::vector<absl::string_view> arguments = {size_max};
+  arguments.insert(arguments.end(), keys.begin(), keys.end());
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kRecords, arguments));
+  return ParseRecords(std::move(reply));
+}
+
+absl::StatusOr<MissingReply> RedisRelay::FindMissing(const MissingQuery& query) {
+  const std::string epoch = EpochText(query.epoch);
+  std::vector<absl::string_view> arguments = {epoch};
+  for (const KeyAndOrder& item : query.items) {
+    arguments.push_back(item.key);
+    arguments.push_back(item.order);
+  }
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMissing, arguments));
+  return ParseMissingReply(std::move(reply));
+}
+
+absl::StatusOr<CollectReply> RedisRelay::Collect(const CollectQuery& query) {
+  DUNLIN_ASSIGN_OR_RETURN(
+      RedisReply reply,
+      RunScript(ScriptId::kCollect,
+                {EpochText(query.epoch), absl::StrCat(absl::ToInt64Milliseconds(query.horizon)),
+                 absl::StrCat(absl::ToInt64Milliseconds(query.sample_period)), absl::StrCat(query.after),
+                 absl::StrCat(query.entries_max)}));
+  return ParseCollectReply(std::move(reply));
+}
+
+absl::Duration RedisRelay::DriftMaxOf(const MirrorBatch& batch) const {
+  return batch.known_to_redis ? kAnyClockDrift : options_.clock_drift_max;
+}
+
 absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
-  const WriteArguments shared(options_, batch.epoch, batch.origin);
+  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch));
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, MirrorArguments(shared, batch)));
   return ParseMirrorReply(std::move(reply));
 }
 
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
-  const WriteArguments shared(options_, batch.epoch, batch.origin);
+  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch));
   AppendScript(ScriptId::kMirror, MirrorArguments(shared, batch));
   return connection_.Flush(Deadline());
 }
@@ -158,7 +208,7 @@ std::vector<absl::string_view> RedisRelay::MirrorArguments(const WriteArguments&
 }
 
 absl::StatusOr<ConditionalReply> RedisRelay::WriteIf(const ConditionalWrite& write) {
-  const WriteArguments shared(options_, write.epoch, write.origin);
+  const WriteArguments shared(options_, write.epoch, write.origin, options_.clock_drift_max);
   std::vector<absl::string_view> arguments = shared.Views();
   arguments.push_back(write.item.key);
   arguments.push_back(write.item.record);

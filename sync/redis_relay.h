@@ -50,6 +50,10 @@ class RedisRelay final : public Relay {
 
   absl::StatusOr<RelayPosition> ReadPosition(const PositionProposal& proposal) override;
   absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) override;
+  absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) override;
+  absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) override;
+  absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override;
+  absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override;
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override;
   // Does not repeat a call whose script Redis has forgotten, because later batches may be under way: it fails with
   // kUnavailable and closes the connection.
@@ -63,10 +67,13 @@ class RedisRelay final : public Relay {
   static std::vector<absl::string_view> MirrorArguments(const WriteArguments& shared, const MirrorBatch& batch);
 
   absl::Time Deadline() const;
+  absl::Duration DriftMaxOf(const MirrorBatch& batch) const;
   absl::Status LoadScripts(absl::Time deadline);
   // Sets master_replid_.
   absl::Status LearnPrimary(absl::Time deadline);
 
+  absl::StatusOr<RelayChangePage> ReadPage(absl::string_view what, uint64_t after, size_t items_max,
+                                           size_t size_max_bytes);
   void AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments);
   // Runs a script; an error reply becomes a status.
   absl::StatusOr<RedisReply> RunScript(ScriptId id, absl::Span<const absl::string_view> arguments);

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,7 +40,7 @@ class Relay {
   // Ends a call under way, and every later one, with kCancelled. Safe from any thread.
   virtual void Interrupt() = 0;
 
-  // The heartbeat. Creates the position from `proposal` if Redis holds none.
+  // The heartbeat. Creates the position from `proposal` if Redis holds none, and renews the lease that it names.
   // Errors: kFailedPrecondition also when the data in Redis is of a newer format or the keys hold other types.
   virtual absl::StatusOr<RelayPosition> ReadPosition(const PositionProposal& proposal) = 0;
 
@@ -46,6 +48,19 @@ class Relay {
   // records), but at least one if there is one.
   // REQUIRES: items_max > 0.
   virtual absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) = 0;
+
+  // The same, with the order of each record in its place. `size_max_bytes` bounds what Redis reads for it.
+  virtual absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) = 0;
+
+  // The records of as many of the `keys` as fit `size_max_bytes`, but at least of the first.
+  // REQUIRES: there are keys.
+  virtual absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) = 0;
+
+  // Which of some records Redis lacks.
+  virtual absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) = 0;
+
+  // Removes tombstones and expired records that reached Redis longer ago than the horizon.
+  virtual absl::StatusOr<CollectReply> Collect(const CollectQuery& query) = 0;
 
   // Stores what is newer, does everything or nothing, and publishes what was accepted as one event.
   virtual absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) = 0;

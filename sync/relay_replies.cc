@@ -56,6 +56,16 @@ class Fields {
     return epoch.value_or(kNoEpoch);
   }
 
+  // "" stands for an unknown sum. It is written as an epoch is.
+  std::optional<ContentSum> Sum() {
+    const std::string text = Text();
+    const std::optional<uint64_t> sum = ParseEpoch(text);
+    if (!text.empty() && !sum.has_value()) {
+      Fail(absl::StrCat("\"", absl::CHexEscape(text), "\" for a sum"));
+    }
+    return sum.has_value() ? std::make_optional(ContentSum(*sum)) : std::nullopt;
+  }
+
   // Null after a failure.
   RedisReply* Array() { return Take(Type::kArray, "an array"); }
 
@@ -126,6 +136,10 @@ absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply) {
   position.fleet_id = fields.Text();
   position.redis_time = fields.Time();
   position.created = fields.Number() != 0;
+  position.records = fields.Number();
+  position.sum = fields.Sum();
+  position.rival_lease = fields.Text();
+  position.collector = fields.Number() != 0;
   DUNLIN_RETURN_IF_ERROR(fields.status());
   return position;
 }
@@ -148,6 +162,55 @@ absl::StatusOr<RelayChangePage> ParseChangesPage(RedisReply reply) {
   }
   DUNLIN_RETURN_IF_ERROR(fields.status());
   return page;
+}
+
+absl::StatusOr<RelayRecords> ParseRecords(RedisReply reply) {
+  Fields fields(&reply);
+  RelayRecords records;
+  records.epoch = fields.Epoch();
+  while (fields.status().ok() && !fields.AtEnd()) {
+    records.records.push_back(fields.Text());
+  }
+  if (records.records.empty()) {
+    fields.Fail("no record");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return records;
+}
+
+absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply) {
+  Fields fields(&reply);
+  MissingReply result;
+  const std::string outcome = fields.Text();
+  result.epoch_changed = outcome == "EPOCH";
+  if (!result.epoch_changed && outcome != "OK") {
+    fields.Fail("an unknown outcome");
+  }
+  result.epoch = fields.Epoch();
+  while (fields.status().ok() && !fields.AtEnd()) {
+    // Lua counts from 1.
+    result.missing.push_back(fields.Number() - 1);
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
+}
+
+absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply) {
+  Fields fields(&reply);
+  CollectReply result;
+  const std::string outcome = fields.Text();
+  result.epoch = fields.Epoch();
+  if (outcome == "OK") {
+    result.removed = fields.Number();
+    result.next_after = fields.Number();
+    fields.Time();
+  } else if (outcome == "EPOCH") {
+    result.epoch_changed = true;
+  } else {
+    fields.Fail("an unknown outcome");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
 }
 
 absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {

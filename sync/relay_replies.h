@@ -24,6 +24,13 @@ absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply);
 // start_epoch.lua
 absl::StatusOr<EpochInForce> ParseEpochInForce(RedisReply reply);
 
+// records.lua
+absl::StatusOr<RelayRecords> ParseRecords(RedisReply reply);
+// missing.lua
+absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply);
+// collect.lua
+absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply);
+
 // The replication id in the answer to INFO replication; empty if it does not tell.
 std::string ParseMasterReplid(absl::string_view info);
 

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "storage/content_sum.h"
+#include "storage/write.h"
 #include "sync/epoch.h"
 
 // What goes to a Relay and what comes back: plain values.
@@ -32,19 +35,41 @@ struct RelayPosition {
   // The replication id of the Redis primary when the relay connected; it changes at a failover. Empty when Redis does
   // not let this user ask.
   std::string master_replid;
+  // What the data holds; the sum is unknown where an older release wrote or something is damaged.
+  uint64_t records = 0;
+  std::optional<ContentSum> sum;
+  // The lease of another run under the asking store's id, empty if there is none. One that changes from answer to answer
+  // is of a run that goes on.
+  std::string rival_lease;
+  // Whether the asking store is the one that removes old tombstones.
+  bool collector = false;
 };
 
-// What to write if Redis holds no position for the namespace.
+// Who asks, so that two runs under one id are noticed, and one of all removes old tombstones.
+struct LeaseRequest {
+  // 0: no lease.
+  uint64_t store_id = 0;
+  // Random for each run. Never 0.
+  uint64_t boot_id = 0;
+};
+
+// What to write if Redis holds no position for the namespace, and whose lease to renew.
 struct PositionProposal {
+  PositionProposal() = default;
+  PositionProposal(uint64_t epoch, std::string fleet_id, const LeaseRequest& lease = LeaseRequest())
+      : epoch(epoch), fleet_id(std::move(fleet_id)), lease(lease) {}
+
   // kNoEpoch: only look, create nothing.
   uint64_t epoch = kNoEpoch;
   std::string fleet_id;
+  LeaseRequest lease;
 };
 
 // The latest write of one key.
 struct RelayChange {
   uint64_t sequence = 0;
   std::string key;
+  // Only its order (RecordOrder()) where orders were asked for.
   std::string record;
 };
 
@@ -67,6 +92,46 @@ struct KeyedRecord {
   std::string record;
 };
 
+// The records of the first of the keys that were asked for.
+struct RelayRecords {
+  uint64_t epoch = kNoEpoch;
+  // In the order of the keys; empty where there is none. May be fewer than were asked for, but not none.
+  std::vector<std::string> records;
+};
+
+// Records that a replica has, to be compared with what Redis has.
+struct MissingQuery {
+  uint64_t epoch = kNoEpoch;
+  std::vector<KeyAndOrder> items;
+};
+
+struct MissingReply {
+  // Another epoch than the query's is in force: nothing is told.
+  bool epoch_changed = false;
+  uint64_t epoch = kNoEpoch;
+  // The positions of the items that Redis lacks or has in an older version, ascending.
+  std::vector<size_t> missing;
+};
+
+// A page of a round that removes old tombstones.
+struct CollectQuery {
+  uint64_t epoch = kNoEpoch;
+  absl::Duration horizon;
+  // How far apart the samples are that tell a sequence's age.
+  absl::Duration sample_period;
+  // The sequence after which to go on; 0 begins a round.
+  uint64_t after = 0;
+  size_t entries_max = 0;
+};
+
+struct CollectReply {
+  bool epoch_changed = false;
+  uint64_t epoch = kNoEpoch;
+  uint64_t removed = 0;
+  // 0: the round has ended.
+  uint64_t next_after = 0;
+};
+
 // Writes that become visible together.
 struct MirrorBatch {
   // The epoch that the sender believes in; the batch is refused under any other.
@@ -75,6 +140,8 @@ struct MirrorBatch {
   uint64_t origin = 0;
   // Each key at most once.
   std::vector<KeyedRecord> items;
+  // Redis has had all of them before: whether they are ahead of its clock has been asked then.
+  bool known_to_redis = false;
 };
 
 // What became of one item of a batch.

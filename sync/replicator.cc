@@ -16,9 +16,12 @@ uint64_t RandomSeed() {
   return uint64_t{device()} << 32 | device();
 }
 
-Follower::Options FollowerOptions(const Store& store) {
+Follower::Options FollowerOptions(const Store& store, absl::Duration tombstone_horizon) {
   const StoreState state = store.state();
   Follower::Options options;
+  options.complete_unix_ms = state.complete_unix_ms;
+  options.lease = LeaseRequest{store.store_id(), RandomSeed() | 1};
+  options.tombstone_horizon = tombstone_horizon;
   options.epoch = state.epoch;
   options.applied_sequence = state.applied_sequence;
   options.fleet_id = state.fleet_id;
@@ -68,11 +71,11 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
       follower_relay_(RelayOptions(options, names, "follower")),
       mirror_relay_(RelayOptions(options, names, "mirror")),
       subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
-      follower_(FollowerOptions(*parts.store),
-                {&follower_relay_, &subscriber_, ring_.get(), parts.committer, parts.clock, &barrier_, parts.logger,
-                 [this] { mirror_.OnEpochEntered(); }}),
+      follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
+                {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_, parts.logger,
+                 [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
       mirror_(MirrorOptions(*parts.store), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
-                                            &acks_, &callers_, parts.logger, [this] { follower_.DoubtEpoch(); }}) {}
+                                            &acks_, &callers_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
 
 Replicator::~Replicator() { Stop(); }
 

@@ -43,6 +43,7 @@ class Replicator {
     // Shown by Redis' CLIENT LIST.
     std::string replica_id;
     size_t ring_slots = kRingSlotsDefault;
+    absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
   };
 
   // All must outlive the result.
@@ -86,6 +87,9 @@ class Replicator {
 
   // Calls `done` once Redis has everything in the outbox up to `revision`, and within `timeout`; see MirrorAcks.
   void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
+
+  // Compares the whole store with Redis, and reads again what is missing or damaged here.
+  void Repair() { follower_.Repair(); }
 
   Status status() const;
   const SnapshotBarrier& barrier() const { return barrier_; }

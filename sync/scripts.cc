@@ -14,9 +14,12 @@ constexpr std::array<Script, kScriptCount> kScripts = {{
     {"changes.lua", kChangesText},
     {"position.lua", kPositionText},
     {"start_epoch.lua", kStartEpochText},
+    {"records.lua", kRecordsText},
+    {"missing.lua", kMissingText},
+    {"collect.lua", kCollectText},
 }};
 
-static_assert(static_cast<size_t>(ScriptId::kStartEpoch) + 1 == kScriptCount);
+static_assert(static_cast<size_t>(ScriptId::kCollect) + 1 == kScriptCount);
 
 }  // namespace
 

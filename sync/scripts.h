@@ -15,9 +15,12 @@ enum class ScriptId {
   kChanges,
   kPosition,
   kStartEpoch,
+  kRecords,
+  kMissing,
+  kCollect,
 };
 
-inline constexpr size_t kScriptCount = 5;
+inline constexpr size_t kScriptCount = 8;
 
 struct Script {
   // The name of its file, for messages.

@@ -3,13 +3,15 @@
 --
 --   ARGV[1]  the sequence after which to begin
 --   ARGV[2]  the most entries to return
---   ARGV[3]  the most bytes of keys and records to return; one entry is returned even if it is larger
+--   ARGV[3]  the most bytes of keys and records to look at; one entry is returned even if it is larger
+--   ARGV[4]  "records", or "orders": of each record only the 24 bytes of RecordOrder() (storage/record.h)
 --
 -- Returns {epoch or "", sequence, gc_sequence, time_ms, complete, covered, sequence, key, record, …}
 --   complete  1 when the index holds nothing after this page
 --   covered   the page covers every change up to this sequence
 
 local after, entries_max, size_max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local orders_only = ARGV[4] == 'orders'
 
 local meta, failure = read_meta()
 if failure then
@@ -36,7 +38,7 @@ for i = 1, math.min(entries_found, entries_max) do
     end
     page[#page + 1] = sequence
     page[#page + 1] = key
-    page[#page + 1] = record
+    page[#page + 1] = orders_only and string.sub(record, 1, 16) .. string.sub(record, -8) or record
   end
   covered = sequence
 end

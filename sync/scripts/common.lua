@@ -2,7 +2,7 @@
 --
 --   KEYS[1]  data   hash: key -> record
 --   KEYS[2]  index  sorted set: key, scored by the sequence of its latest write
---   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence
+--   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence, sum, history
 --
 -- Rules that all scripts keep:
 --   Check first, then write: Redis does not undo what a script did before it failed.
@@ -36,7 +36,7 @@ local function read_meta()
   if failure then
     return nil, failure
   end
-  local fields = redis.call('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id')
+  local fields = redis.call('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id', 'sum')
   local format = tonumber(fields[1]) or FORMAT
   if format > FORMAT then
     return nil, redis.error_reply('DUNLINFORMAT ' .. meta_key .. ' says that the data is of format ' .. format ..
@@ -47,5 +47,6 @@ local function read_meta()
     sequence = tonumber(fields[3]) or 0,
     gc_sequence = tonumber(fields[4]) or 0,
     fleet_id = fields[5] or '',
+    sum = fields[6] or '',
   }
 end

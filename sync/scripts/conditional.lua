@@ -52,4 +52,4 @@ end
 if ahead_of_clock(items, time_ms) then
   return { 'CLOCK', time_ms }
 end
-return { 'OK', meta.epoch, accept(items, meta.sequence), time_ms }
+return { 'OK', meta.epoch, accept(items, meta), time_ms }

@@ -44,7 +44,7 @@ for i, item in ipairs(items) do
   end
 end
 
-local reply = { 'OK', meta.epoch, accept(accepted, meta.sequence), time_ms }
+local reply = { 'OK', meta.epoch, accept(accepted, meta), time_ms }
 for i = 1, #answers do
   reply[#reply + 1] = answers[i]
 end

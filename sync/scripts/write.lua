@@ -1,4 +1,4 @@
--- What the two writing scripts share, after common.lua.
+-- What the two writing scripts share, after common.lua and record.lua.
 --
 --   ARGV[1]  the event channel
 --   ARGV[2]  the epoch that the sender believes in
@@ -11,44 +11,6 @@ local clock_drift_max_ms, inline_value_max_bytes = tonumber(ARGV[4]), tonumber(A
 
 -- Lua cannot unpack more than some thousand values into one call.
 local SLICE = 1000
-local TWO_32 = 4294967296
--- Version, flags and checksum.
-local RECORD_MIN_BYTES = 16 + 1 + 8
-
--- Returns what the scripts need of a record (the format is in storage/record.h), nil for bytes that are none.
-local function parse(record)
-  if #record < RECORD_MIN_BYTES then
-    return nil
-  end
-  local time_high, time_low, origin_high, origin_low, flags = struct.unpack('>I4I4I4I4B', record)
-  local checksum_high, checksum_low = struct.unpack('>I4I4', record, #record - 7)
-  local parsed = {
-    -- The version, then the checksum, which settles equal versions of different content the same way everywhere.
-    order = { time_high, time_low, origin_high, origin_low, checksum_high, checksum_low },
-    time_ms = time_high * 65536 + math.floor(time_low / 65536),
-    tombstone = bit.band(flags, 1) ~= 0,
-    value_bytes = #record - RECORD_MIN_BYTES,
-  }
-  if bit.band(flags, 2) ~= 0 then
-    if parsed.value_bytes < 8 then
-      return nil
-    end
-    local expiry_high, expiry_low = struct.unpack('>I4I4', record, 18)
-    parsed.expiry_ms = expiry_high * TWO_32 + expiry_low
-    parsed.value_bytes = parsed.value_bytes - 8
-  end
-  return parsed
-end
-
--- Compares two parsed records: above 0 when `a` is the newer one, below 0 when `b` is, 0 when they are the same write.
-local function compare(a, b)
-  for i = 1, 6 do
-    if a.order[i] ~= b.order[i] then
-      return a.order[i] - b.order[i]
-    end
-  end
-  return 0
-end
 
 -- A user without the right to publish would fail only after the hash was written, so ask beforehand. Redis below 7
 -- cannot be asked.
@@ -87,6 +49,7 @@ local function load_stored(items)
     for i = 1, #keys do
       local item = items[first + i - 1]
       item.old = records[i] and parse(records[i])
+      item.old_is_damaged = records[i] and not item.old
       item.old_record = item.old and records[i] or ''
     end
   end
@@ -126,23 +89,34 @@ local function event_of(items, first_sequence)
   return table.concat(parts)
 end
 
--- Stores the items under the sequences after `sequence`, publishes them as one event and returns the last sequence.
-local function accept(items, sequence)
+-- Stores the items under the sequences after that of `meta`, publishes them as one event and returns the last sequence.
+local function accept(items, meta)
   if #items == 0 then
-    return sequence
+    return meta.sequence
   end
+  local sum = read_sum(meta.sum)
   for first = 1, #items, SLICE do
     local fields, scores = {}, {}
     for i = first, math.min(first + SLICE - 1, #items) do
-      fields[#fields + 1] = items[i].key
-      fields[#fields + 1] = items[i].record
-      scores[#scores + 1] = decimal(sequence + i)
-      scores[#scores + 1] = items[i].key
+      local item = items[i]
+      fields[#fields + 1] = item.key
+      fields[#fields + 1] = item.record
+      scores[#scores + 1] = decimal(meta.sequence + i)
+      scores[#scores + 1] = item.key
+      if item.old_is_damaged then
+        sum = nil
+      end
+      if sum then
+        add_to_sum(sum, item.new, 1)
+      end
+      if sum and item.old then
+        add_to_sum(sum, item.old, -1)
+      end
     end
     redis.call('HSET', data_key, unpack(fields))
     redis.call('ZADD', index_key, unpack(scores))
   end
-  redis.call('HSET', meta_key, 'sequence', decimal(sequence + #items))
-  redis.call('PUBLISH', channel, event_of(items, sequence + 1))
-  return sequence + #items
+  redis.call('HSET', meta_key, 'sequence', decimal(meta.sequence + #items), 'sum', format_sum(sum))
+  redis.call('PUBLISH', channel, event_of(items, meta.sequence + 1))
+  return meta.sequence + #items
 end

@@ -31,13 +31,19 @@ std::string EncodedRecord(absl::string_view value, uint64_t time, bool tombstone
   return EncodeRecord(record);
 }
 
+Follower::Options OptionsOfANewcomer() {
+  Follower::Options options;
+  options.seed = 1;
+  return options;
+}
+
 }  // namespace
 
 FollowerScenario::FollowerScenario()
     : clock_(&wall_clock_),
       store_(OpenStore(directory_, &clock_)),
       committer_(std::make_unique<Committer>(Committer::Options(), store_.get(), &clock_, &feed_)),
-      follower_(Follower::Options{0, 0, 0, 0, /*seed=*/1}, now_) {}
+      follower_(OptionsOfANewcomer(), now_) {}
 
 // ---- Redis ----
 
@@ -119,7 +125,7 @@ bool FollowerScenario::Do(const Follower::Connect&) {
 }
 
 bool FollowerScenario::Do(const Follower::ReadPosition&) {
-  follower_.OnPosition(Position(), !ring_.empty(), now_);
+  follower_.OnPosition(Position(), {!ring_.empty(), store_->state().revision, store_->state().mirrored_high_revision}, now_);
   return true;
 }
 
@@ -137,6 +143,39 @@ bool FollowerScenario::Do(const Follower::ReadChanges& read) {
   return true;
 }
 
+bool FollowerScenario::Do(const Follower::ReadOrders& read) {
+  RelayChangePage page = MakePage(read.after, std::min(read.items_max, page_changes));
+  for (RelayChange& change : page.changes) {
+    change.record = RecordOrder(change.record);
+  }
+  ++pages_read_;
+  if (after_page) {
+    after_page(pages_read_);
+  }
+  follower_.OnOrders(std::move(page));
+  return true;
+}
+
+bool FollowerScenario::Do(const Follower::Compare& compare) {
+  follower_.OnCompared(store_->FindOlder(compare.items), now_);
+  return true;
+}
+
+bool FollowerScenario::Do(const Follower::ReadRecords& read) {
+  RelayRecords records;
+  records.epoch = epoch_;
+  for (const std::string& key : read.keys) {
+    records.records.push_back(data_[key].record);
+  }
+  follower_.OnRecords(std::move(records));
+  return true;
+}
+
+bool FollowerScenario::Do(const Follower::Collect&) {
+  follower_.OnCollected(CollectReply(), now_);
+  return true;
+}
+
 bool FollowerScenario::Do(const Follower::StartEpoch& start) {
   epoch_ = start.proposal.next;
   sequence_ = start.proposal.minimum_sequence;
@@ -145,8 +184,9 @@ bool FollowerScenario::Do(const Follower::StartEpoch& start) {
 }
 
 bool FollowerScenario::Do(const Follower::EnterEpoch& enter) {
-  std::promise<absl::Status> entered;
-  committer_->EnterEpoch(enter.change, [&](absl::Status status) { entered.set_value(std::move(status)); });
+  std::promise<absl::StatusOr<EpochEntry>> entered;
+  committer_->EnterEpoch(enter.change,
+                         [&](absl::StatusOr<EpochEntry> entry) { entered.set_value(std::move(entry)); });
   follower_.OnEpochEntered(entered.get_future().get(), now_);
   return true;
 }

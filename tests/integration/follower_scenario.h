@@ -89,6 +89,10 @@ class FollowerScenario {
   bool Do(const Follower::Connect& connect);
   bool Do(const Follower::ReadPosition& read);
   bool Do(const Follower::ReadChanges& read);
+  bool Do(const Follower::ReadOrders& read);
+  bool Do(const Follower::Compare& compare);
+  bool Do(const Follower::ReadRecords& read);
+  bool Do(const Follower::Collect& collect);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);
   bool Do(Follower::Apply& apply);

@@ -79,6 +79,7 @@ struct ModelRedis::Item {
   Parsed new_record;
   absl::optional<Parsed> old_record;
   std::string old_bytes;
+  bool old_is_damaged = false;
 
   int Difference() const { return old_record.has_value() ? new_record.Compare(*old_record) : 1; }
 };
@@ -109,7 +110,36 @@ absl::StatusOr<RelayPosition> ModelRedis::ReadPosition(const PositionProposal& p
   position.fleet_id = meta.fleet_id;
   position.redis_time = NowMillis();
   position.master_replid = replid;
+  position.records = contents_.data.size();
+  if (contents_.index.size() == contents_.data.size()) {
+    position.sum = contents_.data.empty() ? ContentSum() : meta.sum;
+  }
+  RenewLease(proposal.lease, &position);
   return position;
+}
+
+void ModelRedis::RenewLease(const LeaseRequest& request, RelayPosition* position) {
+  if (request.store_id == 0) {
+    return;
+  }
+  const auto now_ms = static_cast<uint64_t>(absl::ToUnixMillis(position->redis_time));
+  const auto lease_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(kLeaseDuration));
+  Contents::Lease& own = contents_.leases[request.store_id];
+  if (own.until_unix_ms > now_ms && own.boot_id != request.boot_id) {
+    position->rival_lease = absl::StrCat(FormatEpoch(own.boot_id), ":", own.until_unix_ms);
+  }
+  // The lowest is told from what was there before.
+  uint64_t lowest = 0;
+  for (const auto& [store_id, lease] : contents_.leases) {
+    if (lease.until_unix_ms > now_ms) {
+      lowest = store_id;
+      break;
+    }
+  }
+  position->collector = lowest != 0 && lowest == request.store_id;
+  if (position->rival_lease.empty() && 3 * (std::max(own.until_unix_ms, now_ms) - now_ms) < 2 * lease_ms) {
+    own = {request.boot_id, now_ms + lease_ms};
+  }
 }
 
 absl::StatusOr<RelayChangePage> ModelRedis::ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) const {
@@ -145,6 +175,106 @@ absl::StatusOr<RelayChangePage> ModelRedis::ReadChanges(uint64_t after, size_t i
   return page;
 }
 
+absl::StatusOr<RelayChangePage> ModelRedis::ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) const {
+  DUNLIN_ASSIGN_OR_RETURN(RelayChangePage page, ReadChanges(after, items_max, size_max_bytes));
+  for (RelayChange& change : page.changes) {
+    change.record = RecordOrder(change.record);
+  }
+  return page;
+}
+
+absl::StatusOr<RelayRecords> ModelRedis::ReadRecords(const std::vector<std::string>& keys,
+                                                     size_t size_max_bytes) const {
+  DUNLIN_RETURN_IF_ERROR(CheckFormat());
+  RelayRecords result;
+  result.epoch = contents_.meta.epoch;
+  size_t size = 0;
+  for (const std::string& key : keys) {
+    const auto found = contents_.data.find(key);
+    const std::string record = found == contents_.data.end() ? "" : found->second;
+    size += record.size();
+    if (size > size_max_bytes && !result.records.empty()) {
+      break;
+    }
+    result.records.push_back(record);
+  }
+  return result;
+}
+
+absl::StatusOr<MissingReply> ModelRedis::FindMissing(const MissingQuery& query) const {
+  DUNLIN_RETURN_IF_ERROR(CheckFormat());
+  MissingReply reply;
+  reply.epoch = contents_.meta.epoch;
+  reply.epoch_changed = contents_.meta.epoch != query.epoch;
+  for (size_t i = 0; !reply.epoch_changed && i < query.items.size(); ++i) {
+    const auto& [key, order] = query.items[i];
+    const auto stored = contents_.data.find(key);
+    const bool has_it = stored != contents_.data.end() && Parsed::From(stored->second).has_value() &&
+                        RecordOrder(stored->second) >= order;
+    if (!has_it || contents_.index.count(key) == 0) {
+      reply.missing.push_back(i);
+    }
+  }
+  return reply;
+}
+
+// The latest sequence that had been reached before the horizon; 0 if none is known. Notes the present one.
+uint64_t ModelRedis::HorizonSequence(const CollectQuery& query) {
+  auto& history = contents_.meta.history;
+  const auto now_ms = static_cast<uint64_t>(absl::ToUnixMillis(NowMillis()));
+  const auto sample_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(query.sample_period));
+  const uint64_t then_ms = now_ms - static_cast<uint64_t>(absl::ToInt64Milliseconds(query.horizon));
+  if (history.empty() ||
+      (now_ms >= history.back().first + sample_ms && contents_.meta.sequence > history.back().second)) {
+    history.emplace_back(now_ms, contents_.meta.sequence);
+  }
+  while (history.size() > 1 && history[1].first <= then_ms) {
+    history.pop_front();
+  }
+  return history.front().first <= then_ms ? history.front().second : 0;
+}
+
+absl::StatusOr<CollectReply> ModelRedis::Collect(const CollectQuery& query) {
+  DUNLIN_RETURN_IF_ERROR(CheckFormat());
+  CollectReply reply;
+  reply.epoch = contents_.meta.epoch;
+  if (contents_.meta.epoch != query.epoch) {
+    reply.epoch_changed = true;
+    return reply;
+  }
+  const uint64_t horizon_sequence = HorizonSequence(query);
+  const auto dead_since_ms =
+      static_cast<uint64_t>(absl::ToUnixMillis(NowMillis()) - absl::ToInt64Milliseconds(query.horizon));
+  std::vector<std::string> removed;
+  size_t looked_at = 0;
+  for (auto entry = contents_.index_in_order.lower_bound({query.after + 1, ""});
+       entry != contents_.index_in_order.end() && entry->first <= horizon_sequence; ++entry) {
+    if (++looked_at > query.entries_max) {
+      break;
+    }
+    reply.next_after = looked_at == query.entries_max ? entry->first : 0;
+    const auto stored = contents_.data.find(entry->second);
+    const absl::optional<Parsed> record =
+        stored == contents_.data.end() ? absl::nullopt : Parsed::From(stored->second);
+    if (record.has_value() &&
+        (record->tombstone || (record->expiry_ms != 0 && record->expiry_ms <= dead_since_ms))) {
+      removed.push_back(entry->second);
+    }
+  }
+  for (const std::string& key : removed) {
+    const uint64_t sequence = contents_.index[key];
+    contents_.meta.gc_sequence = std::max(contents_.meta.gc_sequence, sequence);
+    if (contents_.meta.sum.has_value()) {
+      contents_.meta.sum->Remove(contents_.data[key]);
+    }
+    contents_.data.erase(key);
+    contents_.index.erase(key);
+    contents_.index_in_order.erase({sequence, key});
+  }
+  reply.removed = removed.size();
+  return reply;
+}
+
 absl::StatusOr<ModelRedis::Item> ModelRedis::Load(const KeyedRecord& keyed) const {
   const absl::optional<Parsed> parsed = Parsed::From(keyed.record);
   if (!parsed.has_value()) {
@@ -157,6 +287,7 @@ absl::StatusOr<ModelRedis::Item> ModelRedis::Load(const KeyedRecord& keyed) cons
   if (stored != contents_.data.end()) {
     item.old_record = Parsed::From(stored->second);
     item.old_bytes = item.old_record.has_value() ? stored->second : "";
+    item.old_is_damaged = !item.old_record.has_value();
   }
   return item;
 }
@@ -178,12 +309,23 @@ uint64_t ModelRedis::Accept(const std::vector<Item>& items, uint64_t epoch, uint
   if (items.empty()) {
     return sequence;
   }
+  std::optional<ContentSum>& sum = contents_.meta.sum;
+  sum = contents_.data.empty() ? ContentSum() : sum;
   EventMessage event;
   event.epoch = epoch;
   event.first_sequence = sequence + 1;
   event.origin = origin;
   for (const Item& item : items) {
     const auto& [key, record] = *item.keyed;
+    if (item.old_is_damaged) {
+      sum.reset();
+    }
+    if (sum.has_value()) {
+      sum->Add(record);
+    }
+    if (sum.has_value() && item.old_record.has_value()) {
+      sum->Remove(item.old_bytes);
+    }
     contents_.data[key] = record;
     contents_.SetIndex(key, ++sequence);
     const bool by_reference = item.new_record.value_bytes > kInlineValueMaxBytes;
@@ -213,8 +355,9 @@ absl::StatusOr<MirrorReply> ModelRedis::Mirror(const MirrorBatch& batch) {
     items.push_back(std::move(item));
   }
   reply.redis_time = NowMillis();
-  const auto ahead =
-      std::find_if(items.begin(), items.end(), [this](const Item& item) { return IsAheadOfClock(item); });
+  const auto ahead = std::find_if(items.begin(), items.end(), [&](const Item& item) {
+    return !batch.known_to_redis && IsAheadOfClock(item);
+  });
   if (ahead != items.end()) {
     reply.outcome = MirrorReply::Outcome::kClockAhead;
     reply.refused_item = static_cast<size_t>(ahead - items.begin());

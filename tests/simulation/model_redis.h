@@ -2,15 +2,19 @@
 #define DUNLIN_TESTS_SIMULATION_MODEL_REDIS_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/content_sum.h"
 #include "sync/epoch.h"
 #include "sync/relay_types.h"
 
@@ -33,6 +37,14 @@ class ModelRedis {
       uint64_t sequence = 0;
       uint64_t gc_sequence = 0;
       std::string fleet_id;
+      // Unknown once something damaged has been replaced.
+      std::optional<ContentSum> sum = ContentSum();
+      // Which sequence was reached when, oldest first.
+      std::deque<std::pair<uint64_t, uint64_t>> history;
+    };
+    struct Lease {
+      uint64_t boot_id = 0;
+      uint64_t until_unix_ms = 0;
     };
     // Key -> record.
     std::map<std::string, std::string> data;
@@ -40,6 +52,8 @@ class ModelRedis {
     std::map<std::string, uint64_t> index;
     std::set<std::pair<uint64_t, std::string>> index_in_order;
     Meta meta;
+    // By store id.
+    std::map<uint64_t, Lease> leases;
 
     void SetIndex(const std::string& key, uint64_t sequence);
     void EraseIndex();
@@ -55,6 +69,10 @@ class ModelRedis {
   // The calls of Relay (sync/relay.h), one script each.
   absl::StatusOr<RelayPosition> ReadPosition(const PositionProposal& proposal);
   absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) const;
+  absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) const;
+  absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) const;
+  absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) const;
+  absl::StatusOr<CollectReply> Collect(const CollectQuery& query);
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch);
   absl::StatusOr<ConditionalReply> WriteIf(const ConditionalWrite& write);
   absl::StatusOr<EpochInForce> StartEpoch(const EpochProposal& proposal);
@@ -72,6 +90,8 @@ class ModelRedis {
   absl::Status CheckFormat() const;
   absl::Time NowMillis() const;
   absl::StatusOr<Item> Load(const KeyedRecord& keyed) const;
+  void RenewLease(const LeaseRequest& request, RelayPosition* position);
+  uint64_t HorizonSequence(const CollectQuery& query);
   bool IsAheadOfClock(const Item& item) const;
   uint64_t KnownSequence(const Item& item) const;
   uint64_t Accept(const std::vector<Item>& items, uint64_t epoch, uint64_t origin);

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,14 @@ class ModelRelay final : public Relay {
   absl::StatusOr<RelayChangePage> ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) override {
     return redis_->ReadChanges(after, items_max, size_max_bytes);
   }
+  absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) override {
+    return redis_->ReadOrders(after, items_max, size_max_bytes);
+  }
+  absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) override {
+    return redis_->ReadRecords(keys, size_max_bytes);
+  }
+  absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override { return redis_->FindMissing(query); }
+  absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override { return redis_->Collect(query); }
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override { return redis_->Mirror(batch); }
   absl::Status SendMirror(const MirrorBatch& batch) override {
     replies_.push_back(redis_->Mirror(batch));

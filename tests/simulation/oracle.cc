@@ -1,6 +1,7 @@
 #include "tests/simulation/oracle.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,6 +15,12 @@ namespace {
 
 // "batch/GROUP/" of "batch/GROUP/MEMBER".
 std::string GroupOf(const std::string& key) { return key.substr(0, key.rfind('/') + 1); }
+
+// Whether the record is a tombstone or has a time to live: once it is old it may be forgotten.
+bool IsMortal(const std::string& record) {
+  const absl::StatusOr<Record> decoded = DecodeRecord(record);
+  return decoded.ok() && (decoded->tombstone || decoded->expiry_unix_ms != 0);
+}
 
 }  // namespace
 
@@ -30,13 +37,17 @@ Oracle::Epoch& Oracle::EpochOf(uint64_t epoch) {
   const auto [found, first_heard_of] = epochs_.try_emplace(epoch);
   if (first_heard_of && redis_->contents().meta.epoch == epoch) {
     for (const auto& [sequence, key] : redis_->contents().index_in_order) {
-      const auto record = redis_->contents().data.find(key);
-      if (record != redis_->contents().data.end()) {
-        found->second.writes[sequence] = {key, ReadVersion(record->second)};
+      if (redis_->contents().data.count(key) > 0) {
+        found->second.writes[sequence] = WriteOf(key);
       }
     }
   }
   return found->second;
+}
+
+// What Redis holds under `key`, which it has.
+Oracle::Epoch::Write Oracle::WriteOf(const std::string& key) const {
+  return {key, ReadVersion(redis_->contents().data.at(key))};
 }
 
 void Oracle::OnPublished(const std::string& message) {
@@ -48,7 +59,14 @@ void Oracle::OnPublished(const std::string& message) {
   Epoch& epoch = EpochOf(event->epoch);
   uint64_t sequence = event->first_sequence;
   for (const EventItem& item : event->items) {
-    epoch.writes[sequence++] = {std::string(item.key), ReadVersion(item.body)};
+    const std::pair<std::string, Version> write{item.key, ReadVersion(item.body)};
+    published_.insert(write);
+    Version& highest = highest_published_[write.first];
+    if (write.second < highest) {
+      late_.insert(write);
+    }
+    highest = std::max(highest, write.second);
+    epoch.writes[sequence++] = WriteOf(std::string(item.key));
   }
 }
 
@@ -61,8 +79,10 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     }
     replica.revision = change->revision;
     Stored& stored = replica.stored[change->key];
-    if (change->version < stored.version ||
-        (change->version == stored.version && change->type != ChangeType::kExpire)) {
+    if (change->version < stored.version && IsRestamped(stored, *change)) {
+      Restamp(change->key, stored.version, change->version);
+    } else if ((change->version < stored.version && !IsLate(replica, change->key, change->version)) ||
+        (change->version == stored.version && change->type == ChangeType::kPut)) {
       Fail(number,
            absl::StrCat("version ", VersionToString(change->version), " follows ", VersionToString(stored.version)),
            change->key);
@@ -75,9 +95,45 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
   CheckBatches(number, replica, touched);
 }
 
+// Whether the version may follow what is stored, which is dead and may be forgotten: the replica's own client may write
+// the key again by a clock that lags, and a write may come late from somebody's outbox.
+bool Oracle::IsLate(const Replica& replica, const std::string& key, const Version& version) const {
+  return IsMortal(replica.stored.at(key).record) &&
+         (late_.count({key, version}) > 0 || version.origin == replica.store_id);
+}
+
+// Whether a write of this replica that nobody else has heard of says the same under another version. A Redis that takes
+// over may have an earlier clock than the one that had accepted it.
+bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
+  const absl::StatusOr<Record> before = DecodeRecord(stored.record);
+  const absl::StatusOr<Record> after = DecodeRecord(change.encoded_record);
+  return before.ok() && after.ok() && (published_.count({change.key, stored.version}) == 0 || redis_losses_ > 0) &&
+         before->version.origin == after->version.origin && before->tombstone == after->tombstone &&
+         before->value == after->value;
+}
+
+void Oracle::Restamp(const std::string& key, const Version& before, const Version& after) {
+  ++restamped_count_;
+  restamped_keys_.insert(key);
+  auto& writes = acknowledged_[key];
+  const auto found = writes.find(before);
+  // It may not have been acknowledged yet, or never: a crash has come between.
+  if (found != writes.end()) {
+    Acknowledged write = found->second;
+    write.version = after;
+    writes.emplace(after, std::move(write));
+  }
+  // What it has replaced while the clock was wrong stays replaced.
+  for (auto it = writes.upper_bound(after); it != writes.end() && !(before < it->first);) {
+    const bool nobody_knows = published_.count({key, it->first}) == 0 || redis_losses_ > 0;
+    it = it->first.origin == before.origin && nobody_knows ? writes.erase(it) : std::next(it);
+  }
+  writes.erase(before);
+}
+
 void Oracle::CheckBatches(int number, const Replica& replica, const std::set<std::string>& touched) {
   // What refills an emptied Redis comes record by record.
-  if (redis_lost_data_) {
+  if (redis_losses_ > 0) {
     return;
   }
   for (const std::string& group : touched) {
@@ -110,7 +166,12 @@ void Oracle::OnState(int number, const StoreState& state) {
        !epoch.forked && it != epoch.writes.end() && it->first <= state.applied_sequence; ++it) {
     const auto& [key, version] = it->second;
     const auto stored = replica.stored.find(key);
-    if (stored == replica.stored.end() || stored->second.version < version) {
+    const auto in_redis = redis_->contents().data.find(key);
+    // Deleted since, and the tombstone collected.
+    const bool collected = in_redis == redis_->contents().data.end() || ReadVersion(in_redis->second) < version;
+    // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
+    const bool restamped = redis_losses_ > 0 && restamped_keys_.count(key) > 0;
+    if (!collected && !restamped && (stored == replica.stored.end() || stored->second.version < version)) {
       Fail(number, absl::StrCat("says it has applied sequence ", state.applied_sequence, " but lacks ", it->first),
            key);
     }
@@ -125,52 +186,88 @@ void Oracle::OnAcknowledged(int number, const Acknowledged& write) {
   if (stored == replica.stored.end() || stored->second.version < write.version) {
     Fail(number, "acknowledged a write that it has not committed", write.key);
   }
-  Acknowledged& highest = acknowledged_[write.key];
-  if (highest.version < write.version) {
-    highest = write;
+  acknowledged_[write.key].emplace(write.version, write);
+}
+
+void Oracle::OnMirrored(int number, const Acknowledged& write, uint64_t losses) {
+  if (losses != redis_losses_) {
+    return;
+  }
+  const auto stored = redis_->contents().data.find(write.key);
+  // A tombstone may be so old by now that it is gone.
+  const bool is_there = stored != redis_->contents().data.end() ? !(ReadVersion(stored->second) < write.version)
+                                                                : write.tombstone || write.expires;
+  if (!is_there && published_.count({write.key, write.version}) == 0) {
+    Fail(number, "said that Redis has a write that it has not", write.key);
   }
 }
 
 void Oracle::OnAbsentKeyWritten(const std::string& key) {
   // An emptied judge does not know whom it told yes.
-  if (++absent_keys_written_[key] > 1 && !redis_lost_data_) {
+  if (++absent_keys_written_[key] > 1 && redis_losses_ == 0) {
     violation_ = absl::StrCat("two writes that ask for the absence of ", key, " have succeeded");
   }
 }
 
 void Oracle::OnRedisLostData(uint64_t epoch_before, uint64_t epoch_after) {
-  redis_lost_data_ = true;
+  ++redis_losses_;
   EpochOf(epoch_before).forked = true;
   EpochOf(epoch_after).forked = true;
 }
 
 // ---- What must hold at the end ----
 
-void Oracle::CheckConverged(const std::vector<int>& replicas) {
+void Oracle::CheckConverged(const std::vector<int>& replicas, absl::Time now) {
   const std::map<std::string, std::string>& redis = redis_->contents().data;
   for (const int number : replicas) {
     const Replica& replica = replicas_[number];
-    for (const auto& [key, write] : acknowledged_) {
-      const auto stored = replica.stored.find(key);
-      if (stored == replica.stored.end() || stored->second.version < write.version) {
-        Fail(number, "an acknowledged write is lost", key);
-        continue;
-      }
-      const absl::StatusOr<Record> record = DecodeRecord(stored->second.record);
-      const bool same_write = record.ok() && record->version == write.version;
-      if (!record.ok() || (same_write && (record->tombstone != write.tombstone || record->value != write.value))) {
-        Fail(number, "an acknowledged write has another value", key);
+    for (const auto& [key, writes] : acknowledged_) {
+      if (!writes.empty()) {
+        CheckAcknowledged(number, key, writes.rbegin()->second);
       }
     }
     for (const auto& [key, stored] : replica.stored) {
       const auto in_redis = redis.find(key);
-      if (in_redis == redis.end() || in_redis->second != stored.record) {
-        Fail(number, in_redis == redis.end() ? "Redis lacks a record" : "Redis has another record", key);
-      }
+      CheckLive(number, key, &stored.record, in_redis == redis.end() ? nullptr : &in_redis->second, now);
     }
-    if (replica.stored.size() != redis.size()) {
-      Fail(number, absl::StrCat("has ", replica.stored.size(), " records, Redis has ", redis.size()));
+    for (const auto& [key, record] : redis) {
+      const auto stored = replica.stored.find(key);
+      CheckLive(number, key, stored == replica.stored.end() ? nullptr : &stored->second.record, &record, now);
     }
+  }
+}
+
+void Oracle::CheckLive(int number, const std::string& key, const std::string* mine, const std::string* in_redis,
+                       absl::Time now) {
+  const auto live = [now](const std::string* record) {
+    const absl::StatusOr<Record> decoded = DecodeRecord(record != nullptr ? *record : "");
+    return decoded.ok() && !IsDead(*decoded, static_cast<uint64_t>(absl::ToUnixMillis(now)));
+  };
+  if (live(mine) != live(in_redis)) {
+    Fail(number, live(mine) ? "Redis lacks an entry" : "lacks an entry that Redis has", key);
+  } else if (live(mine) && *mine != *in_redis) {
+    Fail(number, "Redis has another record", key);
+  }
+}
+
+void Oracle::CheckAcknowledged(int number, const std::string& key, const Acknowledged& write) {
+  const Replica& replica = replicas_[number];
+  const auto stored = replica.stored.find(key);
+  if (stored == replica.stored.end() || stored->second.version < write.version) {
+    // A replica that has come later has never heard of what was dead and gone by then.
+    // What was dead and gone before this replica could hear of it is missed by nobody.
+    const bool mortal = write.tombstone || write.expires;
+    const bool nothing_lives = stored == replica.stored.end() || IsMortal(stored->second.record) ||
+                               late_.count({key, stored->second.version}) > 0;
+    if (!mortal || !nothing_lives) {
+      Fail(number, "an acknowledged write is lost", key);
+    }
+    return;
+  }
+  const absl::StatusOr<Record> record = DecodeRecord(stored->second.record);
+  const bool same_write = record.ok() && record->version == write.version;
+  if (!record.ok() || (same_write && (record->tombstone != write.tombstone || record->value != write.value))) {
+    Fail(number, "an acknowledged write has another value", key);
   }
 }
 

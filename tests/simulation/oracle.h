@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/store.h"
@@ -22,11 +23,15 @@ namespace dunlin {
 //
 // What must hold at every moment:
 //   - revisions of a replica have no holes and none comes twice, across crashes;
-//   - the version under a key never goes down, on any replica: so no deleted key comes back either;
+//   - the version under a key never goes down, on any replica: so no deleted key comes back either, long after its
+//     tombstone was collected. A write that a wrong clock had stamped may get another version before anybody else has
+//     heard of it, but keeps what it says. And a write that waited in an outbox for longer than tombstones live comes
+//     late, after what had deleted its key has been forgotten;
 //   - a replica that says it has applied sequence s of an epoch has everything up to s, in that version or a newer one;
 //   - a write is acknowledged only once its replica has committed it;
 //   - of the writes of one key that ask for its absence, one succeeds;
-//   - the entries of one atomic batch are seen together.
+//   - the entries of one atomic batch are seen together;
+//   - whoever is told that Redis has a write can find it there.
 // What must hold at the end is CheckConverged().
 //
 // Thread-safety: one thread.
@@ -39,6 +44,9 @@ class Oracle {
 
   // ---- What happens; replicas go by their numbers ----
 
+  // A replica whose writes have this origin.
+  void OnReplica(int number, uint64_t store_id) { replicas_[number].store_id = store_id; }
+
   void OnPublished(const std::string& message);
   void OnCommitted(int number, absl::Span<const ChangePtr> changes);
   void OnState(int number, const StoreState& state);
@@ -48,8 +56,12 @@ class Oracle {
     Version version;
     bool tombstone = false;
     std::string value;
+    // It has a time to live, which is over at the end.
+    bool expires = false;
   };
   void OnAcknowledged(int number, const Acknowledged& write);
+  // Somebody has been told that Redis has the write; `losses` is what redis_losses() was when it was made.
+  void OnMirrored(int number, const Acknowledged& write, uint64_t losses);
   // A write that asked for the absence of `key` has succeeded. Nobody ever deletes such a key.
   void OnAbsentKeyWritten(const std::string& key);
 
@@ -59,13 +71,17 @@ class Oracle {
 
   // ---- What must hold at the end ----
 
-  // All replicas, and Redis, hold the same records, and each acknowledged write or a newer one is among them.
-  void CheckConverged(const std::vector<int>& replicas);
+  // All replicas, and Redis, hold the same entries at `now`, and each acknowledged write or a newer one is among them. The
+  // dead may be remembered by some and forgotten by others.
+  void CheckConverged(const std::vector<int>& replicas, absl::Time now);
 
   // The first violation, with what is known of it; empty if there is none.
   const std::string& violation() const { return violation_; }
 
   uint64_t acknowledged() const { return acknowledged_count_; }
+  uint64_t restamped() const { return restamped_count_; }
+  // How often Redis has lost data.
+  uint64_t redis_losses() const { return redis_losses_; }
 
  private:
   struct Stored {
@@ -73,6 +89,7 @@ class Oracle {
     std::string record;
   };
   struct Replica {
+    uint64_t store_id = 0;
     uint64_t revision = 0;
     std::map<std::string, Stored> stored;
     // Up to where its claims have been checked.
@@ -82,20 +99,39 @@ class Oracle {
   // One life of the data in Redis: the write of each sequence.
   struct Epoch {
     bool forked = false;
-    std::map<uint64_t, std::pair<std::string, Version>> writes;
+    struct Write {
+      std::string key;
+      Version version;
+    };
+    std::map<uint64_t, Write> writes;
   };
 
   void Fail(int replica, absl::string_view what, absl::string_view key = "");
   Epoch& EpochOf(uint64_t epoch);
+  Epoch::Write WriteOf(const std::string& key) const;
+  bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
+  bool IsRestamped(const Stored& stored, const Change& change) const;
+  void Restamp(const std::string& key, const Version& before, const Version& after);
+  void CheckLive(int number, const std::string& key, const std::string* mine, const std::string* in_redis,
+                 absl::Time now);
+  void CheckAcknowledged(int number, const std::string& key, const Acknowledged& write);
   void CheckBatches(int number, const Replica& replica, const std::set<std::string>& touched);
 
   const ModelRedis* const redis_;
   std::map<int, Replica> replicas_;
   std::map<uint64_t, Epoch> epochs_;
-  std::map<std::string, Acknowledged> acknowledged_;
+  // By key and version.
+  std::map<std::string, std::map<Version, Acknowledged>> acknowledged_;
+  // What Redis has ever accepted, and of that what it accepted although it had had a newer version, whose tombstone it has
+  // forgotten since: writes that waited in an outbox for longer than tombstones live.
+  std::set<std::pair<std::string, Version>> published_;
+  std::map<std::string, Version> highest_published_;
+  std::set<std::pair<std::string, Version>> late_;
+  std::set<std::string> restamped_keys_;
   std::map<std::string, int> absent_keys_written_;
-  bool redis_lost_data_ = false;
+  uint64_t redis_losses_ = 0;
   uint64_t acknowledged_count_ = 0;
+  uint64_t restamped_count_ = 0;
   std::string violation_;
 };
 

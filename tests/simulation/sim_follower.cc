@@ -15,6 +15,9 @@ void SimFollower::Turn() {
     TakeInputs();
     TakeEvents();
     Follower::Action action = follower_.Next(now());
+    if (!std::exchange(was_live_, follower_.live()) && follower_.live()) {
+      parts_.on_live();
+    }
     if (!std::visit([this](auto& what) { return Do(what); }, action)) {
       return;
     }
@@ -36,7 +39,7 @@ void SimFollower::TakeInputs() {
     follower_.OnApplied(*std::exchange(applied_, absl::nullopt), now());
   }
   if (epoch_entered_.has_value()) {
-    const absl::Status entered = *std::exchange(epoch_entered_, absl::nullopt);
+    const absl::StatusOr<EpochEntry> entered = *std::exchange(epoch_entered_, absl::nullopt);
     follower_.OnEpochEntered(entered, now());
     if (entered.ok()) {
       parts_.on_epoch_entered();
@@ -86,7 +89,8 @@ void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPositio
   if (correction != absl::ZeroDuration()) {
     parts_.clock->SetOffset(parts_.clock->offset() + correction);
   }
-  follower_.OnPosition(*position, parts_.ring->UsedApprox().slots > 0, now());
+  const StoreState state = parts_.store->state();
+  follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision}, now());
 }
 
 bool SimFollower::Do(const Follower::ReadChanges& read) {
@@ -100,6 +104,52 @@ bool SimFollower::Do(const Follower::ReadChanges& read) {
                             Failed(page.status());
                           }
                         });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::ReadOrders& read) {
+  Call<RelayChangePage>([after = read.after, items_max = std::min(read.items_max, parts_.page_changes_max),
+                         size_max_bytes = read.size_max_bytes](
+                            ModelRedis& redis) { return redis.ReadOrders(after, items_max, size_max_bytes); },
+                        [this](absl::StatusOr<RelayChangePage> page) {
+                          if (page.ok()) {
+                            follower_.OnOrders(*std::move(page));
+                          } else {
+                            Failed(page.status());
+                          }
+                        });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::Compare& compare) {
+  follower_.OnCompared(parts_.store->FindOlder(compare.items), now());
+  return true;
+}
+
+bool SimFollower::Do(const Follower::ReadRecords& read) {
+  Call<RelayRecords>([keys = read.keys, size_max_bytes = read.size_max_bytes](
+                         ModelRedis& redis) { return redis.ReadRecords(keys, size_max_bytes); },
+                     [this](absl::StatusOr<RelayRecords> records) {
+                       if (records.ok()) {
+                         follower_.OnRecords(*std::move(records));
+                       } else {
+                         Failed(records.status());
+                       }
+                     });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::Collect& collect) {
+  Call<CollectReply>([query = collect.query](ModelRedis& redis) { return redis.Collect(query); },
+                     [this](const absl::StatusOr<CollectReply>& reply) {
+                       if (reply.ok()) {
+                         follower_.OnCollected(*reply, now());
+                       } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
+                         follower_.OnCollectRefused(now());
+                       } else {
+                         Failed(reply.status());
+                       }
+                     });
   return false;
 }
 
@@ -117,11 +167,11 @@ bool SimFollower::Do(const Follower::StartEpoch& start) {
 
 bool SimFollower::Do(const Follower::EnterEpoch& enter) {
   parts_.committer->Enqueue(EpochOperation{enter.change,
-                                           [this](absl::Status status) {
-                                             epoch_entered_ = std::move(status);
+                                           [this](absl::StatusOr<EpochEntry> entry) {
+                                             epoch_entered_ = std::move(entry);
                                              Wake();
                                            },
-                                           absl::OkStatus()});
+                                           absl::UnknownError("not carried out")});
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "storage/hybrid_clock.h"
+#include "storage/store.h"
 #include "storage/write.h"
 #include "sync/event_ring.h"
 #include "sync/follower.h"
@@ -27,9 +28,11 @@ class SimFollower final : public SimThread {
   struct Parts {
     EventRing<std::string>* ring = nullptr;
     SimSubscriber* subscriber = nullptr;
+    const Store* store = nullptr;
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
     std::function<void()> on_epoch_entered;
+    std::function<void()> on_live;
     // A page of changes is no larger, so that a small data set has several.
     size_t page_changes_max = SIZE_MAX;
   };
@@ -54,6 +57,10 @@ class SimFollower final : public SimThread {
   bool Do(const Follower::Connect& connect);
   bool Do(const Follower::ReadPosition& read);
   bool Do(const Follower::ReadChanges& read);
+  bool Do(const Follower::ReadOrders& read);
+  bool Do(const Follower::Compare& compare);
+  bool Do(const Follower::ReadRecords& read);
+  bool Do(const Follower::Collect& collect);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);
   bool Do(Follower::Apply& apply);
@@ -64,8 +71,9 @@ class SimFollower final : public SimThread {
 
   const Parts parts_;
   Follower follower_;
+  bool was_live_ = false;
   absl::optional<absl::StatusOr<ApplyResult>> applied_;
-  absl::optional<absl::Status> epoch_entered_;
+  absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_;
 };
 
 }  // namespace dunlin

@@ -30,7 +30,7 @@ void SimMirror::OnCommitted() {
 
 void SimMirror::OnEpochEntered() {
   const StoreState state = parts_.store->state();
-  outbound_.OnEpoch(state.epoch, state.mirrored_revision);
+  outbound_.OnEpoch(state.epoch, state.mirrored_revision, state.refill_revision != 0, now());
   acks_.OnMirrored(state.mirrored_revision);
   Wake();
 }
@@ -39,6 +39,10 @@ void SimMirror::Turn() {
   while (!busy()) {
     if (winners_stored_.has_value()) {
       outbound_.OnWinnersStored(*std::exchange(winners_stored_, absl::nullopt), now());
+    }
+    outbound_.SetRefillAllowed(parts_.is_live());
+    if (restamped_.has_value()) {
+      outbound_.OnRestamped(*std::exchange(restamped_, absl::nullopt), now());
     }
     Sleep(acks_.Expire(now()));
     Outbound::Action action = outbound_.Next(now());
@@ -116,6 +120,29 @@ void SimMirror::MaybeReceive() {
     outbound_.OnRelayError(reply.status(), now());
   }
   Resume();
+}
+
+bool SimMirror::Do(const Mirror::FindMissing& find) {
+  Call<MissingReply>([query = find.query](ModelRedis& redis) { return redis.FindMissing(query); },
+                     [this](const absl::StatusOr<MissingReply>& reply) {
+                       if (reply.ok()) {
+                         outbound_.OnMissing(*reply, now());
+                         PassEpochDoubt();
+                       } else {
+                         outbound_.OnRelayError(reply.status(), now());
+                       }
+                     });
+  return false;
+}
+
+bool SimMirror::Do(Mirror::Restamp& restamp) {
+  parts_.committer->Enqueue(RestampOperation{std::move(restamp.restamping),
+                                             [this](absl::StatusOr<size_t> restamped) {
+                                               restamped_ = std::move(restamped);
+                                               Wake();
+                                             },
+                                             absl::UnknownError("not carried out")});
+  return true;
 }
 
 bool SimMirror::Do(Mirror::StoreWinners& store) {

@@ -29,6 +29,7 @@ class SimMirror final : public SimThread {
     const Store* store = nullptr;
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
+    std::function<bool()> is_live;
     std::function<void()> on_epoch_refused;
   };
 
@@ -53,6 +54,8 @@ class SimMirror final : public SimThread {
   bool Do(const Mirror::ReadOutbox& read);
   bool Do(const Mirror::Send& send);
   bool Do(const Mirror::Receive& receive);
+  bool Do(const Mirror::FindMissing& find);
+  bool Do(Mirror::Restamp& restamp);
   bool Do(Mirror::StoreWinners& store);
   bool Do(Mirror::Advance& advance);
   bool Do(const Outbound::Probe& probe);
@@ -67,6 +70,7 @@ class SimMirror final : public SimThread {
   Outbound outbound_;
   MirrorAcks acks_;
   absl::optional<absl::Status> winners_stored_;
+  absl::optional<absl::StatusOr<size_t>> restamped_;
   // Answers to batches that have come and not been received, of the present connection.
   std::deque<absl::StatusOr<MirrorReply>> replies_;
   uint64_t connections_ = 0;

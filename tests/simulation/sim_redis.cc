@@ -25,7 +25,7 @@ std::vector<SimRedis::ConnectionPtr> Alive(std::vector<std::weak_ptr<SimRedis::C
 SimRedis::SimRedis(EventLoop* loop, Dice* dice)
     : loop_(loop),
       dice_(dice),
-      model_([loop] { return loop->Now(); }, [this](const std::string& event) { Publish(event); }) {}
+      model_([this] { return Now(); }, [this](const std::string& event) { Publish(event); }) {}
 
 bool SimRedis::Reachable(const Connection& connection) const {
   const auto partitioned = partitioned_.find(connection.replica_);

@@ -96,6 +96,9 @@ class SimRedis {
   // It comes back with `contents`, as another primary if `new_primary`.
   void Start(ModelRedis::Contents contents, bool new_primary);
   bool running() const { return running_; }
+  // What to add to virtual time to get the server's clock.
+  void SetClockError(absl::Duration error) { clock_error_ = error; }
+  absl::Time Now() const { return loop_->Now() + clock_error_; }
   // While set, the server answers every call with it and does nothing.
   void Refuse(const absl::Status& error) { refusal_ = error; }
 
@@ -117,6 +120,7 @@ class SimRedis {
   EventLoop* const loop_;
   Dice* const dice_;
   ModelRedis model_;
+  absl::Duration clock_error_;
   bool running_ = true;
   absl::Status refusal_;
   std::map<int, bool> partitioned_;

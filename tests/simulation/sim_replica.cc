@@ -36,14 +36,15 @@ struct SimReplica::Life final : ChangeFeed::Listener {
       : replica(*replica),
         clock(&replica->wall_clock_),
         store(Open()),
-        engine(GroupCommitter::Options(), store.get(), &clock, &feed),
+        engine(EngineOptions(), store.get(), &clock, &feed),
         ring(ValueOrDie(EventRing<std::string>::Create(replica->options_.ring_slots, kRingMaxBytes))),
         committer(Environment(), CommitterOptions(), store.get(), &engine),
         subscriber(Environment(), ring.get(), [this] { follower.Wake(); }),
         follower(Environment(), FollowerOptions(),
-                 {ring.get(), &subscriber, &committer, &clock, [this] { mirror.OnEpochEntered(); },
+                 {ring.get(), &subscriber, store.get(), &committer, &clock, [this] { mirror.OnEpochEntered(); }, [this] { mirror.Wake(); },
                   replica->options_.page_changes_max}),
-        mirror(Environment(), MirrorOptions(), {store.get(), &committer, &clock, [this] { follower.DoubtEpoch(); }}) {
+        mirror(Environment(), MirrorOptions(), {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
+                                              [this] { follower.DoubtEpoch(); }}) {
     feed.Subscribe(Selector(), this);
     committer.Start();
     subscriber.Wake();
@@ -65,6 +66,13 @@ struct SimReplica::Life final : ChangeFeed::Listener {
     return ValueOrDie(Store::Open(options, &clock));
   }
 
+  GroupCommitter::Options EngineOptions() const {
+    GroupCommitter::Options options;
+    options.tombstone_horizon = replica.options_.tombstone_horizon;
+    options.outbox_quota_bytes = replica.options_.outbox_quota_bytes;
+    return options;
+  }
+
   SimCommitter::Options CommitterOptions() {
     return {replica.options_.disk_min, replica.options_.disk_max,
             [this](const StoreState& state) { return replica.OnCommit(state); }};
@@ -72,7 +80,16 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 
   Follower::Options FollowerOptions() const {
     const StoreState state = store->state();
-    return {state.epoch, state.applied_sequence, state.fleet_id, state.primary, replica.dice_->Number()};
+    Follower::Options options;
+    options.epoch = state.epoch;
+    options.applied_sequence = state.applied_sequence;
+    options.fleet_id = state.fleet_id;
+    options.primary = state.primary;
+    options.complete_unix_ms = state.complete_unix_ms;
+    options.lease = LeaseRequest{store->store_id(), replica.dice_->Number() | 1};
+    options.tombstone_horizon = replica.options_.tombstone_horizon;
+    options.seed = replica.dice_->Number();
+    return options;
   }
 
   Mirror::Options MirrorOptions() const {
@@ -106,7 +123,11 @@ SimReplica::~SimReplica() = default;
 
 void SimReplica::Start() { life_ = std::make_unique<Life>(this); }
 
-void SimReplica::Crash() { life_.reset(); }
+void SimReplica::Crash() {
+  rebuilds_ = rebuilds();
+  collected_ = collected();
+  life_.reset();
+}
 
 // Returns whether callers are to be answered.
 bool SimReplica::OnCommit(const StoreState& state) {

@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/clock.h"
+#include "storage/limits.h"
 #include "storage/store.h"
 #include "storage/write.h"
 #include "sync/follower.h"
@@ -34,6 +35,8 @@ class SimReplica {
     uint64_t store_id = 0;
     size_t ring_slots = 64;
     size_t page_changes_max = SIZE_MAX;
+    absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
+    uint64_t outbox_quota_bytes = kOutboxQuotaBytesDefault;
     // How long a commit takes.
     absl::Duration disk_min = absl::Microseconds(100);
     absl::Duration disk_max = absl::Milliseconds(3);
@@ -83,6 +86,9 @@ class SimReplica {
   Follower::Status follower() const;
   const absl::Status& mirror_error() const;
   bool live() const;
+  // Over all its lives.
+  uint64_t rebuilds() const { return rebuilds_ + (running() ? follower().rebuilds : 0); }
+  uint64_t collected() const { return collected_ + (running() ? follower().tombstones_collected : 0); }
 
  private:
   struct WallClock final : Clock {
@@ -102,6 +108,9 @@ class SimReplica {
   const TempDir directory_;
   WallClock wall_clock_;
   bool crash_after_commit_ = false;
+  // In former lives.
+  uint64_t rebuilds_ = 0;
+  uint64_t collected_ = 0;
   // From a start to the next crash.
   std::unique_ptr<Life> life_;
 };

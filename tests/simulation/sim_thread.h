@@ -43,7 +43,10 @@ class SimThread {
   // It has something to do, and will see so after a moment.
   void Wake() {
     if (!std::exchange(woken_, true)) {
-      TurnAt(now() + environment_.dice->Between(absl::ZeroDuration(), environment_.wake_max));
+      Later(environment_.dice->Between(absl::ZeroDuration(), environment_.wake_max), [this] {
+        woken_ = false;
+        TurnUnlessBusy();
+      });
     }
   }
 
@@ -57,13 +60,6 @@ class SimThread {
   bool busy() const { return busy_; }
   const SimRedis::ConnectionPtr& connection() const { return connection_; }
 
-  void Sleep(absl::Time until) {
-    if (until < timer_) {
-      timer_ = until;
-      TurnAt(until);
-    }
-  }
-
   // Returns `what` as a function that does nothing after the crash.
   template <typename What>
   auto WhileAlive(What what) {
@@ -76,6 +72,20 @@ class SimThread {
 
   void Later(absl::Duration delay, std::function<void()> what) {
     environment_.loop->After(delay, WhileAlive(std::move(what)));
+  }
+
+  void Sleep(absl::Time until) {
+    if (until >= timer_) {
+      return;
+    }
+    timer_ = until;
+    environment_.loop->At(until, WhileAlive([this, number = ++timers_] {
+                            // One that was overtaken would set another, and so for ever.
+                            if (number == timers_) {
+                              timer_ = absl::InfiniteFuture();
+                              TurnUnlessBusy();
+                            }
+                          }));
   }
 
   // Stands still until Resume().
@@ -115,14 +125,10 @@ class SimThread {
   }
 
  private:
-  void TurnAt(absl::Time when) {
-    environment_.loop->At(when, WhileAlive([this] {
-                            woken_ = false;
-                            timer_ = absl::InfiniteFuture();
-                            if (!busy_) {
-                              Turn();
-                            }
-                          }));
+  void TurnUnlessBusy() {
+    if (!busy_) {
+      Turn();
+    }
   }
 
   const SimEnvironment environment_;
@@ -131,6 +137,7 @@ class SimThread {
   // A call is under way.
   bool busy_ = false;
   absl::Time timer_ = absl::InfiniteFuture();
+  uint64_t timers_ = 0;
   SimRedis::ConnectionPtr connection_;
 };
 

@@ -15,7 +15,6 @@ constexpr absl::Duration kTrouble = absl::Seconds(30);
 // By then a fleet without faults is equal.
 constexpr absl::Duration kPatience = absl::Seconds(120);
 constexpr absl::Duration kLookPeriod = absl::Milliseconds(250);
-constexpr size_t kBatchMembers = 3;
 constexpr size_t kTraceLinesMax = 4000;
 
 }  // namespace
@@ -29,6 +28,11 @@ World::World(uint64_t seed, bool tracing)
   keys_ = 2 + dice_.Below(20);
   ring_slots_ = size_t{4} << dice_.Below(6);
   page_changes_max_ = size_t{2} << dice_.Below(8);
+  // Short enough that replicas are away for longer. Data that Redis loses meanwhile are not for such a world: what only a
+  // replica holds that has been away for too long is given up by design.
+  horizon_ = dice_.Chance(0.25) ? dice_.Between(absl::Seconds(3), absl::Seconds(10)) : kTombstoneHorizonDefault;
+  outbox_quota_bytes_ = dice_.Chance(0.2) ? 500 + dice_.Below(5000) : kOutboxQuotaBytesDefault;
+  clock_error_max_ = dice_.Chance(0.5) ? absl::Seconds(4) : absl::Minutes(10);
   disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
   redis_.weather.latency_max = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(20));
   redis_.weather.event_lost = dice_.Chance(0.5) ? 0.02 : 0;
@@ -43,6 +47,17 @@ World::World(uint64_t seed, bool tracing)
 }
 
 World::~World() = default;
+
+World::Result& World::Result::operator+=(const Result& other) {
+  lived += other.lived;
+  acknowledged += other.acknowledged;
+  faults += other.faults;
+  restamped += other.restamped;
+  refused += other.refused;
+  rebuilds += other.rebuilds;
+  collected += other.collected;
+  return *this;
+}
 
 World::Result World::Live() {
   Repeat(dice_.Between(absl::Milliseconds(10), absl::Milliseconds(200)), [this] { DoSomeWrite(); });
@@ -71,7 +86,7 @@ World::Result World::Live() {
     for (const auto& replica : replicas_) {
       numbers.push_back(replica->number());
     }
-    oracle_.CheckConverged(numbers);
+    oracle_.CheckConverged(numbers, redis_.Now());
     result.violation = oracle_.violation();
     if (!Settled()) {
       result.violation =
@@ -82,6 +97,12 @@ World::Result World::Live() {
   result.lived = loop_.Now() - EventLoop::Start();
   result.acknowledged = oracle_.acknowledged();
   result.faults = faults_;
+  result.restamped = oracle_.restamped();
+  result.refused = refused_;
+  for (const auto& replica : replicas_) {
+    result.rebuilds += replica->rebuilds();
+    result.collected += replica->collected();
+  }
   return result;
 }
 
@@ -123,6 +144,8 @@ void World::NewReplica() {
   options.ring_slots = ring_slots_;
   options.page_changes_max = page_changes_max_;
   options.disk_max = disk_max_;
+  options.tombstone_horizon = horizon_;
+  options.outbox_quota_bytes = outbox_quota_bytes_;
   SimReplica::Observer observer;
   observer.on_changes = [this, number = options.number](absl::Span<const ChangePtr> changes) {
     oracle_.OnCommitted(number, changes);
@@ -139,99 +162,10 @@ void World::NewReplica() {
     oracle_.OnState(number, state);
     TraceState(number, state);
   };
+  oracle_.OnReplica(options.number, options.store_id);
   replicas_.push_back(std::make_unique<SimReplica>(options, &loop_, &dice_, &redis_, std::move(observer)));
   replicas_.back()->Start();
   Trace(absl::StrCat("replica ", options.number, " starts"));
-}
-
-// ---- Clients ----
-
-std::string World::NextValue() {
-  // Some are large enough to travel by reference.
-  const size_t padding = dice_.Chance(0.03) ? kInlineValueMaxBytes : 0;
-  return absl::StrCat("v", ++values_, std::string(padding, '.'));
-}
-
-void World::DoSomeWrite() {
-  SimReplica& replica = SomeReplica();
-  if (!replica.running()) {
-    return;
-  }
-  const uint64_t what = dice_.Below(100);
-  if (what < 55) {
-    Put(replica);
-  } else if (what < 68) {
-    Delete(replica);
-  } else if (what < 76) {
-    PutWithTtl(replica);
-  } else if (what < 86) {
-    WriteBatch(replica);
-  } else if (what < 93) {
-    WriteIfAbsent(replica);
-  } else {
-    WriteIfVersion(replica);
-  }
-}
-
-void World::Put(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kPut, SomeKey(), NextValue()}}, {}}); }
-
-void World::Delete(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kDelete, SomeKey(), ""}}, {}}); }
-
-void World::PutWithTtl(SimReplica& replica) {
-  const absl::Duration ttl = dice_.Between(absl::Milliseconds(1), absl::Seconds(10));
-  Write(replica, {{{Mutation::Kind::kPut, absl::StrCat("ttl/", SomeKey()), NextValue(), ttl}}, {}});
-}
-
-void World::WriteBatch(SimReplica& replica) {
-  LocalWrite write;
-  const std::string value = NextValue();
-  // A group has one writer: between two, each key would be won by whoever is later.
-  const std::string group = absl::StrCat(kBatchKeyPrefix, replica.number(), "/");
-  for (size_t i = 0; i < kBatchMembers; ++i) {
-    write.mutations.push_back({Mutation::Kind::kPut, absl::StrCat(group, i), value});
-  }
-  Write(replica, std::move(write));
-}
-
-void World::Write(SimReplica& replica, LocalWrite write) {
-  std::vector<Mutation> mutations = write.mutations;
-  replica.Write(std::move(write), Tell(replica, std::move(mutations)));
-}
-
-WriteCallback World::Tell(SimReplica& replica, std::vector<Mutation> mutations) {
-  return [this, &replica, mutations = std::move(mutations)](const absl::StatusOr<WriteResult>& result) {
-    for (size_t i = 0; result.ok() && i < mutations.size(); ++i) {
-      const bool is_delete = mutations[i].kind == Mutation::Kind::kDelete;
-      oracle_.OnAcknowledged(replica.number(),
-                             {mutations[i].key, result->versions[i], is_delete, is_delete ? "" : mutations[i].value});
-      Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
-                         VersionToString(result->versions[i])));
-    }
-  };
-}
-
-void World::WriteIfAbsent(SimReplica& replica) {
-  const std::string key = absl::StrCat("lock/", dice_.Below(10));
-  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
-  WriteCallback tell = Tell(replica, {mutation});
-  replica.WriteIf(mutation, {Precondition::Kind::kAbsent, {}}, absl::Seconds(2),
-                  [this, key, tell = std::move(tell)](const absl::StatusOr<WriteResult>& result) mutable {
-                    if (result.ok()) {
-                      oracle_.OnAbsentKeyWritten(key);
-                    }
-                    tell(result);
-                  });
-}
-
-void World::WriteIfVersion(SimReplica& replica) {
-  const std::string key = SomeKey();
-  const absl::StatusOr<StoredEntry> entry = replica.store().Get(key);
-  if (!entry.ok()) {
-    return;
-  }
-  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
-  replica.WriteIf(mutation, {Precondition::Kind::kVersion, entry->version}, absl::Seconds(2),
-                  Tell(replica, {mutation}));
 }
 
 // ---- The end ----

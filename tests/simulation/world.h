@@ -22,10 +22,11 @@ namespace dunlin {
 // World is one simulated fleet with its clients, and the misfortune that befalls it. All of it is drawn from one seed.
 //
 // The fault model: connections break, each by itself, before or after a call took place; events are lost, repeated and
-// held up; replicas are cut off, crash at any moment, also between a commit and its answers, and come back; machines'
-// clocks are wrong and step; the ring is small enough to overflow; Redis stops, comes back with everything, with
-// nothing or as it was a while ago, fails over to a lagging replica, is flushed while it runs, refuses, is slow. Disks
-// keep what was synced: other faults of disks are tested elsewhere (tests/README.md).
+// held up; replicas are cut off, crash at any moment, also between a commit and its answers, and come back, after longer
+// than tombstones live too; machines' clocks are wrong by up to ten minutes and step, Redis' own among them; the ring is
+// small enough to overflow, and the outbox to be full; Redis stops, comes back with everything, with nothing or as it was
+// a while ago, fails over to a lagging replica, is flushed while it runs, refuses, is slow. Disks keep what was synced:
+// other faults of disks are tested elsewhere (tests/README.md).
 //
 // A world is lived in two parts: `kTrouble` with faults, and then without, until all replicas are equal.
 //
@@ -40,6 +41,15 @@ class World {
     absl::Duration lived;
     uint64_t acknowledged = 0;
     uint64_t faults = 0;
+    // Writes that got another version, that were refused for a full outbox; replicas that were rebuilt; tombstones that
+    // were removed from Redis for their age.
+    uint64_t restamped = 0;
+    uint64_t refused = 0;
+    uint64_t rebuilds = 0;
+    uint64_t collected = 0;
+
+    // Adds what was counted.
+    Result& operator+=(const Result& other);
   };
 
   World(uint64_t seed, bool tracing);
@@ -78,6 +88,7 @@ class World {
   // ---- Faults ----
 
   void DoSomeFault();
+  absl::Duration AbsenceMax(absl::Duration usual) const;
   void CrashReplica();
   void CutOffReplica();
   void StepClock();
@@ -92,6 +103,8 @@ class World {
   // Redis loses nothing while a replica is new, and none is added to an emptied one: what a newcomer does there is told
   // in docs/RELIABILITY.md as a limit.
   bool EverybodyKnowsTheFleet() const;
+  // Whether Redis may lose data in this world, now.
+  bool MayLoseData() const;
 
   void EndTrouble();
   bool Settled() const;
@@ -116,6 +129,10 @@ class World {
   size_t ring_slots_ = 0;
   size_t page_changes_max_ = 0;
   absl::Duration disk_max_;
+  absl::Duration horizon_;
+  uint64_t outbox_quota_bytes_ = 0;
+  absl::Duration clock_error_max_;
+  uint64_t refused_ = 0;
   // How likely each kind of fault is in this world; not every world knows every fault, so that some get far.
   std::vector<int> fault_weights_;
   ModelRedis::Contents backup_;

@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/limits.h"
 #include "tests/simulation/world.h"
 
 namespace dunlin {
 namespace {
 
 constexpr size_t kReplicasMax = 5;
-// Within what Redis accepts.
-constexpr absl::Duration kClockErrorMax = absl::Seconds(4);
+constexpr absl::Duration kRedisClockErrorMax = absl::Minutes(1);
 
 }  // namespace
 
@@ -59,6 +59,11 @@ void World::DoSomeFault() {
   }
 }
 
+// Where tombstones live short, replicas are away for longer than that.
+absl::Duration World::AbsenceMax(absl::Duration usual) const {
+  return horizon_ == kTombstoneHorizonDefault ? usual : 2 * horizon_;
+}
+
 void World::CrashReplica() {
   SimReplica& replica = SomeReplica();
   if (!replica.running()) {
@@ -70,7 +75,7 @@ void World::CrashReplica() {
     replica.Crash();
   }
   Trace(absl::StrCat("replica ", replica.number(), " crashes"));
-  Soon(absl::Seconds(5), [this, &replica] {
+  Soon(AbsenceMax(absl::Seconds(5)), [this, &replica] {
     if (!replica.running()) {
       replica.Start();
       Trace(absl::StrCat("replica ", replica.number(), " restarts"));
@@ -82,7 +87,7 @@ void World::CutOffReplica() {
   const int number = SomeReplica().number();
   redis_.SetPartitioned(number, true);
   Trace(absl::StrCat("replica ", number, " is cut off"));
-  Soon(absl::Seconds(12), [this, number] {
+  Soon(AbsenceMax(absl::Seconds(12)), [this, number] {
     redis_.SetPartitioned(number, false);
     Trace(absl::StrCat("replica ", number, " is no longer cut off"));
   });
@@ -90,7 +95,7 @@ void World::CutOffReplica() {
 
 void World::StepClock() {
   SimReplica& replica = SomeReplica();
-  const absl::Duration error = dice_.Between(-kClockErrorMax, kClockErrorMax);
+  const absl::Duration error = dice_.Between(-clock_error_max_, clock_error_max_);
   replica.SetClockError(error);
   Trace(absl::StrCat("the clock of replica ", replica.number(), " is wrong by ", absl::FormatDuration(error)));
 }
@@ -124,15 +129,17 @@ bool World::EverybodyKnowsTheFleet() const {
   return std::all_of(knows_fleet_.begin(), knows_fleet_.end(), [](bool knows) { return knows; });
 }
 
+bool World::MayLoseData() const { return EverybodyKnowsTheFleet() && horizon_ == kTombstoneHorizonDefault; }
+
 void World::FlushRedis() {
-  if (redis_.running() && EverybodyKnowsTheFleet()) {
+  if (redis_.running() && MayLoseData()) {
     Trace("redis is flushed");
     LoseData(ModelRedis::Contents(), /*new_primary=*/false);
   }
 }
 
 void World::RollRedisBack() {
-  if (!EverybodyKnowsTheFleet()) {
+  if (!MayLoseData()) {
     return;
   }
   Trace("redis goes back to a backup");
@@ -141,11 +148,15 @@ void World::RollRedisBack() {
 }
 
 void World::FailOver() {
-  if (lagging_.empty() || !redis_.running() || !EverybodyKnowsTheFleet()) {
+  if (lagging_.empty() || !redis_.running() || !MayLoseData()) {
     return;
   }
   Trace("redis fails over");
   redis_.Stop();
+  // On another machine, with another clock.
+  if (dice_.Chance(0.3)) {
+    redis_.SetClockError(dice_.Between(-kRedisClockErrorMax, kRedisClockErrorMax));
+  }
   LoseData(lagging_[dice_.Below(lagging_.size())], /*new_primary=*/true);
 }
 

@@ -100,12 +100,16 @@ absl::StatusOr<ApplyResult> StoreTester::ApplyBatch(RemoteBatch batch) {
 }
 
 absl::Status StoreTester::EnterEpoch(uint64_t epoch, bool refill) {
-  Answer<absl::Status> answer;
   EpochChange change;
   change.epoch = epoch;
   change.fleet_id = 9;
   change.primary = epoch + 1;
   change.refill = refill;
+  return EnterEpoch(change).status();
+}
+
+absl::StatusOr<EpochEntry> StoreTester::EnterEpoch(const EpochChange& change) {
+  Answer<absl::StatusOr<EpochEntry>> answer;
   committer_->EnterEpoch(change, answer.Callback());
   return answer.Get();
 }

@@ -124,6 +124,7 @@ class StoreTester {
   absl::StatusOr<WriteResult> Delete(absl::string_view key);
   absl::StatusOr<ApplyResult> ApplyBatch(RemoteBatch batch);
   absl::StatusOr<ApplyResult> Apply(std::vector<VersionedRecord> records, uint64_t epoch = 0, uint64_t sequence = 0);
+  absl::StatusOr<EpochEntry> EnterEpoch(const EpochChange& change);
   absl::Status EnterEpoch(uint64_t epoch, bool refill);
 
   // The value of `key`, "(absent)", or the error.

@@ -8,15 +8,15 @@
 
 namespace dunlin {
 
-// The seeds of a randomised test: 1 to `count`, and fifty times as many with DUNLIN_LONG=1 in the environment.
+// The seeds of a randomised test: 1 to `count`, and `long_factor` times as many with DUNLIN_LONG=1 in the environment.
 // DUNLIN_SEED=N runs the one seed that a failure has named.
-inline std::vector<uint64_t> TestSeeds(int count) {
+inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   if (const char* seed = std::getenv("DUNLIN_SEED")) {
     return {std::strtoull(seed, nullptr, 10)};
   }
   const char* is_long = std::getenv("DUNLIN_LONG");
   if (is_long != nullptr && std::string(is_long) == "1") {
-    count *= 50;
+    count *= long_factor;
   }
   std::vector<uint64_t> seeds;
   for (int i = 1; i <= count; ++i) {

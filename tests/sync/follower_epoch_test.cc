@@ -19,7 +19,7 @@ class FollowerEpochTest : public FollowerTester {
   EpochChange Enter() {
     const EpochChange change = Next<Follower::EnterEpoch>().change;
     Next<Follower::Wait>();
-    follower_->OnEpochEntered(absl::OkStatus(), now_);
+    follower_->OnEpochEntered(EpochEntry{0, true}, now_);
     return change;
   }
 };
@@ -33,7 +33,7 @@ TEST_F(FollowerEpochTest, ANewStoreEntersTheFleetBeforeItReads) {
   EXPECT_EQ(change.fleet_id, kFleet);
   EXPECT_FALSE(change.refill);
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(3), false, now_);
+  follower_->OnPosition(PositionAt(3), {}, now_);
   CatchUp(0, 3);
   EXPECT_TRUE(follower_->live());
 }
@@ -46,14 +46,14 @@ TEST_F(FollowerEpochTest, ANewcomerLeavesAnEmptyRedisToItsFleetForAWhile) {
   follower_->OnConnected(now_);
   EXPECT_EQ(Next<Follower::ReadPosition>().proposal.epoch, kNoEpoch);
   const absl::Time start = now_;
-  follower_->OnPosition(RelayPosition(), false, now_);
+  follower_->OnPosition(RelayPosition(), {}, now_);
   EXPECT_THAT(follower_->status().error.message(), HasSubstr("waiting"));
   PositionProposal proposal;
   while (proposal.epoch == kNoEpoch && !HasFailure()) {
     now_ = Next<Follower::Wait>().until;
     proposal = Next<Follower::ReadPosition>().proposal;
     if (proposal.epoch == kNoEpoch) {
-      follower_->OnPosition(RelayPosition(), false, now_);
+      follower_->OnPosition(RelayPosition(), {}, now_);
     }
   }
   EXPECT_EQ(now_ - start, kFleetFoundingDelay);
@@ -66,7 +66,7 @@ TEST_F(FollowerEpochTest, AnEmptyRedisThatHasNoEpochIsNothingToBeLiveOn) {
   Next<Follower::Connect>();
   follower_->OnConnected(now_);
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(RelayPosition(), false, now_);
+  follower_->OnPosition(RelayPosition(), {}, now_);
   Next<Follower::Wait>();
   EXPECT_FALSE(follower_->live());
 }
@@ -84,13 +84,13 @@ TEST_F(FollowerEpochTest, AnotherEpochIsEnteredWithARefillAndReadFromTheStart) {
   GoLive(5);
   now_ += kRedisHeartbeatPeriod;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(2, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(2, kEpoch + 1), {}, now_);
   EXPECT_FALSE(follower_->live());
   EXPECT_TRUE(Enter().refill);
   EXPECT_EQ(follower_->status().epoch, kEpoch + 1);
   EXPECT_EQ(follower_->status().applied_sequence, 0u);
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(2, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(2, kEpoch + 1), {}, now_);
   EXPECT_EQ(Next<Follower::ReadChanges>().after, 0u);
 }
 
@@ -101,7 +101,7 @@ TEST_F(FollowerEpochTest, AnotherEpochWaitsForTheBatchUnderWay) {
   follower_->OnEvent(Event(7), now_);
   now_ += kRedisHeartbeatPeriod;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
   EXPECT_EQ(Next<Follower::Wait>().until, absl::InfiniteFuture());
   Applied();
   // Gathered under the old epoch, and told to the store as such.
@@ -116,7 +116,7 @@ TEST_F(FollowerEpochTest, AnEpochThatTheStoreCouldNotEnterIsTriedAgain) {
   GoLive(5);
   now_ += kRedisHeartbeatPeriod;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
   Next<Follower::EnterEpoch>();
   follower_->OnEpochEntered(absl::ResourceExhaustedError("disk full"), now_);
   EXPECT_EQ(follower_->status().epoch, kEpoch);
@@ -157,7 +157,7 @@ TEST_F(FollowerEpochTest, SequencesThatRedisHasForgottenStartANewEpoch) {
   // Somebody else was faster.
   follower_->OnEpochStarted(EpochInForce{99, 8});
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(8, 99), false, now_);
+  follower_->OnPosition(PositionAt(8, 99), {}, now_);
   const EpochChange change = Enter();
   EXPECT_EQ(change.epoch, 99u);
   EXPECT_TRUE(change.refill);
@@ -182,7 +182,7 @@ TEST_F(FollowerEpochTest, AStartThatWasCutOffIsRepeated) {
   EXPECT_EQ(Next<Follower::StartEpoch>().proposal.next, proposal.next);
   follower_->OnEpochStarted(EpochInForce{proposal.next, 5});
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5, proposal.next), false, now_);
+  follower_->OnPosition(PositionAt(5, proposal.next), {}, now_);
   EXPECT_EQ(Enter().epoch, proposal.next);
 }
 
@@ -193,16 +193,16 @@ TEST_F(FollowerEpochTest, AnotherPrimaryStartsANewEpochEvenIfItIsNotBehind) {
   Next<Follower::ReadPosition>();
   RelayPosition position = PositionAt(6);
   position.master_replid = "another";
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   EXPECT_FALSE(follower_->live());
   const EpochProposal proposal = Next<Follower::StartEpoch>().proposal;
   follower_->OnEpochStarted(EpochInForce{proposal.next, 6});
   Next<Follower::ReadPosition>();
   position.epoch = proposal.next;
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   EXPECT_TRUE(Enter().refill);
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   Next<Follower::ReadChanges>();
 }
 
@@ -213,7 +213,7 @@ TEST_F(FollowerEpochTest, AnotherPrimaryThanBeforeARestartStartsANewEpochToo) {
   Next<Follower::Connect>();
   follower_->OnConnected(now_);
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5), false, now_);
+  follower_->OnPosition(PositionAt(5), {}, now_);
   Follower::Options after_restart = Known(5);
   after_restart.primary = Enter().primary;
   EXPECT_NE(after_restart.primary, 0u);
@@ -224,7 +224,7 @@ TEST_F(FollowerEpochTest, AnotherPrimaryThanBeforeARestartStartsANewEpochToo) {
   Next<Follower::ReadPosition>();
   RelayPosition position = PositionAt(6);
   position.master_replid = "another";
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   EXPECT_EQ(Next<Follower::StartEpoch>().proposal.expected, kEpoch);
 }
 
@@ -234,7 +234,7 @@ TEST_F(FollowerEpochTest, AnUnknownPrimaryIsNotAnotherOne) {
   Next<Follower::ReadPosition>();
   RelayPosition position = PositionAt(5);
   position.master_replid.clear();
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   EXPECT_TRUE(follower_->live());
 }
 
@@ -247,13 +247,13 @@ TEST_F(FollowerEpochTest, AnotherFleetsDataIsNeverRead) {
   foreign.fleet_id = FormatEpoch(kFleet + 1);
   for (int i = 0; i < 5; ++i) {
     Next<Follower::ReadPosition>();
-    follower_->OnPosition(foreign, false, now_);
+    follower_->OnPosition(foreign, {}, now_);
     EXPECT_EQ(state(), State::kOffline);
     EXPECT_THAT(follower_->status().error.message(), HasSubstr("fleet"));
     now_ = Next<Follower::Wait>().until;
   }
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5), false, now_);
+  follower_->OnPosition(PositionAt(5), {}, now_);
   CatchUp(5, 5);
   EXPECT_TRUE(follower_->live());
 }
@@ -266,7 +266,7 @@ TEST_F(FollowerEpochTest, ARedisThatDoesNotSayItsFleetIsNotForeign) {
   Next<Follower::ReadPosition>();
   RelayPosition position = PositionAt(0, kEpoch + 1);
   position.fleet_id.clear();
-  follower_->OnPosition(position, false, now_);
+  follower_->OnPosition(position, {}, now_);
   EXPECT_EQ(Enter().fleet_id, kFleet);
 }
 
@@ -274,13 +274,13 @@ TEST_F(FollowerEpochTest, AnOverflowWhileAnEpochIsEnteredIsNotForgotten) {
   GoLive(5);
   now_ += kRedisHeartbeatPeriod;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
   Next<Follower::EnterEpoch>();
   follower_->OnOverflow();
-  follower_->OnEpochEntered(absl::OkStatus(), now_);
+  follower_->OnEpochEntered(EpochEntry{0, true}, now_);
   Next<Follower::DiscardEvents>();
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), false, now_);
+  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
   Next<Follower::ReadChanges>();
 }
 

@@ -60,9 +60,15 @@ struct ModelRedis {
   }
 };
 
+Follower::Options OptionsWithSeed(uint64_t seed) {
+  Follower::Options options;
+  options.seed = seed;
+  return options;
+}
+
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed), follower_(Follower::Options{0, 0, 0, 0, seed}, now_) {}
+  explicit World(uint64_t seed) : random_(seed), follower_(OptionsWithSeed(seed), now_) {}
 
   // One step: something happens in the world, or the follower gets to act.
   void Step() {
@@ -198,7 +204,7 @@ class World {
       }
       position_ = {entering_->epoch, 0};
       entering_.reset();
-      follower_.OnEpochEntered(absl::OkStatus(), now_);
+      follower_.OnEpochEntered(EpochEntry{0, true}, now_);
     } else if (applying_.has_value()) {
       RemoteBatch batch = *std::exchange(applying_, std::nullopt);
       if (OneIn(8)) {
@@ -266,37 +272,82 @@ class World {
     position.sequence = redis_.sequence;
     position.fleet_id = redis_.fleet_id;
     position.master_replid = absl::StrCat(redis_.primary);
-    follower_.OnPosition(position, !ring_.empty(), now_);
+    follower_.OnPosition(position, {!ring_.empty(), store_.size(), 0}, now_);
   }
 
-  void Do(const Follower::ReadChanges& read) {
-    if (!CallSucceeds()) {
-      return;
-    }
+  RelayChangePage PageAfter(uint64_t after) const {
     std::map<uint64_t, std::string> by_sequence;
     for (const auto& [key, entry] : redis_.entries) {
-      if (entry.first > read.after) {
+      if (entry.first > after) {
         by_sequence[entry.first] = key;
       }
     }
     RelayChangePage page;
     page.epoch = redis_.epoch;
     page.sequence = redis_.sequence;
-    page.covered_sequence = read.after;
+    page.covered_sequence = after;
     page.complete = true;
     for (const auto& [sequence, key] : by_sequence) {
       if (page.changes.size() == 3) {
         page.complete = false;
         break;
       }
-      page.changes.push_back({sequence, key, redis_.entries[key].second});
+      page.changes.push_back({sequence, key, redis_.entries.at(key).second});
       page.covered_sequence = sequence;
     }
     if (page.complete) {
       page.covered_sequence = redis_.sequence;
     }
-    follower_.OnChanges(std::move(page), now_);
+    return page;
   }
+
+  void Do(const Follower::ReadChanges& read) {
+    if (CallSucceeds()) {
+      follower_.OnChanges(PageAfter(read.after), now_);
+    }
+  }
+
+  void Do(const Follower::ReadOrders& read) {
+    if (CallSucceeds()) {
+      RelayChangePage page = PageAfter(read.after);
+      for (RelayChange& change : page.changes) {
+        change.record = RecordOrder(change.record);
+      }
+      follower_.OnOrders(std::move(page));
+    }
+  }
+
+  void Do(const Follower::Compare& compare) {
+    if (OneIn(20)) {
+      follower_.OnCompared(absl::DataLossError("disk"), now_);
+      return;
+    }
+    std::vector<size_t> older;
+    for (size_t i = 0; i < compare.items.size(); ++i) {
+      const auto stored = store_.find(compare.items[i].key);
+      if (stored == store_.end() || RecordOrder(stored->second) < compare.items[i].order) {
+        older.push_back(i);
+      }
+    }
+    follower_.OnCompared(older, now_);
+  }
+
+  void Do(const Follower::ReadRecords& read) {
+    if (!CallSucceeds()) {
+      return;
+    }
+    RelayRecords records;
+    records.epoch = redis_.epoch;
+    // Some of them; the follower asks again for the rest.
+    const size_t answered = 1 + static_cast<size_t>(Below(static_cast<int>(read.keys.size())));
+    for (size_t i = 0; i < answered; ++i) {
+      const auto found = redis_.entries.find(read.keys[i]);
+      records.records.push_back(found == redis_.entries.end() ? "" : found->second.second);
+    }
+    follower_.OnRecords(std::move(records));
+  }
+
+  void Do(const Follower::Collect&) { follower_.OnCollected(CollectReply(), now_); }
 
   void Do(const Follower::StartEpoch& start) {
     // It may take place although its answer is lost.

@@ -223,7 +223,7 @@ TEST_F(FollowerTest, AnErrorThatLeavesTheConnectionClosesTheBarrierToo) {
   EXPECT_EQ(state(), State::kOffline);
   now_ += kReconnectDelayMax;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5), false, now_);
+  follower_->OnPosition(PositionAt(5), {}, now_);
   EXPECT_EQ(state(), State::kOffline) << "the next call may be refused again";
   CatchUp(5, 5);
   EXPECT_TRUE(follower_->live());
@@ -241,7 +241,7 @@ TEST_F(FollowerTest, WhatTheStoreRefusedIsReadAgainAndNothingAfterItIsApplied) {
   Next<Follower::Wait>();
   now_ += kReconnectDelayMax;
   Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(7), false, now_);
+  follower_->OnPosition(PositionAt(7), {}, now_);
   CatchUp(5, 7);
   EXPECT_TRUE(follower_->live());
 }
@@ -258,7 +258,7 @@ TEST_F(FollowerTest, AttemptsAtWhatFailsTimeAndAgainGrowApart) {
     now_ += wait;
     follower_->OnEpochDoubt();
     Next<Follower::ReadPosition>();
-    follower_->OnPosition(PositionAt(6), false, now_);
+    follower_->OnPosition(PositionAt(6), {}, now_);
     Next<Follower::ReadChanges>();
     follower_->OnChanges(Page(5, 6), now_);
   }

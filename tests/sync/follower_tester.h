@@ -24,7 +24,12 @@ class FollowerTester : public testing::Test {
 
   // What the store remembers from before.
   static Follower::Options Known(uint64_t applied_sequence) {
-    return Follower::Options{kEpoch, applied_sequence, kFleet, /*primary=*/0, /*seed=*/1};
+    Follower::Options options;
+    options.epoch = kEpoch;
+    options.applied_sequence = applied_sequence;
+    options.fleet_id = kFleet;
+    options.seed = 1;
+    return options;
   }
 
   void Begin(const Follower::Options& options) { follower_.emplace(options, now_); }
@@ -88,7 +93,7 @@ class FollowerTester : public testing::Test {
     Next<Follower::Connect>();
     follower_->OnConnected(now_);
     Next<Follower::ReadPosition>();
-    follower_->OnPosition(PositionAt(sequence), false, now_);
+    follower_->OnPosition(PositionAt(sequence), {}, now_);
   }
 
   // Reads all after `after` in one page and applies it.
@@ -114,7 +119,7 @@ class FollowerTester : public testing::Test {
   void Heartbeat(uint64_t sequence, bool events_waiting = false) {
     now_ += kRedisHeartbeatPeriod;
     Next<Follower::ReadPosition>();
-    follower_->OnPosition(PositionAt(sequence), events_waiting, now_);
+    follower_->OnPosition(PositionAt(sequence), {events_waiting, 0, 0}, now_);
   }
 
   Follower::State state() const { return follower_->status().state; }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
 #include "sync/mirror.h"
@@ -19,12 +20,14 @@
 namespace dunlin {
 namespace {
 
-// Records are versions in eight digits, so that they compare as text.
-std::string RecordOf(uint64_t version) { return absl::StrCat(absl::Dec(version, absl::kZeroPad8)); }
+// Records are versions in as many digits as a record's order has bytes, so that they are their own order.
+std::string RecordOf(uint64_t version) { return absl::StrFormat("%024d", version); }
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {}
+  explicit World(uint64_t seed) : random_(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {
+    mirror_.SetRefillAllowed(true);
+  }
 
   void Step() {
     const int what = Below(100);
@@ -96,12 +99,16 @@ class World {
     cursor_ = 0;
     refill_revision_ = revision_;
     in_flight_.clear();
-    mirror_.OnEpoch(epoch_, 0);
+    mirror_.OnEpoch(epoch_, 0, /*refill=*/true, now_);
   }
 
   void Act() {
     if (storing_ && Below(2) == 0) {
       AnswerStore();
+      return;
+    }
+    if (restamping_.has_value() && Below(2) == 0) {
+      AnswerRestamping();
       return;
     }
     Mirror::Action action = mirror_.Next(now_);
@@ -122,6 +129,21 @@ class World {
       }
     }
     mirror_.OnWinnersStored(absl::OkStatus(), now_);
+  }
+
+  // What has not changed since gets another revision.
+  void AnswerRestamping() {
+    size_t restamped = 0;
+    for (const OutboxItem& item : restamping_->items) {
+      Row& row = store_[item.key];
+      if (row.revision == item.revision && row.revision > high_ && Below(4) != 0) {
+        row.revision = ++revision_;
+        ++restamped;
+        mirror_.OnCommitted();
+      }
+    }
+    restamping_.reset();
+    mirror_.OnRestamped(restamped, now_);
   }
 
   void Fail() { mirror_.OnRelayError(absl::UnavailableError("gone"), now_); }
@@ -160,6 +182,12 @@ class World {
       }
       const Row& row = store_[key];
       if (row.revision > cursor_ && (row.unsent || row.revision <= refill_revision_)) {
+        const bool known = !row.unsent || row.revision <= high_;
+        if (!page.changes.empty() && known != page.known_to_redis) {
+          page.complete = false;
+          break;
+        }
+        page.known_to_redis = known;
         Change change;
         change.revision = revision;
         change.key = key;
@@ -185,6 +213,28 @@ class World {
     in_flight_.push_back(send.batch);
   }
 
+  void Do(const Mirror::FindMissing& find) {
+    ASSERT_TRUE(in_flight_.empty()) << "asked while a batch is under way";
+    ASSERT_EQ(find.query.epoch, epoch_);
+    if (OneIn(10)) {
+      Fail();
+      return;
+    }
+    MissingReply reply;
+    reply.epoch = epoch_;
+    for (size_t i = 0; i < find.query.items.size(); ++i) {
+      if (redis_[find.query.items[i].key] < find.query.items[i].order) {
+        reply.missing.push_back(i);
+      }
+    }
+    mirror_.OnMissing(reply, now_);
+  }
+
+  void Do(Mirror::Restamp& restamp) {
+    ASSERT_FALSE(restamping_.has_value());
+    restamping_ = std::move(restamp.restamping);
+  }
+
   void Do(const Mirror::Receive&) {
     ASSERT_FALSE(in_flight_.empty()) << "waits for an answer that never comes";
     const bool lost = OneIn(10);
@@ -195,6 +245,11 @@ class World {
     const MirrorBatch batch = std::move(in_flight_.front());
     in_flight_.pop_front();
     MirrorReply reply;
+    if (!batch.known_to_redis && OneIn(20)) {
+      reply.outcome = MirrorReply::Outcome::kClockAhead;
+      mirror_.OnReply(std::move(reply), now_);
+      return;
+    }
     for (const KeyedRecord& item : batch.items) {
       std::string& stored = redis_[item.key];
       MirrorItemReply answer;
@@ -225,6 +280,7 @@ class World {
     ASSERT_EQ(advance.progress.epoch, epoch_);
     ASSERT_GT(advance.progress.revision, cursor_) << "the cursor goes back or stands";
     cursor_ = advance.progress.revision;
+    high_ = std::max(high_, cursor_);
   }
 
   // What the cursor has passed is in Redis, in this or a newer version; and if it is newer, then here too or soon.
@@ -244,6 +300,7 @@ class World {
   std::map<std::string, Row> store_;
   uint64_t revision_ = 0;
   uint64_t cursor_ = 0;
+  uint64_t high_ = 0;
   uint64_t refill_revision_ = 0;
   uint64_t epoch_ = kFirstEpoch;
 
@@ -251,6 +308,7 @@ class World {
   std::deque<MirrorBatch> in_flight_;
   bool storing_ = false;
   RemoteBatch winners_;
+  absl::optional<Restamping> restamping_;
 
   Mirror mirror_;
 };

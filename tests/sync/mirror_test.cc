@@ -4,9 +4,13 @@
 
 #include "sync/mirror.h"
 
+#include <set>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
+#include "tests/sync/test_records.h"
 
 namespace dunlin {
 namespace {
@@ -35,7 +39,7 @@ class MirrorTest : public testing::Test {
     Change change;
     change.revision = revision;
     change.key = absl::StrCat("k", revision);
-    change.encoded_record = absl::StrCat("r", revision);
+    change.encoded_record = MakeRecord(Version{revision, kStoreId}, "v");
     return change;
   }
 
@@ -47,8 +51,15 @@ class MirrorTest : public testing::Test {
     mirror_->OnSent();
   }
 
-  void Page(const std::vector<uint64_t>& revisions, uint64_t covered, bool complete) {
+  // A page of what Redis has had before.
+  void RefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
+    mirror_->SetRefillAllowed(true);
+    Page(revisions, covered, /*complete=*/true, /*known_to_redis=*/true);
+  }
+
+  void Page(const std::vector<uint64_t>& revisions, uint64_t covered, bool complete, bool known_to_redis = false) {
     ChangePage page;
+    page.known_to_redis = known_to_redis;
     for (const uint64_t revision : revisions) {
       page.changes.push_back(ChangeAt(revision));
     }
@@ -77,7 +88,7 @@ class MirrorTest : public testing::Test {
 TEST_F(MirrorTest, WithoutAnEpochNothingIsDone) {
   mirror_.emplace(Mirror::Options{kStoreId, 0, 0, 1});
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
-  mirror_->OnEpoch(kEpoch, 0);
+  mirror_->OnEpoch(kEpoch, 0, /*refill=*/false, now_);
   Next<Mirror::Connect>();
 }
 
@@ -216,7 +227,7 @@ TEST_F(MirrorTest, AnotherEpochIsReportedAndWaitedFor) {
   EXPECT_TRUE(mirror_->epoch_refused());
   EXPECT_FALSE(mirror_->idle());
   EXPECT_GT(Next<Mirror::Wait>().until, now_);
-  mirror_->OnEpoch(kEpoch + 1, 0);
+  mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
   EXPECT_TRUE(mirror_->error().ok());
   // At once, not when the wait is over.
   Next<Mirror::Connect>();
@@ -232,7 +243,7 @@ TEST_F(MirrorTest, AnAnswerOfTheOldEpochDoesNotMoveTheCursorOfTheNewOne) {
   Send({1, 2}, 2, true);
   Next<Mirror::Receive>();
   Reply({kWon, kWon});
-  mirror_->OnEpoch(kEpoch + 1, 0);
+  mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
   Next<Mirror::Connect>();
   EXPECT_EQ(mirror_->mirrored_revision(), 0u);
 }
@@ -243,21 +254,134 @@ TEST_F(MirrorTest, WinnersOfTheOldEpochDoNotMoveTheCursorEither) {
   Next<Mirror::Receive>();
   Reply({kLost});
   Next<Mirror::StoreWinners>();
-  mirror_->OnEpoch(kEpoch + 1, 0);
+  mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
   mirror_->OnWinnersStored(absl::OkStatus(), now_);
   Next<Mirror::Connect>();
   EXPECT_EQ(mirror_->mirrored_revision(), 0u);
 }
 
-TEST_F(MirrorTest, AVersionAheadOfRedisClockWaitsAndSaysSo) {
+TEST_F(MirrorTest, AVersionAheadOfRedisClockIsStampedAnewAndSentAgain) {
+  Begin();
+  Send({1, 2}, 2, true);
+  MirrorReply refused;
+  refused.outcome = MirrorReply::Outcome::kClockAhead;
+  mirror_->OnReply(refused, now_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(mirror_->error()));
+  const Restamping restamping = Next<Mirror::Restamp>().restamping;
+  ASSERT_EQ(restamping.items.size(), 2u);
+  EXPECT_EQ(restamping.items[1].key, "k2");
+  EXPECT_EQ(restamping.items[1].revision, 2u);
+  EXPECT_FALSE(mirror_->idle());
+  Next<Mirror::Wait>();
+  mirror_->OnRestamped(2, now_);
+  // At once.
+  Next<Mirror::Connect>();
+  mirror_->OnConnected();
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
+}
+
+// The clock has not been put right yet, or the record is somebody else's.
+TEST_F(MirrorTest, WhatCannotBeStampedAnewWaitsAndSaysSo) {
   Begin();
   Send({1}, 1, true);
   MirrorReply refused;
   refused.outcome = MirrorReply::Outcome::kClockAhead;
   mirror_->OnReply(refused, now_);
+  Next<Mirror::Restamp>();
+  mirror_->OnRestamped(0, now_);
   EXPECT_TRUE(absl::IsFailedPrecondition(mirror_->error()));
   EXPECT_GT(Next<Mirror::Wait>().until, now_);
   EXPECT_EQ(mirror_->mirrored_revision(), 0u);
+}
+
+TEST_F(MirrorTest, ARefillAsksFirstAndSendsOnlyWhatIsMissing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1, 2, 3}, 3);
+  const MissingQuery query = Next<Mirror::FindMissing>().query;
+  EXPECT_EQ(query.epoch, kEpoch);
+  ASSERT_EQ(query.items.size(), 3u);
+  EXPECT_EQ(query.items[1].key, "k2");
+  mirror_->OnMissing(MissingReply{false, kEpoch, {1}}, now_);
+  const MirrorBatch batch = Next<Mirror::Send>().batch;
+  EXPECT_TRUE(batch.known_to_redis);
+  ASSERT_EQ(batch.items.size(), 1u);
+  EXPECT_EQ(batch.items[0].key, "k2");
+  mirror_->OnSent();
+  Reply({kLost});
+  const RemoteBatch winners = Next<Mirror::StoreWinners>().winners;
+  ASSERT_EQ(winners.records.size(), 1u);
+  EXPECT_EQ(winners.records[0].key, "k2");
+  mirror_->OnWinnersStored(absl::OkStatus(), now_);
+  const MirrorProgress progress = Next<Mirror::Advance>().progress;
+  EXPECT_EQ(progress.revision, 3u);
+  EXPECT_EQ(progress.sent.size(), 3u);
+}
+
+TEST_F(MirrorTest, ARefillOfWhatRedisHasSendsNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1, 2}, 2);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{false, kEpoch, {}}, now_);
+  EXPECT_EQ(Advanced(), 2u);
+  EXPECT_TRUE(mirror_->idle());
+}
+
+// It may have been away while what it holds was deleted, and the tombstone forgotten.
+TEST_F(MirrorTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  mirror_->SetRefillAllowed(false);
+  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
+  mirror_->SetRefillAllowed(true);
+  Next<Mirror::FindMissing>();
+}
+
+// Calls are answered in order: a question between a batch and its answer would take the batch's answer for its own.
+TEST_F(MirrorTest, NothingIsAskedWhileABatchIsUnderWay) {
+  Begin();
+  Send({1}, 1);
+  Next<Mirror::ReadOutbox>();
+  RefillPage({2}, 2);
+  Next<Mirror::Receive>();
+  Reply({kWon});
+  EXPECT_EQ(Advanced(), 1u);
+  Next<Mirror::FindMissing>();
+}
+
+TEST_F(MirrorTest, AnAnswerAboutWhatWasNotAskedMovesNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{false, kEpoch, {1}}, now_);
+  EXPECT_TRUE(absl::IsDataLoss(mirror_->error()));
+  EXPECT_EQ(mirror_->mirrored_revision(), 0u);
+}
+
+TEST_F(MirrorTest, AskingUnderAnotherEpochIsReported) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{true, kEpoch + 1, {}}, now_);
+  EXPECT_TRUE(mirror_->epoch_refused());
+  EXPECT_EQ(mirror_->mirrored_revision(), 0u);
+}
+
+// Whoever notices the same loss begins at another moment.
+TEST_F(MirrorTest, ARefillBeginsAfterAMomentOfItsOwn) {
+  std::set<absl::Time> begins;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    mirror_.emplace(Mirror::Options{kStoreId, kEpoch, 0, seed});
+    mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/true, now_);
+    const absl::Time until = Next<Mirror::Wait>().until;
+    EXPECT_LE(until, now_ + kReconcileJitterMax);
+    begins.insert(until);
+  }
+  EXPECT_GT(begins.size(), 5u);
 }
 
 TEST_F(MirrorTest, AnAnswerThatLeavesItemsOutMovesNothing) {

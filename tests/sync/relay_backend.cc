@@ -119,7 +119,10 @@ class ModelBackend final : public RelayBackend {
       (field == "sequence" ? contents().meta.sequence : contents().meta.gc_sequence) = value;
     }
   }
-  void EraseMeta() override { contents().meta = ModelRedis::Contents::Meta(); }
+  void EraseMeta() override {
+    contents().meta = ModelRedis::Contents::Meta();
+    contents().meta.sum = std::nullopt;
+  }
 
   void EraseEverything() override { contents() = ModelRedis::Contents(); }
   bool empty() override {

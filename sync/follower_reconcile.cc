@@ -1,0 +1,178 @@
+// How Follower (follower.h) brings a store and a Redis together that both hold data: versions first, values where they
+// differ; what it does after too long an absence; and the removal of old tombstones, which makes an absence too long.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "storage/limits.h"
+#include "sync/follower.h"
+
+namespace dunlin {
+namespace {
+
+uint64_t UnixMillis(absl::Time time) { return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(time))); }
+
+}  // namespace
+
+void Follower::BeginReconciling() {
+  reconciling_ = true;
+  comparing_orders_ = true;
+}
+
+// ---- Orders, then the records that are needed ----
+
+void Follower::OnOrders(RelayChangePage page) {
+  if (!IsOfThisLife(page)) {
+    return;
+  }
+  orders_covered_ = page.covered_sequence;
+  orders_complete_ = page.complete;
+  for (RelayChange& change : page.changes) {
+    if (fleet_keys_ != nullptr) {
+      fleet_keys_->Insert(change.key);
+    }
+    uncompared_.push_back(KeyAndOrder{std::move(change.key), std::move(change.record)});
+  }
+  if (uncompared_.empty()) {
+    EndOrdersPage();
+  } else {
+    compared_keys_.clear();
+    for (const KeyAndOrder& item : uncompared_) {
+      compared_keys_.push_back(item.key);
+    }
+  }
+}
+
+void Follower::OnCompared(const absl::StatusOr<std::vector<size_t>>& lacking, absl::Time now) {
+  if (!lacking.ok()) {
+    error_ = lacking.status();
+    retry_at_ = retry_.Failed(now);
+    CatchUp(Cause::kReconnect);
+    return;
+  }
+  for (const size_t position : *lacking) {
+    wanted_.push_back(std::move(compared_keys_[position]));
+  }
+  compared_keys_.clear();
+  if (wanted_.empty()) {
+    EndOrdersPage();
+  }
+}
+
+void Follower::OnRecords(RelayRecords records) {
+  if (records.epoch != epoch_ || records.records.size() > wanted_.size()) {
+    position_wanted_ = true;
+    CatchUp(Cause::kReconnect);
+    return;
+  }
+  for (std::string& record : records.records) {
+    // One that is gone has been collected meanwhile.
+    if (!record.empty()) {
+      Accept(std::move(wanted_.front()), std::move(record));
+    }
+    wanted_.pop_front();
+  }
+  if (wanted_.empty()) {
+    EndOrdersPage();
+  }
+}
+
+// A record that was read may be newer than its page, and its batch's other records may not have been needed then: so the
+// end is always a page of changes, in which each batch is whole.
+void Follower::EndOrdersPage() {
+  read_after_ = orders_covered_;
+  comparing_orders_ = !orders_complete_;
+  MaybeFinishChunk(orders_covered_);
+}
+
+void Follower::OnRepairWanted() {
+  BeginReconciling();
+  CatchUp(Cause::kReference);
+}
+
+// ---- Absence ----
+
+// Whether tombstones that this store has missed may be gone by now, when Redis says what it says.
+bool Follower::WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const {
+  const auto horizon_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(tombstone_horizon_));
+  return UnixMillis(redis_time) > complete_unix_ms_ + horizon_ms || (accepted_ > 0 && accepted_ < gc_sequence);
+}
+
+void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& local) {
+  local_ = local;
+  holds_data_ = holds_data_ || local.revision > 0;
+  if (live_ || !holds_data_ || fleet_keys_ != nullptr) {
+    return;
+  }
+  if (WasAwayTooLong(position.gc_sequence, position.redis_time)) {
+    Rebuild();
+  } else if (accepted_ == 0 && !reconciling_) {
+    BeginReconciling();
+    CatchUp(Cause::kReconnect);
+  }
+}
+
+void Follower::Rebuild() {
+  fleet_keys_ = std::make_shared<KeySet>();
+  rebuilt_revision_ = local_.revision;
+  // Of a store that has never been complete nobody knows since when it has been away: its own writes stay.
+  rebuilt_sent_revision_ = complete_unix_ms_ == 0 ? 0 : local_.sent_revision;
+  BeginReconciling();
+  CatchUp(Cause::kReconnect);
+}
+
+// Keeps the store's memory of when it was complete so fresh that a restart is not taken for a long absence.
+void Follower::NoteComplete(const RelayPosition& position, const Local& local) {
+  if (!live_ || catching_up_ || local.events_waiting || accepted_ < position.sequence) {
+    return;
+  }
+  complete_unix_ms_ = std::max(complete_unix_ms_, UnixMillis(position.redis_time));
+  const uint64_t period_ms =
+      static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(tombstone_horizon_)));
+  if (complete_unix_ms_ >= complete_told_unix_ms_ + period_ms && !pending_ready_ && pending_.records.empty()) {
+    FinishBatch();
+  }
+}
+
+// A run that has ended does not renew its lease; one that does goes on.
+void Follower::NoticeRival(const std::string& lease) {
+  if (lease.empty() || rival_lease_.empty()) {
+    has_rival_ = false;
+  } else if (lease != rival_lease_) {
+    has_rival_ = true;
+  }
+  rival_lease_ = lease;
+}
+
+// ---- Old tombstones ----
+
+absl::optional<Follower::Collect> Follower::NextCollect(absl::Time now) const {
+  if (!MayCollect() || now < collect_at_) {
+    return absl::nullopt;
+  }
+  CollectQuery query;
+  query.epoch = epoch_;
+  query.horizon = tombstone_horizon_;
+  query.sample_period = CollectionPeriodOf(tombstone_horizon_);
+  query.after = collect_after_;
+  query.entries_max = kCollectedEntriesMax;
+  return Collect{query};
+}
+
+void Follower::OnCollectRefused(absl::Time now) {
+  collect_at_ = now + std::max(CollectionPeriodOf(tombstone_horizon_), kCollectRetryDelay);
+}
+
+void Follower::OnCollected(const CollectReply& reply, absl::Time now) {
+  if (reply.epoch_changed) {
+    position_wanted_ = true;
+  }
+  tombstones_collected_ += reply.removed;
+  collect_after_ = reply.epoch_changed ? 0 : reply.next_after;
+  if (collect_after_ == 0) {
+    collect_at_ = now + CollectionPeriodOf(tombstone_horizon_);
+  }
+}
+
+}  // namespace dunlin

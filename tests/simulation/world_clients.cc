@@ -1,0 +1,126 @@
+// What the clients of a World (world.h) do.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/limits.h"
+#include "tests/simulation/world.h"
+
+namespace dunlin {
+namespace {
+
+constexpr size_t kBatchMembers = 3;
+
+Oracle::Acknowledged AcknowledgedOf(const Mutation& mutation, const Version& version) {
+  const bool is_delete = mutation.kind == Mutation::Kind::kDelete;
+  return {mutation.key, version, is_delete, is_delete ? "" : mutation.value, mutation.ttl != absl::InfiniteDuration()};
+}
+
+}  // namespace
+
+std::string World::NextValue() {
+  // Some are large enough to travel by reference.
+  const size_t padding = dice_.Chance(0.03) ? kInlineValueMaxBytes : 0;
+  return absl::StrCat("v", ++values_, std::string(padding, '.'));
+}
+
+void World::DoSomeWrite() {
+  SimReplica& replica = SomeReplica();
+  if (!replica.running()) {
+    return;
+  }
+  const uint64_t what = dice_.Below(100);
+  if (what < 55) {
+    Put(replica);
+  } else if (what < 68) {
+    Delete(replica);
+  } else if (what < 76) {
+    PutWithTtl(replica);
+  } else if (what < 86) {
+    WriteBatch(replica);
+  } else if (what < 93) {
+    WriteIfAbsent(replica);
+  } else {
+    WriteIfVersion(replica);
+  }
+}
+
+void World::Put(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kPut, SomeKey(), NextValue()}}, {}}); }
+
+void World::Delete(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kDelete, SomeKey(), ""}}, {}}); }
+
+void World::PutWithTtl(SimReplica& replica) {
+  const absl::Duration ttl = dice_.Between(absl::Milliseconds(1), absl::Seconds(10));
+  Write(replica, {{{Mutation::Kind::kPut, absl::StrCat("ttl/", SomeKey()), NextValue(), ttl}}, {}});
+}
+
+void World::WriteBatch(SimReplica& replica) {
+  LocalWrite write;
+  const std::string value = NextValue();
+  // A group has one writer: between two, each key would be won by whoever is later.
+  const std::string group = absl::StrCat(kBatchKeyPrefix, replica.number(), "/");
+  for (size_t i = 0; i < kBatchMembers; ++i) {
+    write.mutations.push_back({Mutation::Kind::kPut, absl::StrCat(group, i), value});
+  }
+  Write(replica, std::move(write));
+}
+
+void World::Write(SimReplica& replica, LocalWrite write) {
+  std::vector<Mutation> mutations = write.mutations;
+  if (dice_.Chance(0.8)) {
+    replica.Write(std::move(write), Tell(replica, std::move(mutations)));
+    return;
+  }
+  // ACK_MIRRORED.
+  const uint64_t losses = oracle_.redis_losses();
+  replica.Write(std::move(write), [this, &replica, losses, mutations, tell = Tell(replica, mutations)](
+                                      const absl::StatusOr<WriteResult>& result) mutable {
+    tell(result);
+    if (!result.ok() || !replica.running()) {
+      return;
+    }
+    replica.WaitMirrored(result->position.revision, absl::Seconds(5),
+                         [this, &replica, losses, mutations, versions = result->versions](const absl::Status& mirrored) {
+                           for (size_t i = 0; mirrored.ok() && i < mutations.size(); ++i) {
+                             oracle_.OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);
+                           }
+                         });
+  });
+}
+
+WriteCallback World::Tell(SimReplica& replica, std::vector<Mutation> mutations) {
+  return [this, &replica, mutations = std::move(mutations)](const absl::StatusOr<WriteResult>& result) {
+    refused_ += absl::IsResourceExhausted(result.status()) ? 1 : 0;
+    for (size_t i = 0; result.ok() && i < mutations.size(); ++i) {
+      oracle_.OnAcknowledged(replica.number(), AcknowledgedOf(mutations[i], result->versions[i]));
+      Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
+                         VersionToString(result->versions[i])));
+    }
+  };
+}
+
+void World::WriteIfAbsent(SimReplica& replica) {
+  const std::string key = absl::StrCat("lock/", dice_.Below(10));
+  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
+  WriteCallback tell = Tell(replica, {mutation});
+  replica.WriteIf(mutation, {Precondition::Kind::kAbsent, {}}, absl::Seconds(2),
+                  [this, key, tell = std::move(tell)](const absl::StatusOr<WriteResult>& result) mutable {
+                    if (result.ok()) {
+                      oracle_.OnAbsentKeyWritten(key);
+                    }
+                    tell(result);
+                  });
+}
+
+void World::WriteIfVersion(SimReplica& replica) {
+  const std::string key = SomeKey();
+  const absl::StatusOr<StoredEntry> entry = replica.store().Get(key);
+  if (!entry.ok()) {
+    return;
+  }
+  const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
+  replica.WriteIf(mutation, {Precondition::Kind::kVersion, entry->version}, absl::Seconds(2),
+                  Tell(replica, {mutation}));
+}
+
+}  // namespace dunlin
