@@ -52,6 +52,7 @@ void ReplicaProcess::Start() {
   std::remove(port_path.c_str());
   Process::Options process;
   process.command = Command(port_path);
+  process.environment = options_.environment;
   process.output_path = options_.log_path;
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) {

@@ -31,6 +31,8 @@ class ReplicaProcess {
     std::string replication_namespace = "test";
     // More of dunlind's command line, such as {"--ring-slots", "2"}.
     std::vector<std::string> arguments;
+    // NAME=value, in addition to the test's own environment.
+    std::vector<std::string> environment;
   };
 
   // The program under test, for tests that start it in their own way.
@@ -75,6 +77,7 @@ class ReplicaProcess {
   // For the next Start().
   void set_redis_url(const std::string& url) { options_.redis_url = url; }
   void set_arguments(const std::vector<std::string>& arguments) { options_.arguments = arguments; }
+  void set_environment(const std::vector<std::string>& environment) { options_.environment = environment; }
 
   const Options& options() const { return options_; }
 
