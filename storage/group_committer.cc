@@ -36,6 +36,14 @@ bool HasPut(const LocalWrite& write) {
                      [](const Mutation& mutation) { return mutation.kind == Mutation::Kind::kPut; });
 }
 
+bool HasNoPut(const Operation& operation) {
+  const auto* write = std::get_if<WriteOperation>(&operation);
+  return write == nullptr || !HasPut(write->write);
+}
+
+// It only moves a position, which can be written down later.
+bool NeedsNoRoom(const Operation& operation) { return std::holds_alternative<MirrorProgress>(operation); }
+
 }  // namespace
 
 GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
@@ -51,6 +59,34 @@ GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock
 // ---- A group ----
 
 void GroupCommitter::Commit(OperationGroup* group) {
+  absl::Status status = CommitWhole(group);
+  // A delete must not fail because it came together with somebody's put, and what the mirror has sent is told once.
+  for (const auto& keeps : {HasNoPut, NeedsNoRoom}) {
+    if (!absl::IsResourceExhausted(status)) {
+      return;
+    }
+    status = CommitPart(keeps, group);
+  }
+}
+
+// Commits those operations of `group` that `keeps` wants.
+absl::Status GroupCommitter::CommitPart(bool (*keeps)(const Operation&), OperationGroup* group) {
+  OperationGroup part;
+  std::vector<Operation*> places;
+  for (Operation& operation : *group) {
+    if (keeps(operation)) {
+      places.push_back(&operation);
+      part.push_back(std::move(operation));
+    }
+  }
+  const absl::Status status = CommitWhole(&part);
+  for (size_t i = 0; i < part.size(); ++i) {
+    *places[i] = std::move(part[i]);
+  }
+  return status;
+}
+
+absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
   const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(used_bytes_, txn->UsedBytes());
     for (Operation& operation : *group) {
@@ -63,6 +99,7 @@ void GroupCommitter::Commit(OperationGroup* group) {
       SetError(status, &operation);
     }
   }
+  return status;
 }
 
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.
