@@ -1,5 +1,8 @@
 #include "server/readiness_loop.h"
 
+#include <string>
+#include <utility>
+
 namespace dunlin {
 namespace {
 
@@ -10,6 +13,7 @@ ReadinessFacts FactsOf(const ReplicaParts& parts, bool draining) {
   ReadinessFacts facts;
   facts.draining = draining;
   facts.standalone = parts.replicator == nullptr;
+  facts.store_failure = std::string(parts.store->failure().message());
   const StoreState state = parts.store->state();
   // In a fleet, what a store holds may be half a first snapshot; before it has ever been in one, all there is is its own.
   facts.holds_data = state.epoch != 0 ? state.complete_unix_ms != 0 : state.entries + state.tombstones > 0;
@@ -58,18 +62,22 @@ void ReadinessLoop::Run() {
 }
 
 void ReadinessLoop::Update(bool draining) {
-  const ReadinessVerdict verdict = readiness_.Update(FactsOf(parts_, draining), steady_.Now());
-  if (!verdict.serving) {
-    gate_->Close(verdict.reason);
+  const ReadinessFacts facts = FactsOf(parts_, draining);
+  if (!facts.store_failure.empty() && !std::exchange(failure_logged_, true)) {
+    logger_->Error("the store has failed", {{"error", facts.store_failure}});
   }
+  const ReadinessVerdict verdict = readiness_.Update(facts, steady_.Now());
+  if (!verdict.answering) {
+    gate_->Close(verdict.reason);
+  } else if (!answering_) {
+    // Whoever sees SERVING must find the gate open.
+    gate_->Open();
+  }
+  answering_ = verdict.answering;
   if (verdict.serving == serving_) {
     return;
   }
   serving_ = verdict.serving;
-  // Whoever sees SERVING must find the gate open.
-  if (serving_) {
-    gate_->Open();
-  }
   server_->SetServing(serving_);
   logger_->Info(serving_ ? "serving" : "not serving", {{"reason", verdict.reason}});
 }

@@ -14,7 +14,8 @@
 
 namespace dunlin {
 
-// ReadinessLoop asks Readiness some times a second and tells the verdict to the services' gate and to health checks.
+// ReadinessLoop asks Readiness some times a second and tells the verdict to the services' gate and to health checks. A
+// store that fails is logged once.
 //
 // Thread-safety: safe for concurrent use. The object owns its thread.
 class ReadinessLoop {
@@ -43,6 +44,8 @@ class ReadinessLoop {
   // Used by one thread at a time: the loop's, and after it has ended Drain()'s.
   Readiness readiness_;
   bool serving_ = false;
+  bool answering_ = false;
+  bool failure_logged_ = false;
 
   Mutex mutex_;
   CondVar changed_;
