@@ -209,6 +209,33 @@ struct ReplicaStatus {
   bool serving = false;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
+  std::string store_detail;  // What is wrong with the replica's store; empty: nothing.
+};
+
+// ---- Verification ----
+
+enum class Comparison { kUnknown, kNotMade, kEqual, kDifferent };
+
+// A key whose rows cannot be read, or contradict one another.
+struct DamagedKey {
+  std::string key;
+  std::string reason;
+};
+
+struct VerifyResult {
+  uint64_t entries_checked = 0;
+  uint64_t tombstones_checked = 0;
+  uint64_t changes_checked = 0;
+  uint64_t expiries_checked = 0;
+  uint64_t leftover_expiries = 0;
+  uint64_t damaged_count = 0;
+  std::vector<DamagedKey> damaged;  // The first 100.
+  Comparison counts = Comparison::kUnknown;
+  Comparison digest = Comparison::kUnknown;
+  std::string not_compared_reason;
+  uint64_t first_revision = 0;
+  uint64_t last_revision = 0;
+  absl::Duration duration;
 };
 
 }  // namespace dunlin::client

@@ -130,6 +130,7 @@ class Store {
 
  private:
   friend class GroupCommitter;
+  friend class Scrubber;
 
   Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock)
       : directory_(std::move(directory)), env_(std::move(env)), clock_(clock) {}

@@ -124,6 +124,28 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["uptime"] = absl::ToDoubleSeconds(status.uptime);
   json["version"] = status.version;
   json["build"] = status.build;
+  json["store_detail"] = status.store_detail;
+  return ToLine(json);
+}
+
+std::string JsonLine(const VerifyResult& result) {
+  Json json;
+  json["entries_checked"] = result.entries_checked;
+  json["tombstones_checked"] = result.tombstones_checked;
+  json["changes_checked"] = result.changes_checked;
+  json["expiries_checked"] = result.expiries_checked;
+  json["leftover_expiries"] = result.leftover_expiries;
+  json["damaged_count"] = result.damaged_count;
+  json["damaged"] = Json::array();
+  for (const DamagedKey& damaged : result.damaged) {
+    json["damaged"].push_back({{"key", damaged.key}, {"reason", damaged.reason}});
+  }
+  json["counts"] = std::string(NameOf(result.counts));
+  json["digest"] = std::string(NameOf(result.digest));
+  json["not_compared_reason"] = result.not_compared_reason;
+  json["first_revision"] = result.first_revision;
+  json["last_revision"] = result.last_revision;
+  json["duration"] = absl::ToDoubleSeconds(result.duration);
   return ToLine(json);
 }
 

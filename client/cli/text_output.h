@@ -24,6 +24,9 @@ std::string MarkerLine(WatchMarker marker);          // SYNCED
 // A table of two columns for people.
 std::string StatusTable(const ReplicaStatus& status);
 
+// The same of a verification, then a line for each finding: DAMAGED, key, reason.
+std::string VerifyTable(const VerifyResult& result);
+
 }  // namespace dunlin::client::cli
 
 #endif  // DUNLIN_CLIENT_CLI_TEXT_OUTPUT_H_

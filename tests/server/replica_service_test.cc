@@ -3,14 +3,18 @@
 
 #include "server/replica_service.h"
 
+#include <cerrno>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/build_info.h"
 #include "tests/server/replica_tester.h"
+#include "tests/support/recorded_files.h"
 
 namespace dunlin {
 namespace {
@@ -89,6 +93,79 @@ TEST(ReplicaServiceTest, AStoreThatDoesNotAnswerIsReported) {
     EXPECT_EQ(status.replica_id(), "replica-1");
   });
   EXPECT_EQ(StatusOf(tester).store_detail(), "") << "it recovers";
+}
+
+TEST(ReplicaServiceTest, AFailedDiskIsReported) {
+  RecordedFiles files("/tmp");
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  files.FailWriteAfter(0, EIO);
+  Mutation put;
+  put.key = "b";
+  EXPECT_FALSE(tester.data.Write({put}).ok());
+  const v1::Status status = StatusOf(tester);
+  EXPECT_THAT(status.store_detail(), HasSubstr("the disk has failed (database: committing: Input/output error)"));
+  EXPECT_FALSE(status.serving());
+  EXPECT_EQ(status.entries(), 1u);
+  EXPECT_GT(status.database_bytes(), 0u) << "it can be read";
+}
+
+// ---- Verify ----
+
+TEST(ReplicaServiceTest, AVerificationOfASoundStoreComparesEverything) {
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  tester.data.Put("b", "2", absl::Hours(1));
+  tester.data.Put("c", "3");
+  tester.data.Delete("a");
+  v1::VerifyResponse response;
+  const grpc::Status status = tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.entries_checked(), 2u);
+  EXPECT_EQ(response.tombstones_checked(), 1u);
+  EXPECT_EQ(response.changes_checked(), 4u);
+  EXPECT_EQ(response.expiries_checked(), 1u);
+  EXPECT_EQ(response.leftover_expiries(), 0u);
+  EXPECT_EQ(response.damaged_count(), 0u);
+  EXPECT_EQ(response.counts(), v1::COMPARISON_EQUAL);
+  EXPECT_EQ(response.digest(), v1::COMPARISON_EQUAL);
+  EXPECT_EQ(response.not_compared_reason(), "");
+  EXPECT_EQ(response.first_revision(), 4u);
+  EXPECT_EQ(response.last_revision(), 4u);
+  EXPECT_TRUE(response.has_duration());
+}
+
+TEST(ReplicaServiceTest, AVerificationNamesDamagedKeys) {
+  ReplicaTester tester;
+  tester.data.Put("a", "<the value>");
+  tester.data.Put("b", "2");
+  // LMDB reads the file through a mapping: what is written to it shows at once.
+  const std::string path = tester.data.directory.Join("data.mdb");
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  for (size_t at = content.str().find("<the value>"); at != std::string::npos;
+       at = content.str().find("<the value>", at + 1)) {
+    file.seekp(static_cast<std::streamoff>(at));
+    file << "<The value>" << std::flush;
+  }
+  v1::VerifyResponse response;
+  const grpc::Status status = tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.entries_checked(), 1u);
+  ASSERT_EQ(response.damaged_count(), 1u);
+  EXPECT_EQ(response.damaged(0).key(), "a");
+  EXPECT_THAT(response.damaged(0).reason(), HasSubstr("its checksum does not match"));
+  EXPECT_EQ(response.counts(), v1::COMPARISON_NOT_MADE);
+  EXPECT_EQ(response.digest(), v1::COMPARISON_NOT_MADE);
+  EXPECT_THAT(response.not_compared_reason(), HasSubstr("damaged"));
+}
+
+TEST(ReplicaServiceTest, AVerificationGoesOnWhileTheReplicaDoesNotServe) {
+  ReplicaTester tester;
+  tester.gate.Close("catching up");
+  v1::VerifyResponse response;
+  EXPECT_TRUE(tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response).ok());
 }
 
 TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {

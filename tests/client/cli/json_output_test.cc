@@ -108,13 +108,37 @@ TEST(JsonOutputTest, StatusHasTheFieldsOfTheApi) {
   status.serving = true;
   status.barrier_generation = 16;
   status.uptime = absl::Seconds(90);
+  status.store_detail = "d";
   EXPECT_EQ(JsonLine(status),
             R"({"replica_id":"r1","store_id":"fedcba9876543210","namespace":"t","serving":true,"sync_state":"live",)"
             R"("sync_detail":"","epoch":"e","applied_sequence":7,"redis_sequence":8,)"
             R"("lag":{"sequences":1,"duration":0.25,"connected":true},"outbox_depth":2,"outbox_age":1.0,"revision":9,)"
             R"("entries":10,"tombstones":11,"database_bytes":12,"ring":{"capacity":64,"used":1,"overflows":2},)"
             R"("gaps_repaired":13,"writes_superseded":14,"watchers":15,"digest":"00ab","barrier_generation":16,)"
-            R"("uptime":90.0,"version":"1","build":"b"})"
+            R"("uptime":90.0,"version":"1","build":"b","store_detail":"d"})"
+            "\n");
+}
+
+TEST(JsonOutputTest, AVerificationHasTheFieldsOfTheApi) {
+  VerifyResult result;
+  result.entries_checked = 1;
+  result.tombstones_checked = 2;
+  result.changes_checked = 3;
+  result.expiries_checked = 4;
+  result.leftover_expiries = 5;
+  result.damaged_count = 6;
+  result.damaged = {{"k", "why"}};
+  result.counts = Comparison::kEqual;
+  result.digest = Comparison::kNotMade;
+  result.not_compared_reason = "because";
+  result.first_revision = 7;
+  result.last_revision = 8;
+  result.duration = absl::Milliseconds(1500);
+  EXPECT_EQ(JsonLine(result),
+            R"({"entries_checked":1,"tombstones_checked":2,"changes_checked":3,"expiries_checked":4,)"
+            R"("leftover_expiries":5,"damaged_count":6,"damaged":[{"key":"k","reason":"why"}],"counts":"equal",)"
+            R"("digest":"not_made","not_compared_reason":"because","first_revision":7,"last_revision":8,)"
+            R"("duration":1.5})"
             "\n");
 }
 
