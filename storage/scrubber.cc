@@ -127,14 +127,15 @@ absl::Status Scrubber::CheckExpiry(const LmdbTxn& txn, const LmdbCursor& cursor)
 }
 
 void Scrubber::Count(absl::string_view key, const RecordRow& row) {
-  if (row.record.tombstone || row.swept) {
-    ++counted_.tombstones;
-    ++report_.tombstones;
-  } else {
+  if (IsEntry(row)) {
     ++counted_.entries;
     ++report_.entries;
     counted_.digest.Add(key, row.encoded);
+  } else {
+    ++counted_.tombstones;
+    ++report_.tombstones;
   }
+  counted_.content.Add(row.encoded);
   counted_.outbox_depth += first_state_.InOutbox(row) ? 1 : 0;
 }
 
@@ -154,7 +155,7 @@ void Scrubber::Compare() {
   };
   report_.counts = compare(counted_.entries == first_state_.entries && counted_.tombstones == first_state_.tombstones &&
                            counted_.outbox_depth == first_state_.outbox_depth);
-  report_.digest = compare(counted_.digest == first_state_.digest);
+  report_.digest = compare(counted_.digest == first_state_.digest && counted_.content == first_state_.content);
 }
 
 void Scrubber::AddDamage(absl::string_view key, absl::string_view reason) {

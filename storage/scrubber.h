@@ -37,7 +37,8 @@ struct ScrubReport {
   // The first kScrubFindingsMax.
   std::vector<Damage> damaged;
 
-  // Of what the state row says with what the records say: entries, tombstones and outbox; the digest.
+  // Of what the state row says with what the records say: entries, tombstones and outbox; the digest of all entries and
+  // the sum of all records.
   Comparison counts = Comparison::kNotMade;
   Comparison digest = Comparison::kNotMade;
   // Why they were not made; empty if they were.
@@ -55,9 +56,9 @@ struct ScrubReport {
 //  - each change entry names a key, and no change of the key is later than the key's record;
 //  - each expiry belongs to a record; one that does not is left over from a record that was damaged and has been
 //    replaced, and goes away when it is due, so that it is no damage;
-//  - entries, tombstones, outbox and digest in the state row are those of the records, if all of these were read at one
-//    state: any commit in between, also one of positions alone, makes the comparison impossible, and the report says
-//    so.
+//  - entries, tombstones, outbox, digest and content in the state row are those of the records, if all of these were
+//    read at one state: any commit in between, also one of positions alone, makes the comparison impossible, and the
+//    report says so.
 //
 // A change that is made behind the page under way is not seen; one ahead of it is. What is written while the scrubber
 // runs is never taken for damage: each row is judged within the transaction that has read it.
@@ -100,7 +101,7 @@ class Scrubber {
   std::string first_state_bytes_;
   StoreState first_state_;
   bool state_changed_ = false;
-  // Counted from the records: entries, tombstones, outbox_depth and digest.
+  // Counted from the records: entries, tombstones, outbox_depth, digest and content.
   StoreState counted_;
   ScrubReport report_;
 };
