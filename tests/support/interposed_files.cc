@@ -230,9 +230,23 @@ void InterposeFiles(const std::string& directory, FileHandler* handler) {
 
 // ---- In the place of the C library's ----
 
+// The names behind __asm__ are what the linker sees; the C library's own declarations do not get in the way of others.
 extern "C" {
 
-int open(const char* path, int flags, ...) {
+int InterposedOpen(const char* path, int flags, ...) __asm__("open");
+int InterposedClose(int fd) __asm__("close");
+ssize_t InterposedWrite(int fd, const void* bytes, size_t size) __asm__("write");
+ssize_t InterposedPwrite(int fd, const void* bytes, size_t size, off_t offset) __asm__("pwrite");
+ssize_t InterposedWritev(int fd, const iovec* parts, int count) __asm__("writev");
+ssize_t InterposedPwritev(int fd, const iovec* parts, int count, off_t offset) __asm__("pwritev");
+int InterposedFsync(int fd) __asm__("fsync");
+int InterposedFdatasync(int fd) __asm__("fdatasync");
+int InterposedFtruncate(int fd, off_t size) __asm__("ftruncate");
+int InterposedRename(const char* from, const char* to) __asm__("rename");
+int InterposedUnlink(const char* path) __asm__("unlink");
+int InterposedMsync(void* address, size_t size, int flags) __asm__("msync");
+
+int InterposedOpen(const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   // O_TMPFILE has a mode, too.
@@ -243,47 +257,51 @@ int open(const char* path, int flags, ...) {
                             : static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
-int close(int fd) { return dunlin::IsHandled(fd) ? dunlin::Close(fd) : static_cast<int>(syscall(SYS_close, fd)); }
+int InterposedClose(int fd) {
+  return dunlin::IsHandled(fd) ? dunlin::Close(fd) : static_cast<int>(syscall(SYS_close, fd));
+}
 
-ssize_t write(int fd, const void* bytes, size_t size) {
+ssize_t InterposedWrite(int fd, const void* bytes, size_t size) {
   return dunlin::IsHandled(fd) ? dunlin::Write(fd, std::string(static_cast<const char*>(bytes), size), -1)
                                : syscall(SYS_write, fd, bytes, size);
 }
 
-ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+ssize_t InterposedPwrite(int fd, const void* bytes, size_t size, off_t offset) {
   return dunlin::IsHandled(fd) ? dunlin::Write(fd, std::string(static_cast<const char*>(bytes), size), offset)
                                : syscall(SYS_pwrite64, fd, bytes, size, offset);
 }
 
-ssize_t writev(int fd, const iovec* parts, int count) {
+ssize_t InterposedWritev(int fd, const iovec* parts, int count) {
   return dunlin::IsHandled(fd) ? dunlin::WriteParts(fd, parts, count, -1) : syscall(SYS_writev, fd, parts, count);
 }
 
-ssize_t pwritev(int fd, const iovec* parts, int count, off_t offset) {
+ssize_t InterposedPwritev(int fd, const iovec* parts, int count, off_t offset) {
   // The kernel takes the offset in two halves; the upper one is not looked at where a long holds all of it.
   return dunlin::IsHandled(fd) ? dunlin::WriteParts(fd, parts, count, offset)
                                : syscall(SYS_pwritev, fd, parts, count, offset, 0);
 }
 
-int fsync(int fd) { return dunlin::IsHandled(fd) ? dunlin::Sync(fd) : static_cast<int>(syscall(SYS_fsync, fd)); }
+int InterposedFsync(int fd) {
+  return dunlin::IsHandled(fd) ? dunlin::Sync(fd) : static_cast<int>(syscall(SYS_fsync, fd));
+}
 
-int fdatasync(int fd) {
+int InterposedFdatasync(int fd) {
   return dunlin::IsHandled(fd) ? dunlin::Sync(fd) : static_cast<int>(syscall(SYS_fdatasync, fd));
 }
 
-int ftruncate(int fd, off_t size) noexcept {
+int InterposedFtruncate(int fd, off_t size) {
   return dunlin::IsHandled(fd) ? dunlin::Truncate(fd, size) : static_cast<int>(syscall(SYS_ftruncate, fd, size));
 }
 
-int rename(const char* from, const char* to) noexcept {
+int InterposedRename(const char* from, const char* to) {
   return dunlin::IsActive() ? dunlin::Rename(from, to) : static_cast<int>(syscall(SYS_rename, from, to));
 }
 
-int unlink(const char* path) noexcept {
+int InterposedUnlink(const char* path) {
   return dunlin::IsActive() ? dunlin::Remove(path) : static_cast<int>(syscall(SYS_unlink, path));
 }
 
-int msync(void* address, size_t size, int flags) {
+int InterposedMsync(void* address, size_t size, int flags) {
   if (dunlin::IsActive()) {
     static constexpr char kMessage[] = "msync() while files are handled: what a mapping writes goes unseen\n";
     (void)!syscall(SYS_write, STDERR_FILENO, kMessage, sizeof(kMessage) - 1);

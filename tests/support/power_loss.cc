@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
+
+#include "absl/strings/str_cat.h"
 
 namespace dunlin {
 namespace {
@@ -120,7 +121,11 @@ std::string PowerLoss::ContentOf(const File& file, std::mt19937_64* random) cons
     const FileEvent& event = *file.changes[i].event;
     length_max = std::max<uint64_t>(length_max, event.number + event.bytes.size());
     const bool is_write = event.kind == Kind::kWrite;
-    if (file.changes[i].durable || extent == Extent::kEverything) {
+    const bool whole = file.changes[i].durable || extent == Extent::kEverything ||
+                       (extent == Extent::kSomeWrites && (*random)() % 2 == 0) ||
+                       (extent == Extent::kAllButOneWrite && i != chosen) ||
+                       (extent == Extent::kOneCutOff && i < chosen);
+    if (whole) {
       Apply(event, &content);
     } else if (is_write && extent == Extent::kSomeSectors) {
       ApplyWrite(
@@ -129,9 +134,6 @@ std::string PowerLoss::ContentOf(const File& file, std::mt19937_64* random) cons
       const uint64_t end = (event.number + (*random)() % event.bytes.size()) / kSectorSizeBytes;
       ApplyWrite(
           event, [&](uint64_t sector) { return sector < end; }, &content);
-    } else if ((extent == Extent::kSomeWrites && (*random)() % 2 == 0) ||
-               (extent == Extent::kAllButOneWrite && i != chosen) || (extent == Extent::kOneCutOff && i < chosen)) {
-      Apply(event, &content);
     }
   }
   if (extent != Extent::kNothing && content.size() < length_max && (*random)() % 2 == 0) {
@@ -143,7 +145,7 @@ std::string PowerLoss::ContentOf(const File& file, std::mt19937_64* random) cons
 void PowerLoss::WriteImage(std::mt19937_64* random, const std::string& directory) const {
   const size_t names_found = (*random)() % (later_names_.size() + 1);
   for (const auto& [name, place] : names_found == 0 ? durable_names_ : later_names_[names_found - 1]) {
-    std::ofstream(directory + "/" + name, std::ios::binary) << ContentOf(files_[place], random);
+    std::ofstream(absl::StrCat(directory, "/", name), std::ios::binary) << ContentOf(files_[place], random);
   }
 }
 

@@ -75,6 +75,9 @@ FileHandler::Verdict RecordedFiles::BeforeWrite(const std::string&, uint64_t off
 }
 
 void RecordedFiles::AfterWrite(const std::string& path, uint64_t offset, absl::string_view bytes) {
+  if (bytes.empty()) {
+    return;
+  }
   Add({Kind::kWrite, path, "", offset, std::string(bytes)});
 }
 
