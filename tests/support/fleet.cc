@@ -16,9 +16,6 @@ namespace {
 
 constexpr char kNamespace[] = "test";
 
-// A log that is longer says the same over and over.
-constexpr size_t kLogTailBytes = 20000;
-
 bool IsSettled(const client::ReplicaStatus& status, uint64_t redis_sequence) {
   return status.serving && status.sync_state == client::SyncState::kLive && status.outbox_depth == 0 &&
          status.applied_sequence == redis_sequence;
@@ -28,8 +25,15 @@ bool IsSettled(const client::ReplicaStatus& status, uint64_t redis_sequence) {
 
 Fleet::Fleet() : Fleet(Options()) {}
 
-Fleet::Fleet(Options options)
-    : options_(std::move(options)), names_(*MakeRedisNames(kNamespace)), redis_(options_.redis) {
+Fleet::Fleet(Options options) : options_(std::move(options)), names_(*MakeRedisNames(kNamespace)) {
+  if (options_.sentinels > 0) {
+    RedisGroup::Options group;
+    group.sentinels = options_.sentinels;
+    group.redis = options_.redis;
+    group_ = std::make_unique<RedisGroup>(std::move(group));
+  } else {
+    redis_ = std::make_unique<RedisServer>(options_.redis);
+  }
   while (replicas_.size() < options_.replicas) {
     Add();
   }
@@ -49,7 +53,8 @@ Fleet::~Fleet() {
 }
 
 std::string Fleet::redis_url() const {
-  return absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_.port(), "/0");
+  return group_ != nullptr ? group_->url()
+                           : absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_->port(), "/0");
 }
 
 ReplicaProcess& Fleet::Add(const std::vector<std::string>& arguments) {
@@ -96,7 +101,7 @@ bool Fleet::Converges(absl::Duration patience) {
   return Eventually([this] { return AllDigestsEqual(); }, patience);
 }
 
-uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis_.Run({"HLEN", names_.data}).integer); }
+uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis().Run({"HLEN", names_.data}).integer); }
 
 uint64_t Fleet::RedisSequence() {
   uint64_t sequence = 0;
@@ -104,7 +109,7 @@ uint64_t Fleet::RedisSequence() {
 }
 
 std::string Fleet::MetaField(absl::string_view field) {
-  const RedisReply reply = redis_.Run({"HMGET", names_.meta, field});
+  const RedisReply reply = redis().Run({"HMGET", names_.meta, field});
   return reply.elements.empty() ? "" : reply.elements[0].text;
 }
 
@@ -125,9 +130,7 @@ std::string Fleet::Describe() {
 
 void Fleet::DumpLogs() {
   for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
-    const std::string log = replica->Log();
-    const size_t start = log.size() > kLogTailBytes ? log.size() - kLogTailBytes : 0;
-    std::cerr << "---- log of " << replica->options().replica_id << " ----\n" << log.substr(start) << std::endl;
+    std::cerr << "---- log of " << replica->options().replica_id << " ----\n" << replica->LogTail() << std::endl;
   }
 }
 
