@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "storage/status_macros.h"
+#include "storage/version.h"
 
 namespace dunlin {
 namespace {
@@ -226,7 +227,11 @@ absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
     result.outcome = MirrorReply::Outcome::kClockAhead;
     result.redis_time = fields.Time();
     // Lua counts from 1.
-    result.refused_item = fields.Number() - 1;
+    const uint64_t position = fields.Number();
+    if (position == 0) {
+      fields.Fail("no item");
+    }
+    result.refused_item = position - 1;
   } else {
     fields.Fail("an unknown outcome");
   }
@@ -243,9 +248,15 @@ absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply) {
     result.epoch = fields.Epoch();
     result.sequence = fields.Number();
     result.redis_time = fields.Time();
-  } else if (outcome == "CONDITION" || outcome == "STALE") {
-    result.outcome = outcome == "STALE" ? Outcome::kStale : Outcome::kConditionFailed;
+  } else if (outcome == "CONDITION") {
+    result.outcome = Outcome::kConditionFailed;
     result.stored = fields.Text();
+  } else if (outcome == "STALE") {
+    result.outcome = Outcome::kStale;
+    result.stored = fields.Text();
+    if (result.stored.size() < kVersionSizeBytes) {
+      fields.Fail("a record without a version");
+    }
   } else if (outcome == "EPOCH") {
     result.outcome = Outcome::kEpochChanged;
     result.epoch = fields.Epoch();

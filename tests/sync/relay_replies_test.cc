@@ -53,6 +53,23 @@ TEST(RelayReplies, APageCutShortIsDataLoss) {
   EXPECT_EQ(ParseChangesPage(cut).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// Whoever takes the answer reads the version without asking.
+TEST(RelayReplies, AStaleRecordWithoutAVersionIsDataLoss) {
+  const std::string version(16, 'v');
+  EXPECT_TRUE(ParseConditionalReply(Array({Text("STALE"), Text(version)})).ok());
+  for (const std::string& cut : {version.substr(1), version.substr(9), std::string()}) {
+    EXPECT_EQ(ParseConditionalReply(Array({Text("STALE"), Text(cut)})).status().code(), absl::StatusCode::kDataLoss);
+    // What stands in the way may be damaged, or nothing.
+    EXPECT_TRUE(ParseConditionalReply(Array({Text("CONDITION"), Text(cut)})).ok());
+  }
+}
+
+TEST(RelayReplies, AClockRefusalNamesAnItem) {
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1)}))->refused_item, 0u);
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(0)})).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
 TEST(RelayReplies, FindsTheReplicationId) {
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\nmaster_replid:abc\r\nmaster_replid2:def\r\n"), "abc");
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\n"), "");
