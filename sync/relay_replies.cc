@@ -190,7 +190,11 @@ absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply) {
   result.epoch = fields.Epoch();
   while (fields.status().ok() && !fields.AtEnd()) {
     // Lua counts from 1.
-    result.missing.push_back(fields.Number() - 1);
+    const uint64_t position = fields.Number();
+    if (position == 0 || (!result.missing.empty() && position - 1 <= result.missing.back())) {
+      fields.Fail("a position out of order");
+    }
+    result.missing.push_back(position - 1);
   }
   DUNLIN_RETURN_IF_ERROR(fields.status());
   return result;

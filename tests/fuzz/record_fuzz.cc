@@ -83,6 +83,7 @@ void CheckOrder(const Record& a, const Record& b) {
   const bool backward = Supersedes(right.view(), left.view());
   DUNLIN_REQUIRE(!(forward && backward), "");
   DUNLIN_REQUIRE((forward || backward) == (left.view() != right.view()), "");
+  DUNLIN_REQUIRE(forward == (RecordOrder(left.view()) > RecordOrder(right.view())), "");
   if (a.version != b.version) {
     DUNLIN_REQUIRE(forward == (a.version > b.version), "");
     // Redis' script and LMDB compare the bytes.

@@ -14,6 +14,7 @@
 #include "sync/redis_error.h"
 #include "tests/fuzz/byte_source.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/reply_checks.h"
 #include "tests/fuzz/reply_shapes.h"
 #include "tests/fuzz/reply_tree.h"
 #include "tests/support/fake_clock.h"
@@ -30,32 +31,12 @@ Milestone condition_parsed("a failed condition was understood");
 Milestone stale_parsed("a stale conditional write was understood");
 Milestone clock_parsed("a refusal for the clock was understood");
 Milestone epoch_parsed("a refusal for the epoch was understood");
+Milestone records_parsed("records were understood");
+Milestone missing_parsed("what Redis lacks was understood");
+Milestone collected_parsed("a page of a collection was understood");
 Milestone replid_parsed("a replication id was found");
 Milestone error_known("an error of the table was sorted");
 Milestone error_unknown("an error that is not in the table was sorted");
-
-void RequireLoss(const absl::Status& status) {
-  DUNLIN_REQUIRE(absl::IsDataLoss(status), status.ToString());
-  DUNLIN_REQUIRE(absl::StrContains(status.message(), "unexpected answer"), status.ToString());
-}
-
-void RequireNumber(const RedisReply& reply, size_t at, uint64_t number) {
-  DUNLIN_REQUIRE(number == static_cast<uint64_t>(reply.elements[at].integer), absl::StrCat("at ", at, ": ", number));
-}
-
-void RequireTime(const RedisReply& reply, size_t at, absl::Time time) {
-  DUNLIN_REQUIRE(time == absl::FromUnixMillis(reply.elements[at].integer), absl::StrCat("at ", at));
-}
-
-void RequireText(const RedisReply& reply, size_t at, absl::string_view text) {
-  DUNLIN_REQUIRE(text == reply.elements[at].text, absl::StrCat("at ", at));
-}
-
-void RequireEpoch(const RedisReply& reply, size_t at, uint64_t epoch) {
-  const std::string& text = reply.elements[at].text;
-  DUNLIN_REQUIRE(epoch == kNoEpoch || FormatEpoch(epoch) == text, absl::StrCat("at ", at));
-  DUNLIN_REQUIRE(epoch != kNoEpoch || text.empty() || text == FormatEpoch(kNoEpoch), absl::StrCat("at ", at));
-}
 
 void CheckPosition(const RedisReply& reply) {
   const absl::StatusOr<RelayPosition> position = ParsePosition(reply);
@@ -69,6 +50,10 @@ void CheckPosition(const RedisReply& reply) {
   RequireText(reply, 3, position->fleet_id);
   RequireTime(reply, 4, position->redis_time);
   DUNLIN_REQUIRE(position->created == (reply.elements[5].integer != 0), "");
+  RequireNumber(reply, 6, position->records);
+  RequireText(reply, 7, position->sum.has_value() ? FormatEpoch(position->sum->value()) : "");
+  RequireText(reply, 8, position->rival_lease);
+  DUNLIN_REQUIRE(position->collector == (reply.elements[9].integer != 0), "");
   DUNLIN_REQUIRE(position->master_replid.empty(), "");
   position_parsed.Reach();
 }
@@ -192,6 +177,50 @@ void CheckEpochInForce(const RedisReply& reply) {
   RequireNumber(reply, 1, in_force->sequence);
 }
 
+void CheckRecords(const RedisReply& reply) {
+  const absl::StatusOr<RelayRecords> records = ParseRecords(reply);
+  DUNLIN_REQUIRE(records.ok() == IsRecords(reply), records.status().ToString());
+  if (!records.ok()) {
+    return RequireLoss(records.status());
+  }
+  RequireEpoch(reply, 0, records->epoch);
+  DUNLIN_REQUIRE(1 + records->records.size() == reply.elements.size(), absl::StrCat(records->records.size()));
+  for (size_t i = 0; i < records->records.size(); ++i) {
+    RequireText(reply, 1 + i, records->records[i]);
+  }
+  records_parsed.Reach();
+}
+
+void CheckMissingReply(const RedisReply& reply) {
+  const absl::StatusOr<MissingReply> result = ParseMissingReply(reply);
+  DUNLIN_REQUIRE(result.ok() == IsMissingReply(reply), result.status().ToString());
+  if (!result.ok()) {
+    return RequireLoss(result.status());
+  }
+  DUNLIN_REQUIRE(result->epoch_changed == Says(reply, "EPOCH"), "");
+  RequireEpoch(reply, 1, result->epoch);
+  DUNLIN_REQUIRE(2 + result->missing.size() == reply.elements.size(), absl::StrCat(result->missing.size()));
+  for (size_t i = 0; i < result->missing.size(); ++i) {
+    RequireNumber(reply, 2 + i, result->missing[i] + 1);
+    missing_parsed.Reach();
+  }
+}
+
+void CheckCollectReply(const RedisReply& reply) {
+  const absl::StatusOr<CollectReply> result = ParseCollectReply(reply);
+  DUNLIN_REQUIRE(result.ok() == IsCollectReply(reply), result.status().ToString());
+  if (!result.ok()) {
+    return RequireLoss(result.status());
+  }
+  DUNLIN_REQUIRE(result->epoch_changed == Says(reply, "EPOCH"), "");
+  RequireEpoch(reply, 1, result->epoch);
+  if (!result->epoch_changed) {
+    RequireNumber(reply, 2, result->removed);
+    RequireNumber(reply, 3, result->next_after);
+    collected_parsed.Reach();
+  }
+}
+
 void CheckMasterReplid(absl::string_view info) {
   const std::string replid = ParseMasterReplid(info);
   DUNLIN_REQUIRE(!absl::StrContains(replid, '\n'), "");
@@ -226,6 +255,9 @@ void CheckReplies(absl::string_view input) {
   CheckMirrorReply(reply);
   CheckConditionalReply(reply);
   CheckEpochInForce(reply);
+  CheckRecords(reply);
+  CheckMissingReply(reply);
+  CheckCollectReply(reply);
   CheckMasterReplid(reply.text);
 }
 

@@ -48,7 +48,8 @@ bool IsMirrorItem(const RedisReply& reply) {
 
 }  // namespace
 
-bool IsPosition(const RedisReply& reply) { return Has(reply, 0, "ENNTNN"); }
+// A sum is written as an epoch is.
+bool IsPosition(const RedisReply& reply) { return Has(reply, 0, "ENNTNNNETN"); }
 
 bool IsChangesPage(const RedisReply& reply) {
   if (!Has(reply, 0, "ENNNNN")) {
@@ -76,6 +77,29 @@ bool IsConditionalReply(const RedisReply& reply) {
 }
 
 bool IsEpochInForce(const RedisReply& reply) { return Has(reply, 0, "EN"); }
+
+bool IsRecords(const RedisReply& reply) {
+  return Has(reply, 0, "ET") && std::all_of(reply.elements.begin() + 1, reply.elements.end(),
+                                            [](const RedisReply& element) { return HasShape(element, 'T'); });
+}
+
+bool IsMissingReply(const RedisReply& reply) {
+  if ((!Says(reply, "OK") && !Says(reply, "EPOCH")) || !Has(reply, 1, "E")) {
+    return false;
+  }
+  int64_t last = 0;
+  for (size_t i = 2; i < reply.elements.size(); ++i) {
+    if (!HasShape(reply.elements[i], '1') || reply.elements[i].integer <= last) {
+      return false;
+    }
+    last = reply.elements[i].integer;
+  }
+  return true;
+}
+
+bool IsCollectReply(const RedisReply& reply) {
+  return (Says(reply, "OK") && Has(reply, 1, "ENNN")) || (Says(reply, "EPOCH") && Has(reply, 1, "E"));
+}
 
 bool Says(const RedisReply& reply, absl::string_view word) {
   return Has(reply, 0, "T") && reply.elements[0].text == word;

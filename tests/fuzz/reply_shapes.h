@@ -13,6 +13,9 @@ bool IsChangesPage(const RedisReply& reply);
 bool IsMirrorReply(const RedisReply& reply);
 bool IsConditionalReply(const RedisReply& reply);
 bool IsEpochInForce(const RedisReply& reply);
+bool IsRecords(const RedisReply& reply);
+bool IsMissingReply(const RedisReply& reply);
+bool IsCollectReply(const RedisReply& reply);
 
 // Whether it is an array that begins with the string `word`.
 bool Says(const RedisReply& reply, absl::string_view word);

@@ -168,6 +168,7 @@ void AddPuts(Seeds* seeds) {
   (*seeds)["put-if-absent"] = Chosen(kPut, PutIfAbsent(true));
   (*seeds)["put-if-present"] = Chosen(kPut, PutIfAbsent(false));
   // Written by no generated code.
+  (*seeds)["put-value-and-text"] = absl::StrCat(Chosen(kPut, Put("k", "v")), std::string("\x1A\x01t"));
   (*seeds)["put-latin-1"] = Chosen(kPut, std::string("\x0A\x04"
                                                      "caf\xE9"));
   (*seeds)["put-cut"] = Chosen(kPut, std::string("\x0A\x7F"

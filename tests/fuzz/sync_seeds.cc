@@ -79,9 +79,11 @@ RedisReply Outcome(int outcome, RedisReply detail) { return ArrayReply({IntegerR
 // Each answer that a script of ours gives, by its name.
 std::map<std::string, RedisReply> ScriptReplies() {
   return {
-      {"position", ArrayReply({Epoch(), IntegerReply(7), IntegerReply(3), Epoch(), Time(), IntegerReply(1)})},
-      {"position-none",
-       ArrayReply({TextReply(""), IntegerReply(0), IntegerReply(0), TextReply(""), Time(), IntegerReply(0)})},
+      {"position",
+       ArrayReply({Epoch(), IntegerReply(7), IntegerReply(3), Epoch(), Time(), IntegerReply(1), IntegerReply(5),
+                   Epoch(), TextReply("00000000000000ab:1700000010000"), IntegerReply(1)})},
+      {"position-none", ArrayReply({TextReply(""), IntegerReply(0), IntegerReply(0), TextReply(""), Time(),
+                                    IntegerReply(0), IntegerReply(0), TextReply(""), TextReply(""), IntegerReply(0)})},
       {"page", ArrayReply({Epoch(), IntegerReply(900), IntegerReply(0), Time(), IntegerReply(1), IntegerReply(900),
                            IntegerReply(899), TextReply("routes/eu-1"), TextReply(ValueRecord("10.0.0.1")),
                            IntegerReply(900), TextReply("gone"), TextReply(TombstoneRecord())})},
@@ -99,6 +101,10 @@ std::map<std::string, RedisReply> ScriptReplies() {
       {"conditional-stale", ArrayReply({TextReply("STALE"), TextReply(TombstoneRecord())})},
       {"conditional-clock", ArrayReply({TextReply("CLOCK"), Time()})},
       {"epoch-in-force", ArrayReply({Epoch(), IntegerReply(1000)})},
+      {"records", ArrayReply({Epoch(), TextReply(ValueRecord("one")), TextReply(""), TextReply(TombstoneRecord())})},
+      {"missing", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(1), IntegerReply(2), IntegerReply(7)})},
+      {"missing-nothing", ArrayReply({TextReply("OK"), Epoch()})},
+      {"collected", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(3), IntegerReply(900), Time()})},
   };
 }
 

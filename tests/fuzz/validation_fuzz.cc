@@ -27,6 +27,7 @@ namespace dunlin {
 namespace {
 
 Milestone damaged("bytes that are no message were refused");
+Milestone ambiguous("two members of a oneof were refused");
 Milestone put_accepted("a put with a time to live was accepted");
 Milestone put_refused("a put was refused");
 Milestone condition_accepted("a write with a precondition was accepted");
@@ -57,21 +58,51 @@ void RequireVerdict(bool keeps_limits, const absl::Status& status) {
   }
 }
 
-// As gRPC hands a request over: in pieces, as the network had them. Returns false if the bytes are no such message.
-bool Parse(absl::string_view bytes, google::protobuf::Message* request) {
+// As gRPC hands a request over: in pieces, as the network had them.
+absl::Status ParseInPieces(absl::string_view bytes, google::protobuf::Message* request) {
   const size_t cut = PickBelow(bytes.size() + 1, bytes);
   const grpc::Slice slices[] = {grpc::Slice(bytes.data(), cut), grpc::Slice(bytes.data() + cut, bytes.size() - cut)};
-  const absl::Status status = ParseRequest(grpc::ByteBuffer(slices, 2), request);
+  return ParseRequest(grpc::ByteBuffer(slices, 2), request);
+}
+
+bool TellsOfTwoMembers(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) && absl::StrContains(status.message(), "exclude each other");
+}
+
+// A second member of a oneof, which Protobuf would take in the place of the first.
+void CheckSecondMember(absl::string_view bytes, const google::protobuf::Message& request) {
+  for (int i = 0; i < request.GetDescriptor()->real_oneof_decl_count(); ++i) {
+    const auto* const oneof = request.GetDescriptor()->oneof_decl(i);
+    const auto* const given = request.GetReflection()->GetOneofFieldDescriptor(request, oneof);
+    for (int j = 0; given != nullptr && j < oneof->field_count(); ++j) {
+      if (oneof->field(j) != given) {
+        const std::unique_ptr<google::protobuf::Message> other(request.New());
+        other->GetReflection()->SetString(other.get(), oneof->field(j), "");
+        const absl::Status status = ParseInPieces(absl::StrCat(bytes, other->SerializeAsString()), other.get());
+        DUNLIN_REQUIRE(TellsOfTwoMembers(status), status.ToString());
+      }
+    }
+  }
+}
+
+// Returns false if the bytes are no such message.
+bool Parse(absl::string_view bytes, google::protobuf::Message* request) {
+  const absl::Status status = ParseInPieces(bytes, request);
   const std::unique_ptr<google::protobuf::Message> plain(request->New());
-  DUNLIN_REQUIRE(status.ok() == plain->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())), status.ToString());
+  const bool parses = plain->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  DUNLIN_REQUIRE(status.ok() || parses == TellsOfTwoMembers(status), status.ToString());
   if (!status.ok()) {
     RequireRefusal(status);
     // It names the field or the byte.
     DUNLIN_REQUIRE(!absl::StrContains(status.message(), "does not parse"), status.ToString());
-    damaged.Reach();
+    (parses ? ambiguous : damaged).Reach();
     return false;
   }
-  DUNLIN_REQUIRE(request->SerializeAsString() == plain->SerializeAsString(), "");
+  const std::string canonical = plain->SerializeAsString();
+  DUNLIN_REQUIRE(parses && request->SerializeAsString() == canonical, "");
+  // What Protobuf writes has one member of each.
+  DUNLIN_REQUIRE(ParseInPieces(canonical, plain.get()).ok(), "");
+  CheckSecondMember(canonical, *request);
   return true;
 }
 
