@@ -23,47 +23,76 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
-// The depth at which protobuf's own parser gives up.
+// Where protobuf's own parser gives up: how deep messages and groups may lie in each other, and how many bytes the
+// number in front of a field, or its size, may take. CodedInputStream reads longer ones.
 constexpr int kDepthMax = 100;
+constexpr int kShortNumberSizeMaxBytes = 5;
 
 // FlawFinder walks the wire format of a message that did not parse, to say what is wrong with it. It allocates nothing
 // for the data it walks over, so that a damaged request costs no more than a good one.
 class FlawFinder {
  public:
+  // What is wrong, or nothing.
+  using Flaw = std::optional<std::string>;
+
   explicit FlawFinder(absl::string_view bytes) : bytes_(bytes) {}
 
   // Returns what is wrong with the message in `message`, a part of the bytes, or nothing if it is sound. `path` names
   // the message: empty for the outermost, else ending in a dot.
-  std::optional<std::string> Find(const Descriptor& type, absl::string_view message, const std::string& path,
-                                  int depth) {
-    if (depth > kDepthMax) return absl::StrCat("messages are nested more than ", kDepthMax, " deep");
+  Flaw Find(const Descriptor& type, absl::string_view message, const std::string& path, int depth) {
     CodedInputStream input(reinterpret_cast<const uint8_t*>(message.data()), static_cast<int>(message.size()));
-    absl::flat_hash_map<int, int> occurrences;
-    while (const uint32_t tag = input.ReadTag()) {
-      const FieldDescriptor* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
-      if (!HasContent(field, tag)) {
-        if (!WireFormatLite::SkipField(&input, tag)) return DamagedAt(message, input.CurrentPosition());
-        continue;
-      }
-      absl::string_view content;
-      if (!ReadContent(message, &input, &content)) return DamagedAt(message, input.CurrentPosition());
-      const std::string name = NameOf(*field, path, occurrences[field->number()]++);
-      if (std::optional<std::string> flaw = FindInContent(*field, content, name, depth)) return flaw;
-    }
-    if (!input.ConsumedEntireMessage()) return DamagedAt(message, input.CurrentPosition());
-    return std::nullopt;
+    return FindInFields(&type, message, &input, /*group_end=*/0, path, depth);
   }
 
  private:
+  // Walks over the fields up to the end of the message, or up to the tag that ends the group they are in; it is 0
+  // outside of a group. Groups occur among fields that we do not know: then there is no `type`.
+  Flaw FindInFields(const Descriptor* type, absl::string_view message, CodedInputStream* input, uint32_t group_end,
+                    const std::string& path, int depth) {
+    if (depth > kDepthMax) return absl::StrCat("messages are nested more than ", kDepthMax, " deep");
+    absl::flat_hash_map<int, int> occurrences;
+    uint32_t tag = 0;
+    while (ReadTag(input, &tag)) {
+      if (tag == group_end) return std::nullopt;
+      const int number = WireFormatLite::GetTagFieldNumber(tag);
+      const WireFormatLite::WireType wire_type = WireFormatLite::GetTagWireType(tag);
+      Flaw flaw;
+      if (number != 0 && wire_type == WireFormatLite::WIRETYPE_START_GROUP) {
+        const uint32_t end = WireFormatLite::MakeTag(number, WireFormatLite::WIRETYPE_END_GROUP);
+        flaw = FindInFields(nullptr, message, input, end, path, depth + 1);
+      } else if (number != 0 && wire_type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+        absl::string_view content;
+        if (!ReadContent(message, input, &content)) return DamagedAt(message, input->CurrentPosition());
+        const FieldDescriptor* field = type == nullptr ? nullptr : type->FindFieldByNumber(number);
+        if (HasContent(field)) {
+          flaw = FindInContent(*field, content, NameOf(*field, path, occurrences[number]++), depth);
+        }
+      } else if (!WireFormatLite::SkipField(input, tag)) {
+        return DamagedAt(message, input->CurrentPosition());
+      }
+      if (flaw.has_value()) return flaw;
+    }
+    if (group_end != 0 || !input->ConsumedEntireMessage()) return DamagedAt(message, input->CurrentPosition());
+    return std::nullopt;
+  }
+
   // Whether the field is one to look into: a string or a message.
-  static bool HasContent(const FieldDescriptor* field, uint32_t tag) {
-    return field != nullptr && WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED &&
+  static bool HasContent(const FieldDescriptor* field) {
+    return field != nullptr &&
            (field->type() == FieldDescriptor::TYPE_STRING || field->type() == FieldDescriptor::TYPE_MESSAGE);
   }
 
+  // Returns false at the end of the input and where no tag can be read.
+  static bool ReadTag(CodedInputStream* input, uint32_t* tag) {
+    const int start = input->CurrentPosition();
+    *tag = input->ReadTag();
+    return *tag != 0 && input->CurrentPosition() - start <= kShortNumberSizeMaxBytes;
+  }
+
   static bool ReadContent(absl::string_view message, CodedInputStream* input, absl::string_view* content) {
-    uint32_t size = 0;
-    if (!input->ReadVarint32(&size)) return false;
+    const int size_start = input->CurrentPosition();
+    uint64_t size = 0;
+    if (!input->ReadVarint64(&size) || input->CurrentPosition() - size_start > kShortNumberSizeMaxBytes) return false;
     const size_t start = static_cast<size_t>(input->CurrentPosition());
     if (size > message.size() - start) return false;
     *content = message.substr(start, size);
@@ -74,8 +103,7 @@ class FlawFinder {
     return field.is_repeated() ? absl::StrCat(path, field.name(), "[", index, "]") : absl::StrCat(path, field.name());
   }
 
-  std::optional<std::string> FindInContent(const FieldDescriptor& field, absl::string_view content,
-                                           const std::string& name, int depth) {
+  Flaw FindInContent(const FieldDescriptor& field, absl::string_view content, const std::string& name, int depth) {
     if (field.type() == FieldDescriptor::TYPE_MESSAGE) {
       return Find(*field.message_type(), content, absl::StrCat(name, "."), depth + 1);
     }

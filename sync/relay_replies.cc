@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "storage/status_macros.h"
+#include "storage/version.h"
 
 namespace dunlin {
 namespace {
@@ -189,7 +190,11 @@ absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply) {
   result.epoch = fields.Epoch();
   while (fields.status().ok() && !fields.AtEnd()) {
     // Lua counts from 1.
-    result.missing.push_back(fields.Number() - 1);
+    const uint64_t position = fields.Number();
+    if (position == 0 || (!result.missing.empty() && position - 1 <= result.missing.back())) {
+      fields.Fail("a position out of order");
+    }
+    result.missing.push_back(position - 1);
   }
   DUNLIN_RETURN_IF_ERROR(fields.status());
   return result;
@@ -226,7 +231,11 @@ absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
     result.outcome = MirrorReply::Outcome::kClockAhead;
     result.redis_time = fields.Time();
     // Lua counts from 1.
-    result.refused_item = fields.Number() - 1;
+    const uint64_t position = fields.Number();
+    if (position == 0) {
+      fields.Fail("no item");
+    }
+    result.refused_item = position - 1;
   } else {
     fields.Fail("an unknown outcome");
   }
@@ -243,9 +252,15 @@ absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply) {
     result.epoch = fields.Epoch();
     result.sequence = fields.Number();
     result.redis_time = fields.Time();
-  } else if (outcome == "CONDITION" || outcome == "STALE") {
-    result.outcome = outcome == "STALE" ? Outcome::kStale : Outcome::kConditionFailed;
+  } else if (outcome == "CONDITION") {
+    result.outcome = Outcome::kConditionFailed;
     result.stored = fields.Text();
+  } else if (outcome == "STALE") {
+    result.outcome = Outcome::kStale;
+    result.stored = fields.Text();
+    if (result.stored.size() < kVersionSizeBytes) {
+      fields.Fail("a record without a version");
+    }
   } else if (outcome == "EPOCH") {
     result.outcome = Outcome::kEpochChanged;
     result.epoch = fields.Epoch();

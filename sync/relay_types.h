@@ -188,7 +188,7 @@ struct ConditionalReply {
   enum class Outcome {
     kApplied,          // Stored, now or by an earlier attempt with the same record; `sequence` is its sequence.
     kConditionFailed,  // `stored` is what stands in the way; empty when there is nothing.
-    kStale,            // The condition holds, but `stored` has the higher version: try again with one above it.
+    kStale,            // The condition holds, but `stored` has the higher version, and has one: try again above it.
     kEpochChanged,     // `epoch` is in force now, kNoEpoch if Redis holds none.
     kClockAhead,       // The version is too far ahead of `redis_time`.
   };

@@ -70,6 +70,15 @@ TEST(RequestParserTest, TheMessageNamesWhatIsWrong) {
       {"\x0F", "the encoding is broken"},                             // a wire type that does not exist
       {std::string("\x00\x01", 2), "the encoding is broken"},         // field number 0
       {std::string(12, '\xFF'), "the encoding is broken"},            // a number without end
+      // What Protobuf refuses although the stream it offers reads it: numbers in more bytes than they can need,
+      {"\x8D\x8D\x8D\x8D\x8D\x8D\x8D\x01k", "the encoding is broken at byte 8 of 9"},  // in front of a field
+      {std::string("\x0A\x81\x80\x80\x80\x80\x00k", 8), "the encoding is broken at byte 7 of 8"},  // as its size
+      {"\x0A\x81\x80\x80\x80\x10k", "the encoding is broken at byte 6 of 7"},       // a size of more than 4 GiB
+      {std::string("\x7A\x81\x80\x80\x80\x80\x00k", 8), "the encoding is broken"},  // the same of an unknown field
+      {std::string("\x7B\x7A\x81\x80\x80\x80\x80\x00k\x7C", 10), "the encoding is broken"},  // and in a group;
+      {"\x7B\x08\x01", "the encoding is broken at byte 3 of 3"},                             // a group without an end,
+      {"\x7C", "the encoding is broken at byte 1 of 1"},                                     // an end without a group,
+      {"\x22\xC8\x01" + std::string(100, '\x7B') + std::string(100, '\x7C'), "nested more than 100 deep"},
   };
   for (const auto& test : kCases) {
     v1::PutRequest parsed;

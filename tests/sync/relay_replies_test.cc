@@ -53,6 +53,37 @@ TEST(RelayReplies, APageCutShortIsDataLoss) {
   EXPECT_EQ(ParseChangesPage(cut).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// Whoever takes the answer reads the version without asking.
+TEST(RelayReplies, AStaleRecordWithoutAVersionIsDataLoss) {
+  const std::string version(16, 'v');
+  EXPECT_TRUE(ParseConditionalReply(Array({Text("STALE"), Text(version)})).ok());
+  for (const std::string& cut : {version.substr(1), version.substr(9), std::string()}) {
+    EXPECT_EQ(ParseConditionalReply(Array({Text("STALE"), Text(cut)})).status().code(), absl::StatusCode::kDataLoss);
+    // What stands in the way may be damaged, or nothing.
+    EXPECT_TRUE(ParseConditionalReply(Array({Text("CONDITION"), Text(cut)})).ok());
+  }
+}
+
+// Whoever takes the answer looks at the last position alone, to see whether all are of items.
+TEST(RelayReplies, PositionsOfMissingItemsAscendFromOne) {
+  const auto parse = [](std::vector<int64_t> positions) {
+    std::vector<RedisReply> elements = {Text("OK"), Text("00000000000000ab")};
+    for (const int64_t position : positions) elements.push_back(Integer(position));
+    return ParseMissingReply(Array(std::move(elements)));
+  };
+  EXPECT_EQ(parse({1, 2, 7})->missing, (std::vector<size_t>{0, 1, 6}));
+  EXPECT_TRUE(parse({})->missing.empty());
+  for (const std::vector<int64_t>& positions : {std::vector<int64_t>{0}, {0, 1}, {2, 1}, {3, 3}, {1, -1}}) {
+    EXPECT_EQ(parse(positions).status().code(), absl::StatusCode::kDataLoss) << testing::PrintToString(positions);
+  }
+}
+
+TEST(RelayReplies, AClockRefusalNamesAnItem) {
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1)}))->refused_item, 0u);
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(0)})).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
 TEST(RelayReplies, FindsTheReplicationId) {
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\nmaster_replid:abc\r\nmaster_replid2:def\r\n"), "abc");
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\n"), "");

@@ -1,0 +1,108 @@
+#include "tests/fuzz/reply_shapes.h"
+
+#include <algorithm>
+
+#include "storage/version.h"
+
+namespace dunlin {
+namespace {
+
+using Type = RedisReply::Type;
+
+bool IsEpoch(const RedisReply& reply) {
+  const bool digits = std::all_of(reply.text.begin(), reply.text.end(),
+                                  [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return reply.type == Type::kString && digits && (reply.text.empty() || reply.text.size() == 16);
+}
+
+bool HasShape(const RedisReply& reply, char shape) {
+  switch (shape) {
+    case 'E':
+      return IsEpoch(reply);
+    case 'N':
+      return reply.type == Type::kInteger && reply.integer >= 0;
+    case '1':  // A position in a list of Lua's.
+      return reply.type == Type::kInteger && reply.integer >= 1;
+    case 'T':
+      return reply.type == Type::kString;
+    case 'V':  // A record, at least as far as its version.
+      return reply.type == Type::kString && reply.text.size() >= kVersionSizeBytes;
+    default:
+      return false;
+  }
+}
+
+// Whether the elements from `first` on begin with `shapes`, one letter each.
+bool Has(const RedisReply& reply, size_t first, absl::string_view shapes) {
+  if (reply.type != Type::kArray || reply.elements.size() < first + shapes.size()) {
+    return false;
+  }
+  return std::equal(shapes.begin(), shapes.end(), reply.elements.begin() + first,
+                    [](char shape, const RedisReply& element) { return HasShape(element, shape); });
+}
+
+bool IsMirrorItem(const RedisReply& reply) {
+  return Has(reply, 0, "N") && ((reply.elements[0].integer <= 1 && Has(reply, 1, "N")) ||
+                                (reply.elements[0].integer == 2 && Has(reply, 1, "T")));
+}
+
+}  // namespace
+
+// A sum is written as an epoch is.
+bool IsPosition(const RedisReply& reply) { return Has(reply, 0, "ENNTNNNETN"); }
+
+bool IsChangesPage(const RedisReply& reply) {
+  if (!Has(reply, 0, "ENNNNN")) {
+    return false;
+  }
+  for (size_t i = 6; i < reply.elements.size(); i += 3) {
+    if (!Has(reply, i, "NTT")) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool IsMirrorReply(const RedisReply& reply) {
+  if (Says(reply, "OK")) {
+    return Has(reply, 1, "ENN") && std::all_of(reply.elements.begin() + 4, reply.elements.end(), IsMirrorItem);
+  }
+  return (Says(reply, "EPOCH") && Has(reply, 1, "E")) || (Says(reply, "CLOCK") && Has(reply, 1, "N1"));
+}
+
+bool IsConditionalReply(const RedisReply& reply) {
+  return (Says(reply, "OK") && Has(reply, 1, "ENN")) || (Says(reply, "CONDITION") && Has(reply, 1, "T")) ||
+         (Says(reply, "STALE") && Has(reply, 1, "V")) || (Says(reply, "EPOCH") && Has(reply, 1, "E")) ||
+         (Says(reply, "CLOCK") && Has(reply, 1, "N"));
+}
+
+bool IsEpochInForce(const RedisReply& reply) { return Has(reply, 0, "EN"); }
+
+bool IsRecords(const RedisReply& reply) {
+  return Has(reply, 0, "ET") && std::all_of(reply.elements.begin() + 1, reply.elements.end(),
+                                            [](const RedisReply& element) { return HasShape(element, 'T'); });
+}
+
+bool IsMissingReply(const RedisReply& reply) {
+  if ((!Says(reply, "OK") && !Says(reply, "EPOCH")) || !Has(reply, 1, "E")) {
+    return false;
+  }
+  int64_t last = 0;
+  for (size_t i = 2; i < reply.elements.size(); ++i) {
+    if (!HasShape(reply.elements[i], '1') || reply.elements[i].integer <= last) {
+      return false;
+    }
+    last = reply.elements[i].integer;
+  }
+  return true;
+}
+
+bool IsCollectReply(const RedisReply& reply) {
+  return (Says(reply, "OK") && Has(reply, 1, "ENNN")) || (Says(reply, "EPOCH") && Has(reply, 1, "E"));
+}
+
+bool Says(const RedisReply& reply, absl::string_view word) {
+  return Has(reply, 0, "T") && reply.elements[0].text == word;
+}
+
+}  // namespace dunlin
