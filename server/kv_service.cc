@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -58,6 +59,15 @@ constexpr size_t kBatchReplySizeMaxBytes = kReplySizeMaxBytes + kKeySizeMaxBytes
 absl::Duration TimeoutBefore(absl::Time deadline) {
   const absl::Duration left = deadline - absl::Now();
   return std::min(kRedisWaitMax, left - std::min(left / 10, kRedisWaitMargin));
+}
+
+// What a write leaves in the outbox; the revisions are known once it is stored.
+std::vector<OutboxItem> ItemsOf(const std::vector<Mutation>& mutations) {
+  std::vector<OutboxItem> items;
+  for (const Mutation& mutation : mutations) {
+    items.push_back({mutation.key, 0});
+  }
+  return items;
 }
 
 }  // namespace
@@ -184,15 +194,18 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
   const bool wait = *mirrored && !judged_by_redis;
   // Not `this`: a call that was cancelled does not keep the service alive, but its write goes on.
   WriteCallback done = [replicator = parts_.replicator, wait, deadline, answer,
+                        items = wait ? ItemsOf(write->mutations) : std::vector<OutboxItem>(),
                         responder = std::move(responder)](absl::StatusOr<WriteResult> result) mutable {
     if (!result.ok() || !wait) {
       result.ok() ? responder.Finish(answer(*result)) : responder.Finish(result.status());
       return;
     }
-    const uint64_t revision = result->revisions.back();
+    for (size_t i = 0; i < items.size(); ++i) {
+      items[i].revision = result->revisions[i];
+    }
     // Only now, because the write may have waited for the disk for long.
     replicator->WaitMirrored(
-        revision, TimeoutBefore(deadline),
+        std::move(items), TimeoutBefore(deadline),
         [answer, responder = std::move(responder), result = *std::move(result)](absl::Status mirrored_status) mutable {
           mirrored_status.ok() ? responder.Finish(answer(result)) : responder.Finish(mirrored_status);
         });

@@ -116,8 +116,8 @@ void FlushOutbox(const ReplicaParts& parts, absl::Duration patience) {
   // Shared, so that it outlives whoever is still on the way out of set_value().
   const auto answered = std::make_shared<std::promise<void>>();
   // Whatever Redis does, the answer comes within the patience.
-  parts.replicator->WaitMirrored(parts.store->state().revision, patience,
-                                 [answered](const absl::Status&) { answered->set_value(); });
+  parts.replicator->WaitForOutbox(parts.store->state().revision, patience,
+                                  [answered](const absl::Status&) { answered->set_value(); });
   answered->get_future().wait();
 }
 

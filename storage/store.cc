@@ -142,6 +142,17 @@ absl::StatusOr<std::string> Store::GetRecord(absl::string_view key) const {
   return std::string(decoded.encoded);
 }
 
+absl::StatusOr<absl::optional<uint64_t>> Store::FindUnsent(absl::string_view key) const {
+  const StoreState state = this->state();
+  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
+  if (!row.has_value()) {
+    return absl::optional<uint64_t>();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
+  return state.InOutbox(decoded) ? absl::make_optional(decoded.revision) : absl::nullopt;
+}
+
 absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::string>& keys,
                                                          size_t size_max_bytes) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());

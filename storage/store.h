@@ -129,6 +129,10 @@ class Store {
   // left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
 
+  // Returns the revision of the record under `key` if it is in the outbox. kDataLoss when it is damaged: then it cannot
+  // be sent.
+  absl::StatusOr<absl::optional<uint64_t>> FindUnsent(absl::string_view key) const;
+
   // Returns the version of the oldest write of this store that is in the outbox and that Redis has never had; nothing
   // when there is none. What others wrote, and what Redis has had and may have lost, is not counted. Each change is
   // looked at once, by whichever call comes to it first, so that this is cheap enough for a status.

@@ -92,7 +92,7 @@ struct RemoteBatch {
   // what it has never seen. Entries that were in the store and in Redis before `fleet_keys` was gathered (their revision
   // is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they are the store's own), and whose key is not
   // in it, are deleted. Null: nothing of the kind.
-  std::shared_ptr<const KeySet> fleet_keys;
+  std::shared_ptr<const KeySet> fleet_keys = nullptr;
   uint64_t rebuilt_revision = 0;
   uint64_t rebuilt_sent_revision = 0;
 };

@@ -17,68 +17,134 @@ absl::Status ShuttingDown() {
       "it");
 }
 
-}  // namespace
-
-void MirrorAcks::Wait(uint64_t revision, absl::Time deadline, StatusCallback done) {
-  absl::Status status;
-  {
-    MutexLock lock(&mutex_);
-    if (shut_down_) {
-      status = ShuttingDown();
-    } else if (revision > mirrored_revision_) {
-      waiters_.emplace(revision, Waiter{deadline, std::move(done)});
-      return;
-    }
-  }
-  done(status);
+// Whether the record of `revision` is among those that were sent, which are in the order of their revisions.
+bool WasSent(const std::vector<OutboxItem>& sent, uint64_t revision) {
+  const auto at = std::lower_bound(sent.begin(), sent.end(), revision,
+                                   [](const OutboxItem& item, uint64_t wanted) { return item.revision < wanted; });
+  return at != sent.end() && at->revision == revision;
 }
 
-void MirrorAcks::OnMirrored(uint64_t mirrored_revision) {
-  std::vector<StatusCallback> answered;
+}  // namespace
+
+void MirrorAcks::Wait(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done) {
+  const auto waiter = std::make_shared<Waiter>();
+  waiter->deadline = deadline;
+  waiter->done = std::move(done);
+  waiter->outstanding = writes.size();
+  Answers answers;
+  for (OutboxItem& write : writes) {
+    Await(write.revision, Awaited{std::move(write.key), waiter}, &answers);
+  }
+  Tell(std::move(answers));
+}
+
+void MirrorAcks::WaitForCursor(uint64_t revision, absl::Time deadline, StatusCallback done) {
+  Wait({OutboxItem{"", revision}}, deadline, std::move(done));
+}
+
+void MirrorAcks::Await(uint64_t revision, Awaited awaited, Answers* answers) {
+  for (;;) {
+    uint64_t cursor = 0;
+    {
+      MutexLock lock(&mutex_);
+      if (shut_down_) {
+        return Answer(awaited.waiter.get(), ShuttingDown(), answers);
+      }
+      if (revision > mirrored_revision_) {
+        awaited_.emplace(revision, std::move(awaited));
+        return;
+      }
+      if (awaited.key.empty()) {
+        return Confirm(awaited.waiter.get(), answers);
+      }
+      cursor = mirrored_revision_;
+    }
+    const absl::StatusOr<absl::optional<uint64_t>> unsent = find_unsent_(awaited.key);
+    if (!unsent.ok() || !unsent->has_value() || **unsent <= cursor) {
+      // A record that still stands behind the cursor was sent when the cursor passed it.
+      MutexLock lock(&mutex_);
+      return unsent.ok() ? Confirm(awaited.waiter.get(), answers)
+                         : Answer(awaited.waiter.get(), unsent.status(), answers);
+    }
+    revision = **unsent;
+  }
+}
+
+void MirrorAcks::OnMirrored(const MirrorProgress& progress) {
+  Answers answers;
+  std::multimap<uint64_t, Awaited> passed_unsent;
   {
     MutexLock lock(&mutex_);
-    mirrored_revision_ = mirrored_revision;
-    const auto end = waiters_.upper_bound(mirrored_revision);
-    for (auto it = waiters_.begin(); it != end; ++it) {
-      answered.push_back(std::move(it->second.done));
+    mirrored_revision_ = progress.revision;
+    const auto end = awaited_.upper_bound(progress.revision);
+    for (auto it = awaited_.begin(); it != end; ++it) {
+      if (it->second.key.empty() || WasSent(progress.sent, it->first)) {
+        Confirm(it->second.waiter.get(), &answers);
+      } else {
+        passed_unsent.insert(std::move(*it));
+      }
     }
-    waiters_.erase(waiters_.begin(), end);
+    awaited_.erase(awaited_.begin(), end);
   }
-  for (StatusCallback& done : answered) {
-    done(absl::OkStatus());
+  for (auto& [revision, awaited] : passed_unsent) {
+    Await(revision, std::move(awaited), &answers);
   }
+  Tell(std::move(answers));
+}
+
+void MirrorAcks::Rewind(uint64_t mirrored_revision) {
+  MutexLock lock(&mutex_);
+  mirrored_revision_ = mirrored_revision;
 }
 
 absl::Time MirrorAcks::Expire(absl::Time now) {
-  std::vector<StatusCallback> late;
+  Answers answers;
   absl::Time next = absl::InfiniteFuture();
   {
     MutexLock lock(&mutex_);
-    for (auto it = waiters_.begin(); it != waiters_.end();) {
-      if (it->second.deadline <= now) {
-        late.push_back(std::move(it->second.done));
-        it = waiters_.erase(it);
+    for (auto it = awaited_.begin(); it != awaited_.end();) {
+      Waiter& waiter = *it->second.waiter;
+      if (waiter.deadline <= now) {
+        Answer(&waiter, Late(), &answers);
+        it = awaited_.erase(it);
       } else {
-        next = std::min(next, it->second.deadline);
+        next = std::min(next, waiter.deadline);
         ++it;
       }
     }
   }
-  for (StatusCallback& done : late) {
-    done(Late());
-  }
+  Tell(std::move(answers));
   return next;
 }
 
 void MirrorAcks::Shutdown() {
-  std::multimap<uint64_t, Waiter> waiters;
+  Answers answers;
   {
     MutexLock lock(&mutex_);
     shut_down_ = true;
-    waiters.swap(waiters_);
+    for (auto& [revision, awaited] : awaited_) {
+      Answer(awaited.waiter.get(), ShuttingDown(), &answers);
+    }
+    awaited_.clear();
   }
-  for (auto& [revision, waiter] : waiters) {
-    waiter.done(ShuttingDown());
+  Tell(std::move(answers));
+}
+
+void MirrorAcks::Confirm(Waiter* waiter, Answers* answers) {
+  if (--waiter->outstanding == 0) {
+    Answer(waiter, absl::OkStatus(), answers);
+  }
+}
+
+void MirrorAcks::Answer(Waiter* waiter, const absl::Status& status, Answers* answers) {
+  if (waiter->done != nullptr) {
+    answers->emplace_back(std::exchange(waiter->done, nullptr), status);
+  }
+}
+
+void MirrorAcks::Tell(Answers answers) {
+  for (auto& [done, status] : answers) {
+    done(status);
   }
 }
 

@@ -14,7 +14,7 @@ MirrorThread::MirrorThread(const Mirror::Options& options, Parts parts)
 MirrorThread::~MirrorThread() { Stop(); }
 
 void MirrorThread::Start() {
-  parts_.acks->OnMirrored(outbound_.mirrored_revision());
+  parts_.acks->Rewind(outbound_.mirrored_revision());
   parts_.feed->Subscribe(Selector(), this);
   thread_ = std::thread([this] { Run(); });
 }
@@ -126,7 +126,7 @@ void MirrorThread::TakeInputs() {
   if (epoch_entered) {
     const StoreState state = parts_.store->state();
     outbound_.OnEpoch(state.epoch, state.mirrored_revision, state.refill_revision != 0, steady_.Now());
-    parts_.acks->OnMirrored(state.mirrored_revision);
+    parts_.acks->Rewind(state.mirrored_revision);
   }
   if (committed) {
     outbound_.OnCommitted();
@@ -270,9 +270,8 @@ void MirrorThread::Do(Mirror::StoreWinners& store) {
 }
 
 void MirrorThread::Do(Mirror::Advance& advance) {
-  const uint64_t revision = advance.progress.revision;
+  parts_.acks->OnMirrored(advance.progress);
   parts_.committer->AdvanceMirrored(std::move(advance.progress));
-  parts_.acks->OnMirrored(revision);
 }
 
 void MirrorThread::Do(const Outbound::Probe&) {

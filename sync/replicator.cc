@@ -67,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Replicator>> Replicator::Create(const Options& op
 Replicator::Replicator(const Options& options, const RedisNames& names, std::unique_ptr<EventRing<std::string>> ring,
                        const Parts& parts)
     : ring_(std::move(ring)),
+      acks_([store = parts.store](absl::string_view key) { return store->FindUnsent(key); }),
       deadlines_([this](absl::Time now) { return std::min(acks_.Expire(now), callers_.Expire(now)); }),
       follower_relay_(RelayOptions(options, names, "follower")),
       mirror_relay_(RelayOptions(options, names, "mirror")),
@@ -105,9 +106,15 @@ void Replicator::WriteIf(Mutation mutation, const Precondition& precondition, ab
   deadlines_.Expect(deadline);
 }
 
-void Replicator::WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done) {
+void Replicator::WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done) {
   const absl::Time deadline = steady_.Now() + timeout;
-  acks_.Wait(revision, deadline, std::move(done));
+  acks_.Wait(std::move(writes), deadline, std::move(done));
+  deadlines_.Expect(deadline);
+}
+
+void Replicator::WaitForOutbox(uint64_t revision, absl::Duration timeout, StatusCallback done) {
+  const absl::Time deadline = steady_.Now() + timeout;
+  acks_.WaitForCursor(revision, deadline, std::move(done));
   deadlines_.Expect(deadline);
 }
 

@@ -85,8 +85,11 @@ class Replicator {
   // place.
   void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
 
-  // Calls `done` once Redis has everything in the outbox up to `revision`, and within `timeout`; see MirrorAcks.
-  void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
+  // Calls `done` once Redis has each of `writes`, or a later one of its key, and within `timeout`: MirrorAcks::Wait().
+  void WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done);
+
+  // Calls `done` once nothing up to `revision` is in the outbox, and within `timeout`: MirrorAcks::WaitForCursor().
+  void WaitForOutbox(uint64_t revision, absl::Duration timeout, StatusCallback done);
 
   // Compares the whole store with Redis, and reads again what is missing or damaged here.
   void Repair() { follower_.Repair(); }

@@ -64,7 +64,7 @@ void StoreParts::EnterEpoch(uint64_t epoch, bool refill) {
   change.epoch = epoch;
   change.refill = refill;
   std::promise<absl::Status> entered;
-  committer->EnterEpoch(change, [&](const absl::Status& status) { entered.set_value(status); });
+  committer->EnterEpoch(change, [&](const absl::StatusOr<EpochEntry>& entry) { entered.set_value(entry.status()); });
   if (const absl::Status status = entered.get_future().get(); !status.ok()) {
     std::cerr << status << std::endl;
     std::abort();

@@ -8,8 +8,9 @@
 namespace dunlin {
 
 SimMirror::SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts)
-    : SimThread(environment), parts_(std::move(parts)), outbound_(options, parts_.clock) {
-  acks_.OnMirrored(outbound_.mirrored_revision());
+    : SimThread(environment), parts_(std::move(parts)), outbound_(options, parts_.clock),
+      acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }) {
+  acks_.Rewind(outbound_.mirrored_revision());
 }
 
 void SimMirror::WriteIf(ConditionalWriter::Request request) {
@@ -18,8 +19,8 @@ void SimMirror::WriteIf(ConditionalWriter::Request request) {
   Wake();
 }
 
-void SimMirror::WaitMirrored(uint64_t revision, absl::Time deadline, StatusCallback done) {
-  acks_.Wait(revision, deadline, std::move(done));
+void SimMirror::WaitMirrored(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done) {
+  acks_.Wait(std::move(writes), deadline, std::move(done));
   Wake();
 }
 
@@ -31,7 +32,7 @@ void SimMirror::OnCommitted() {
 void SimMirror::OnEpochEntered() {
   const StoreState state = parts_.store->state();
   outbound_.OnEpoch(state.epoch, state.mirrored_revision, state.refill_revision != 0, now());
-  acks_.OnMirrored(state.mirrored_revision);
+  acks_.Rewind(state.mirrored_revision);
   Wake();
 }
 
@@ -156,9 +157,8 @@ bool SimMirror::Do(Mirror::StoreWinners& store) {
 }
 
 bool SimMirror::Do(Mirror::Advance& advance) {
-  const uint64_t revision = advance.progress.revision;
+  acks_.OnMirrored(advance.progress);
   parts_.committer->Enqueue(std::move(advance.progress));
-  acks_.OnMirrored(revision);
   return true;
 }
 

@@ -36,7 +36,7 @@ class SimMirror final : public SimThread {
   SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts);
 
   void WriteIf(ConditionalWriter::Request request);
-  void WaitMirrored(uint64_t revision, absl::Time deadline, StatusCallback done);
+  void WaitMirrored(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done);
 
   // The store has something new; has entered an epoch.
   void OnCommitted();

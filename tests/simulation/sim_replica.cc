@@ -154,8 +154,8 @@ void SimReplica::WriteIf(Mutation mutation, const Precondition& precondition, ab
   life_->mirror.WriteIf(std::move(request));
 }
 
-void SimReplica::WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done) {
-  life_->mirror.WaitMirrored(revision, loop_->Now() + timeout, std::move(done));
+void SimReplica::WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done) {
+  life_->mirror.WaitMirrored(std::move(writes), loop_->Now() + timeout, std::move(done));
 }
 
 StoreState SimReplica::state() const { return life_->store->state(); }

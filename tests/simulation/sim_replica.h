@@ -75,7 +75,7 @@ class SimReplica {
   // REQUIRES: running(). Nobody is answered after a crash.
   void Write(LocalWrite write, WriteCallback done);
   void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
-  void WaitMirrored(uint64_t revision, absl::Duration timeout, StatusCallback done);
+  void WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done);
 
   // ---- How it stands ----
 

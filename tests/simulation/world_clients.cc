@@ -79,7 +79,11 @@ void World::Write(SimReplica& replica, LocalWrite write) {
     if (!result.ok() || !replica.running()) {
       return;
     }
-    replica.WaitMirrored(result->position.revision, absl::Seconds(5),
+    std::vector<OutboxItem> written;
+    for (size_t i = 0; i < mutations.size(); ++i) {
+      written.push_back({mutations[i].key, result->revisions[i]});
+    }
+    replica.WaitMirrored(std::move(written), absl::Seconds(5),
                          [this, &replica, losses, mutations, versions = result->versions](const absl::Status& mirrored) {
                            for (size_t i = 0; mirrored.ok() && i < mutations.size(); ++i) {
                              oracle_.OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);

@@ -35,7 +35,7 @@ class ReplicatorDeadlineTest : public testing::Test {
   bool IsInRedis(absl::string_view key) { return redis_.Run({"HEXISTS", "dunlin:{test}:data", key}).integer == 1; }
 
   // Whether everything that was written here before has reached Redis.
-  bool Flush() { return replica_.WaitMirrored(replica_.state().revision).ok(); }
+  bool Flush() { return replica_.WaitForOutbox(replica_.state().revision).ok(); }
 
   RedisServer redis_;
   Replica replica_{redis_.endpoint()};
@@ -67,7 +67,7 @@ TEST_F(ReplicatorDeadlineTest, AnAckThatAHungRedisOwesIsAnsweredInTimeAndTheWrit
   for (int i = 0; i < 3; ++i) {
     const absl::StatusOr<WriteResult> put = replica_.Put(absl::StrCat("key", i), "value");
     ASSERT_TRUE(put.ok()) << put.status();
-    const absl::Status status = replica_.WaitMirrored(put->revisions[0], kTimeout);
+    const absl::Status status = replica_.WaitForOutbox(put->revisions[0], kTimeout);
     EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   }
   EXPECT_LT(absl::Now() - start, kInTime);

@@ -191,7 +191,7 @@ TEST_F(ReplicatorTest, AFailedConditionDoesNotKeepTheOutboxWaiting) {
     replicas_[0]->StartWriteIfAbsent("taken", "2", &refused);
     const absl::StatusOr<WriteResult> put = replicas_[0]->Put("other", absl::StrCat(i));
     ASSERT_TRUE(put.ok()) << put.status();
-    ASSERT_TRUE(replicas_[0]->WaitMirrored(put->revisions[0]).ok()) << "round " << i;
+    ASSERT_TRUE(replicas_[0]->WaitForOutbox(put->revisions[0]).ok()) << "round " << i;
     EXPECT_TRUE(absl::IsFailedPrecondition(refused.Get().status()));
   }
 }
@@ -209,12 +209,12 @@ TEST_F(ReplicatorTest, AMirroredWriteIsInRedis) {
   AddReplicas(1);
   const absl::StatusOr<WriteResult> put = replicas_[0]->Put("key", "value");
   ASSERT_TRUE(put.ok());
-  ASSERT_TRUE(replicas_[0]->WaitMirrored(put->revisions[0]).ok());
+  ASSERT_TRUE(replicas_[0]->WaitForOutbox(put->revisions[0]).ok());
   EXPECT_EQ(redis_.Run({"HEXISTS", "dunlin:{test}:data", "key"}).integer, 1);
   redis_.Kill();
   const absl::StatusOr<WriteResult> alone = replicas_[0]->Put("key", "alone");
   ASSERT_TRUE(alone.ok());
-  EXPECT_TRUE(absl::IsDeadlineExceeded(replicas_[0]->WaitMirrored(alone->revisions[0], absl::Milliseconds(20))));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(replicas_[0]->WaitForOutbox(alone->revisions[0], absl::Milliseconds(20))));
 }
 
 TEST_F(ReplicatorTest, WhatKeepsWritesFromRedisIsShownAndPasses) {
@@ -265,7 +265,7 @@ TEST_F(ReplicatorTest, ADamagedRecordDoesNotKeepTheOutboxFromRedis) {
     ASSERT_TRUE(replicas_[0]->Put(key, "value").ok());
   }
   replicas_[0]->Damage("damaged");
-  ASSERT_TRUE(replicas_[0]->WaitMirrored(replicas_[0]->state().revision).ok());
+  ASSERT_TRUE(replicas_[0]->WaitForOutbox(replicas_[0]->state().revision).ok());
   EXPECT_EQ(redis_.Run({"HLEN", "dunlin:{test}:data"}).integer, 2);
   EXPECT_TRUE(Eventually([&] { return replicas_[0]->replicator().status().mirror_error.ok(); }));
   ASSERT_TRUE(replicas_[0]->Put("damaged", "repaired").ok());
@@ -286,7 +286,7 @@ TEST_F(ReplicatorTest, StopAnswersEverybodyWhateverGoesOn) {
     for (int i = 0; i < 5; ++i) {
       ASSERT_TRUE(replica.Put(absl::StrCat("key", i), absl::StrCat(round)).ok());
       replica.StartWriteIfAbsent(absl::StrCat("new", round, i), "1", &writes[i]);
-      replica.replicator().WaitMirrored(replica.state().revision, kTestPatience, mirrored[i].Callback());
+      replica.replicator().WaitForOutbox(replica.state().revision, kTestPatience, mirrored[i].Callback());
     }
     replica.Stop();
     replica.Stop();
@@ -297,7 +297,7 @@ TEST_F(ReplicatorTest, StopAnswersEverybodyWhateverGoesOn) {
       EXPECT_TRUE(ack.ok() || absl::IsUnavailable(ack)) << ack;
     }
     EXPECT_FALSE(replica.WriteIfAbsent("late", "1").ok());
-    EXPECT_FALSE(replica.WaitMirrored(1 << 30).ok());
+    EXPECT_FALSE(replica.WaitForOutbox(1 << 30).ok());
     if (round == 2) {
       redis_.Resume();
     }

@@ -117,9 +117,9 @@ class Replica {
     return answer.Get();
   }
 
-  absl::Status WaitMirrored(uint64_t revision, absl::Duration timeout = kTestPatience) {
+  absl::Status WaitForOutbox(uint64_t revision, absl::Duration timeout = kTestPatience) {
     Answer<absl::Status> answer;
-    replicator_->WaitMirrored(revision, timeout, answer.Callback());
+    replicator_->WaitForOutbox(revision, timeout, answer.Callback());
     return answer.Get();
   }
 
