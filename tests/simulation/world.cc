@@ -33,6 +33,10 @@ World::World(uint64_t seed, bool tracing)
   horizon_ = dice_.Chance(0.25) ? dice_.Between(absl::Seconds(3), absl::Seconds(10)) : kTombstoneHorizonDefault;
   outbox_quota_bytes_ = dice_.Chance(0.2) ? 500 + dice_.Below(5000) : kOutboxQuotaBytesDefault;
   clock_error_max_ = dice_.Chance(0.5) ? absl::Seconds(4) : absl::Minutes(10);
+  if (horizon_ != kTombstoneHorizonDefault) {
+    // A tombstone's age is told by clocks: whoever shortens the horizon from a week to seconds needs better ones.
+    clock_error_max_ = horizon_ / 10;
+  }
   disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
   redis_.weather.latency_max = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(20));
   redis_.weather.event_lost = dice_.Chance(0.5) ? 0.02 : 0;

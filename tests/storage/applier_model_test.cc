@@ -127,8 +127,7 @@ class Machine {
   }
 
   void CompareStates() {
-    StoreState expected = model_.State();
-    expected.clock_time = state_.clock_time;
+    const StoreState expected = model_.State(state_);
     ASSERT_EQ(EncodeState(state_), EncodeState(expected))
         << "superseded " << state_.writes_superseded << " expected " << expected.writes_superseded << ", outbox "
         << state_.outbox_depth << " expected " << expected.outbox_depth;

@@ -246,6 +246,8 @@ TEST_F(ApplierTest, OnlyOwnWritesCountAsSuperseded) {
       row.encoded = encoded;
       ASSERT_TRUE(txn->Put(Table::kRecords, key, EncodeRecordRow(row)).ok());
       ++state_.outbox_depth;
+      state_.unsent_bytes += key.size() + encoded.size();
+      state_.unsent_since_unix_ms = 1;
     });
     ASSERT_TRUE(Apply({RemotePut(key, Version{6, kStoreId + 2}, "x")}).ok());
     EXPECT_EQ(state_.writes_superseded, 1u) << "the first was of this store";

@@ -73,12 +73,13 @@ RemoteBatch Scenario::Batch(const StoreModel& model, uint64_t store_id, uint64_t
   batch.epoch = Below(3);
   batch.applied_sequence = Below(50);
   batch.seen_in_epoch = Below(3);
+  batch.complete_as_of_unix_ms = OneIn(3) ? 1 + Below(1000) : 0;
   return batch;
 }
 
 MirrorProgress Scenario::Progress(const StoreModel& model) {
   MirrorProgress progress;
-  progress.epoch = model.State().epoch + (OneIn(10) ? 1 : 0);
+  progress.epoch = model.epoch() + (OneIn(10) ? 1 : 0);
   progress.revision = Below(model.revision() + 1);
   for (const auto& [revision, key] : model.Outbox()) {
     if (revision <= progress.revision) {

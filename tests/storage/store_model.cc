@@ -127,6 +127,7 @@ std::string StoreModel::Apply(const RemoteBatch& batch, const ApplyResult& resul
   }
   if (batch.epoch != 0 && batch.epoch == epoch_) {
     applied_sequence_ = std::max(applied_sequence_, batch.applied_sequence);
+    complete_unix_ms_ = std::max(complete_unix_ms_, batch.complete_as_of_unix_ms);
   }
   if (result.applied != applied || result.damaged != damaged || result.revisions != revisions) {
     return "the answer to a remote batch is wrong";
@@ -199,10 +200,16 @@ std::map<uint64_t, std::string> StoreModel::Outbox() const {
   return out;
 }
 
-StoreState StoreModel::State() const {
+StoreState StoreModel::State(const StoreState& actual) const {
   StoreState state;
+  state.clock_time = actual.clock_time;
+  state.clock_offset_us = actual.clock_offset_us;
   state.revision = revision_;
   for (const auto& [key, row] : rows_) {
+    state.content.Add(row.encoded);
+    if (row.unsent && row.revision > mirrored_high_revision_) {
+      state.unsent_bytes += key.size() + row.encoded.size();
+    }
     if (row.tombstone || row.swept) {
       ++state.tombstones;
     } else {
@@ -219,6 +226,8 @@ StoreState StoreModel::State() const {
   state.outbox_depth = Outbox().size();
   state.mirrored_high_revision = mirrored_high_revision_;
   state.writes_superseded = writes_superseded_;
+  state.complete_unix_ms = complete_unix_ms_;
+  state.unsent_since_unix_ms = actual.unsent_since_unix_ms;
   return state;
 }
 
@@ -264,7 +273,9 @@ std::string CheckTables(const LmdbTxn& txn, const StoreState& state) {
     if (entry) {
       counted.digest.Add(key, row->encoded);
     }
+    counted.content.Add(row->encoded);
     counted.outbox_depth += state.InOutbox(*row) ? 1 : 0;
+    counted.unsent_bytes += state.NeverSent(*row) ? key.size() + row->encoded.size() : 0;
   }
   for (const auto& [revision, bytes] : ReadTable(txn, Table::kChanges)) {
     const absl::StatusOr<ChangeRow> change = DecodeChangeRow(bytes);
@@ -285,11 +296,15 @@ std::string CheckTables(const LmdbTxn& txn, const StoreState& state) {
     return absl::StrCat("(2): no expiry for ", expiries.begin()->substr(8));
   }
   const bool counts = counted.entries == state.entries && counted.tombstones == state.tombstones &&
-                      counted.digest == state.digest && counted.outbox_depth == state.outbox_depth;
+                      counted.digest == state.digest && counted.content == state.content &&
+                      counted.outbox_depth == state.outbox_depth && counted.unsent_bytes == state.unsent_bytes &&
+                      (counted.unsent_bytes == 0 || state.unsent_since_unix_ms != 0);
   return counts ? ""
                 : absl::StrCat("(3): entries ", state.entries, " counted ", counted.entries, ", tombstones ",
                                state.tombstones, " counted ", counted.tombstones, ", outbox ", state.outbox_depth,
-                               " counted ", counted.outbox_depth, ", digest ", counted.digest == state.digest);
+                               " counted ", counted.outbox_depth, ", unsent bytes ", state.unsent_bytes, " counted ",
+                               counted.unsent_bytes, " since ", state.unsent_since_unix_ms, ", digest ",
+                               counted.digest == state.digest, ", content ", counted.content == state.content);
 }
 
 std::string CompareTables(const LmdbTxn& txn, const StoreModel& model) {

@@ -56,6 +56,7 @@ class StoreModel {
 
   const std::map<std::string, Row>& rows() const { return rows_; }
   uint64_t revision() const { return revision_; }
+  uint64_t epoch() const { return epoch_; }
   uint64_t mirrored_revision() const { return mirrored_revision_; }
   bool Lives(const std::string& key, uint64_t now_unix_ms) const;
 
@@ -63,8 +64,8 @@ class StoreModel {
   std::map<uint64_t, std::string> ByRevision() const;
   std::map<uint64_t, std::string> Outbox() const;
 
-  // Everything of the state but the clock.
-  StoreState State() const;
+  // Everything of the state but the clock, and since when something has been waiting, which are as in `actual`.
+  StoreState State(const StoreState& actual) const;
 
  private:
   bool InOutbox(const Row& row) const {
@@ -83,6 +84,7 @@ class StoreModel {
   uint64_t mirrored_high_revision_ = 0;
   uint64_t refill_revision_ = 0;
   uint64_t writes_superseded_ = 0;
+  uint64_t complete_unix_ms_ = 0;
   Version last_issued_;
 };
 

@@ -44,6 +44,12 @@ StoreState SomeState() {
   state.mirrored_high_revision = 11;
   state.writes_superseded = 12;
   state.primary = 13;
+  state.content = ContentSum(14);
+  state.complete_unix_ms = 15;
+  state.clock_offset_us = 16;
+  state.unsent_bytes = 17;
+  state.unsent_since_unix_ms = 18;
+  state.collected_revision = 19;
   state.digest.Add("key", "record");
   return state;
 }
@@ -158,6 +164,12 @@ TEST(TablesTest, TheStateComesBackAndEveryFlippedBitIsNoticed) {
   EXPECT_EQ(state->outbox_depth, 10u);
   EXPECT_EQ(state->mirrored_high_revision, 11u);
   EXPECT_EQ(state->writes_superseded, 12u);
+  EXPECT_EQ(state->content, ContentSum(14));
+  EXPECT_EQ(state->complete_unix_ms, 15u);
+  EXPECT_EQ(state->clock_offset_us, 16);
+  EXPECT_EQ(state->unsent_bytes, 17u);
+  EXPECT_EQ(state->unsent_since_unix_ms, 18u);
+  EXPECT_EQ(state->collected_revision, 19u);
   EXPECT_EQ(state->digest, SomeState().digest);
   for (size_t bit = 0; bit < row.size() * 8; ++bit) {
     std::string flipped = row;
@@ -171,12 +183,12 @@ TEST(TablesTest, TheStateComesBackAndEveryFlippedBitIsNoticed) {
 
 TEST(TablesTest, TheStatesBytesDoNotChange) {
   std::string numbers;
-  for (uint64_t number = 1; number <= 13; ++number) {
+  for (uint64_t number = 1; number <= 19; ++number) {
     AppendBigEndian64(number, &numbers);
   }
   const std::string row = EncodeState(SomeState());
   EXPECT_EQ(row.substr(0, numbers.size()), numbers);
-  EXPECT_EQ(absl::BytesToHexString(row.substr(numbers.size())), "36eed5e3b1a93bddd8cd86e50be5d7082101b17ec3141c6f");
+  EXPECT_EQ(absl::BytesToHexString(row.substr(numbers.size())), "36eed5e3b1a93bddd8cd86e50be5d708a37cc813814ec3e7");
 }
 
 TEST(TablesTest, TheOutboxHoldsWhatIsUnsentAndWhileRefillingEverything) {

@@ -42,18 +42,19 @@ class RelayReconcileTest : public RelayConformanceTestBase {
     return reply.ok() ? *std::move(reply) : MissingReply();
   }
 
-  static std::string Value(uint64_t counter, absl::string_view value = "value") {
-    return MakeRecord(MakeVersion(absl::Now(), counter), value);
+  // The versions of a test share their time: the counter orders them.
+  std::string Value(uint64_t counter, absl::string_view value = "value") const {
+    return MakeRecord(MakeVersion(start_, counter), value);
   }
-  static std::string Tombstone(uint64_t counter) {
+  std::string Tombstone(uint64_t counter) const {
     Record record;
-    record.version = MakeVersion(absl::Now(), counter);
+    record.version = MakeVersion(start_, counter);
     record.tombstone = true;
     return EncodeRecord(record);
   }
-  static std::string Expired(uint64_t counter) {
+  std::string Expired(uint64_t counter) const {
     Record record;
-    record.version = MakeVersion(absl::Now(), counter);
+    record.version = MakeVersion(start_, counter);
     record.expiry_unix_ms = 1;
     record.value = "v";
     return EncodeRecord(record);
@@ -65,6 +66,8 @@ class RelayReconcileTest : public RelayConformanceTestBase {
     }
     return sum;
   }
+
+  const absl::Time start_ = absl::Now();
 };
 
 // ---- The sum ----
