@@ -153,7 +153,9 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
       // What was sent to Redis while its keys were gathered is there, though it was not seen.
       const uint64_t upto = row.ok() && row->unsent ? std::min(batch.rebuilt_revision, batch.rebuilt_sent_revision)
                                                     : batch.rebuilt_revision;
-      if (row.ok() && IsEntry(*row) && row->revision <= upto && !batch.fleet_keys->Contains(cursor.key())) {
+      if (row.ok() && IsEntry(*row) && row->revision <= upto &&
+          VersionTimeToUnixMillis(row->record.version.time) < batch.forgotten_unix_ms &&
+          !batch.fleet_keys->Contains(cursor.key())) {
         absent.emplace_back(cursor.key());
       }
       DUNLIN_RETURN_IF_ERROR(cursor.Next());
@@ -162,9 +164,9 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
   const uint64_t batch_first_revision = state_->revision + 1;
   for (const std::string& key : absent) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(key));
-    // Just above what it replaces: whatever anybody has written since is higher.
+    // Just below what it replaces: if somebody has it after all, it comes back, and nobody is told that it was deleted.
     Record tombstone;
-    tombstone.version = Version{std::min(old.row.record.version.time, UINT64_MAX - 1) + 1, store_id_};
+    tombstone.version = Version{std::max<uint64_t>(old.row.record.version.time, 1) - 1, store_id_};
     tombstone.tombstone = true;
     const std::string encoded = EncodeRecord(tombstone);
     RecordRow row;

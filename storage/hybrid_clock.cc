@@ -11,20 +11,25 @@ namespace {
 // What fits a version: until the year 10889.
 constexpr uint64_t kUnixMillisMax = (uint64_t{1} << (64 - kVersionCounterBits)) - 1;
 
+// The lowest time from `time` on that `issuer` may issue. There is none after the highest number.
+uint64_t FirstOf(HybridClock::Issuer issuer, uint64_t time) {
+  return time == UINT64_MAX || time % 2 == static_cast<uint64_t>(issuer) ? time : time + 1;
+}
+
 }  // namespace
 
-uint64_t HybridClock::Issue(uint64_t at_least) {
+uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
   const uint64_t now_unix_ms = std::min(NowUnixMillis(), kUnixMillisMax);
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
   const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
   const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
   if (VersionTimeToUnixMillis(at_least) > ahead_unix_ms) {
-    return at_least;
+    return FirstOf(issuer, at_least);
   }
   const uint64_t wanted = std::max(now_unix_ms << kVersionCounterBits, at_least);
   uint64_t next;
   do {
-    next = std::max(wanted, last + 1);
+    next = FirstOf(issuer, std::max(wanted, last + 1));
   } while (!last_issued_.compare_exchange_weak(last, next, std::memory_order_relaxed));
   return next;
 }

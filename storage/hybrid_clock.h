@@ -26,12 +26,17 @@ class HybridClock {
   HybridClock(const HybridClock&) = delete;
   HybridClock& operator=(const HybridClock&) = delete;
 
+  // Who asks for a time. A version is one write's alone, and a write that Redis judges has its version before the store
+  // knows of it: two issuers that look at the same stored version must not come to the same one. So the lowest bit of a
+  // time tells its issuer.
+  enum class Issuer { kCommitter = 0, kConditionalWriter = 1 };
+
   // Returns a time for a new version: at least the fleet's time, at least `at_least`, and more than any issued before.
   //
   // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. It is returned
   // as it is and forgotten: stepping over one such version must not carry this store's later versions to that future,
   // where Redis would refuse them all.
-  uint64_t Issue(uint64_t at_least);
+  uint64_t Issue(uint64_t at_least, Issuer issuer = Issuer::kCommitter);
 
   // Forgets times issued that are more than kClockDriftMax ahead of the fleet's: this machine's clock was wrong when it
   // issued them, and whatever followed them would be refused by Redis as well. A time may then be issued once more, for

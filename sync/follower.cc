@@ -196,7 +196,7 @@ void Follower::OnChanges(RelayChangePage page, absl::Time now) {
   if (page.complete && !live_ && holds_data_ && fleet_keys_ == nullptr &&
       WasAwayTooLong(page.gc_sequence, page.redis_time)) {
     // Tombstones have been collected while this went on.
-    Rebuild();
+    Rebuild(page.redis_time);
     return;
   }
   if (page.complete) {
@@ -208,6 +208,7 @@ void Follower::OnChanges(RelayChangePage page, absl::Time now) {
     pending_.fleet_keys = std::move(fleet_keys_);
     pending_.rebuilt_revision = rebuilt_revision_;
     pending_.rebuilt_sent_revision = rebuilt_sent_revision_;
+    pending_.forgotten_unix_ms = forgotten_unix_ms_;
     accepted_ = page.sequence;
     FinishBatch();
     NoteProgress(now);

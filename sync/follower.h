@@ -209,7 +209,7 @@ class Follower {
   void EndOrdersPage();
   bool WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const;
   void NoticeLongAbsence(const RelayPosition& position, const Local& local);
-  void Rebuild();
+  void Rebuild(absl::Time redis_time);
   void NoteComplete(const RelayPosition& position, const Local& local);
   void NoticeRival(const std::string& lease);
   bool MayCollect() const { return live_ && !catching_up_ && collector_; }
@@ -300,6 +300,7 @@ class Follower {
   std::shared_ptr<KeySet> fleet_keys_;
   uint64_t rebuilt_revision_ = 0;
   uint64_t rebuilt_sent_revision_ = 0;
+  uint64_t forgotten_unix_ms_ = 0;
 
   // When, on Redis' clock, the store was last known to be complete, and what of that has been told to it.
   uint64_t complete_unix_ms_;

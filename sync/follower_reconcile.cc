@@ -106,18 +106,19 @@ void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& loc
     return;
   }
   if (WasAwayTooLong(position.gc_sequence, position.redis_time)) {
-    Rebuild();
+    Rebuild(position.redis_time);
   } else if (accepted_ == 0 && !reconciling_) {
     BeginReconciling();
     CatchUp(Cause::kReconnect);
   }
 }
 
-void Follower::Rebuild() {
+void Follower::Rebuild(absl::Time redis_time) {
   fleet_keys_ = std::make_shared<KeySet>();
   rebuilt_revision_ = local_.revision;
   // Of a store that has never been complete nobody knows since when it has been away: its own writes stay.
   rebuilt_sent_revision_ = complete_unix_ms_ == 0 ? 0 : local_.sent_revision;
+  forgotten_unix_ms_ = UnixMillis(redis_time - tombstone_horizon_ + kClockDriftMax);
   BeginReconciling();
   CatchUp(Cause::kReconnect);
 }

@@ -81,6 +81,8 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     Stored& stored = replica.stored[change->key];
     if (change->version < stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);
+    } else if (IsForgotten(replica, stored, *change)) {
+      // A rebuild has dropped it.
     } else if ((change->version < stored.version && !IsLate(replica, change->key, change->version)) ||
         (change->version == stored.version && change->type == ChangeType::kPut)) {
       Fail(number,
@@ -102,6 +104,12 @@ bool Oracle::IsLate(const Replica& replica, const std::string& key, const Versio
          (late_.count({key, version}) > 0 || version.origin == replica.store_id);
 }
 
+// Whether a replica that was away for too long gives up what the fleet has no more (Applier::DropAbsent()).
+bool Oracle::IsForgotten(const Replica& replica, const Stored& stored, const Change& change) {
+  return change.type == ChangeType::kDelete &&
+         change.version == Version{std::max<uint64_t>(stored.version.time, 1) - 1, replica.store_id};
+}
+
 // Whether a write of this replica that nobody else has heard of says the same under another version. A Redis that takes
 // over may have an earlier clock than the one that had accepted it.
 bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
@@ -115,6 +123,7 @@ bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
 void Oracle::Restamp(const std::string& key, const Version& before, const Version& after) {
   ++restamped_count_;
   restamped_keys_.insert(key);
+  restamped_to_[{key, before}] = after;
   auto& writes = acknowledged_[key];
   const auto found = writes.find(before);
   // It may not have been acknowledged yet, or never: a crash has come between.
@@ -126,7 +135,12 @@ void Oracle::Restamp(const std::string& key, const Version& before, const Versio
   // What it has replaced while the clock was wrong stays replaced.
   for (auto it = writes.upper_bound(after); it != writes.end() && !(before < it->first);) {
     const bool nobody_knows = published_.count({key, it->first}) == 0 || redis_losses_ > 0;
-    it = it->first.origin == before.origin && nobody_knows ? writes.erase(it) : std::next(it);
+    if (it->first.origin == before.origin && nobody_knows) {
+      restamped_to_[{key, it->first}] = after;
+      it = writes.erase(it);
+    } else {
+      ++it;
+    }
   }
   writes.erase(before);
 }
@@ -193,12 +207,17 @@ void Oracle::OnMirrored(int number, const Acknowledged& write, uint64_t losses) 
   if (losses != redis_losses_) {
     return;
   }
+  Version version = write.version;
+  for (auto it = restamped_to_.find({write.key, version}); it != restamped_to_.end();
+       it = restamped_to_.find({write.key, version})) {
+    version = it->second;
+  }
   const auto stored = redis_->contents().data.find(write.key);
   // A tombstone may be so old by now that it is gone.
-  const bool is_there = stored != redis_->contents().data.end() ? !(ReadVersion(stored->second) < write.version)
+  const bool is_there = stored != redis_->contents().data.end() ? !(ReadVersion(stored->second) < version)
                                                                 : write.tombstone || write.expires;
-  if (!is_there && published_.count({write.key, write.version}) == 0) {
-    Fail(number, "said that Redis has a write that it has not", write.key);
+  if (!is_there && published_.count({write.key, version}) == 0) {
+    Fail(number, absl::StrCat("said that Redis has a write that it has not: ", VersionToString(version)), write.key);
   }
 }
 

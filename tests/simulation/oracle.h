@@ -110,6 +110,7 @@ class Oracle {
   Epoch& EpochOf(uint64_t epoch);
   Epoch::Write WriteOf(const std::string& key) const;
   bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
+  static bool IsForgotten(const Replica& replica, const Stored& stored, const Change& change);
   bool IsRestamped(const Stored& stored, const Change& change) const;
   void Restamp(const std::string& key, const Version& before, const Version& after);
   void CheckLive(int number, const std::string& key, const std::string* mine, const std::string* in_redis,
@@ -128,6 +129,8 @@ class Oracle {
   std::map<std::string, Version> highest_published_;
   std::set<std::pair<std::string, Version>> late_;
   std::set<std::string> restamped_keys_;
+  // By key and version: the version that has taken its place.
+  std::map<std::pair<std::string, Version>, Version> restamped_to_;
   std::map<std::string, int> absent_keys_written_;
   uint64_t redis_losses_ = 0;
   uint64_t acknowledged_count_ = 0;

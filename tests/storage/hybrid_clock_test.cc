@@ -32,22 +32,22 @@ TEST_F(HybridClockTest, IssuesTheFleetsTime) {
 
 TEST_F(HybridClockTest, GrowsWhileTheClockStandsStill) {
   const uint64_t first = hybrid_.Issue(0);
-  EXPECT_EQ(hybrid_.Issue(0), first + 1);
   EXPECT_EQ(hybrid_.Issue(0), first + 2);
-  EXPECT_EQ(hybrid_.last_issued(), first + 2);
+  EXPECT_EQ(hybrid_.Issue(0), first + 4);
+  EXPECT_EQ(hybrid_.last_issued(), first + 4);
 }
 
 TEST_F(HybridClockTest, GrowsWhenTheClockStepsBackward) {
   const uint64_t first = hybrid_.Issue(0);
   clock_.Advance(-absl::Hours(1));
-  EXPECT_EQ(hybrid_.Issue(0), first + 1);
+  EXPECT_EQ(hybrid_.Issue(0), first + 2);
   clock_.Advance(absl::Hours(2));
   EXPECT_EQ(hybrid_.Issue(0), FleetTime());
 }
 
 TEST_F(HybridClockTest, TheCounterCarriesIntoTheMilliseconds) {
   const uint64_t first = hybrid_.Issue(0);
-  for (int i = 0; i < 0x10000; ++i) {
+  for (int i = 0; i < 0x8000; ++i) {
     hybrid_.Issue(0);
   }
   EXPECT_EQ(hybrid_.last_issued(), first + 0x10000);
@@ -57,8 +57,8 @@ TEST_F(HybridClockTest, TheCounterCarriesIntoTheMilliseconds) {
 TEST_F(HybridClockTest, IssuesAtLeastWhatIsAskedFor) {
   const uint64_t ahead = FleetTime() + 1000;
   EXPECT_EQ(hybrid_.Issue(ahead), ahead);
-  EXPECT_EQ(hybrid_.Issue(ahead), ahead + 1);
-  EXPECT_EQ(hybrid_.Issue(0), ahead + 2) << "what was issued once is never issued again";
+  EXPECT_EQ(hybrid_.Issue(ahead), ahead + 2);
+  EXPECT_EQ(hybrid_.Issue(0), ahead + 4) << "what was issued once is never issued again";
 }
 
 TEST_F(HybridClockTest, SteppingOverAVersionOfAWrongClockDoesNotMoveTheClock) {
@@ -67,15 +67,30 @@ TEST_F(HybridClockTest, SteppingOverAVersionOfAWrongClockDoesNotMoveTheClock) {
   EXPECT_EQ(hybrid_.Issue(absurd), absurd);
   EXPECT_EQ(hybrid_.Issue(0), FleetTime());
   EXPECT_EQ(hybrid_.Issue(UINT64_MAX), UINT64_MAX);
-  EXPECT_EQ(hybrid_.Issue(0), FleetTime() + 1);
+  EXPECT_EQ(hybrid_.Issue(0), FleetTime() + 2);
+}
+
+// Each looks at the same stored version before the other's write is stored.
+TEST_F(HybridClockTest, TwoIssuersNeverComeToTheSameTime) {
+  constexpr auto kOther = HybridClock::Issuer::kConditionalWriter;
+  const uint64_t absurd = FleetTime() + (uint64_t{1} << 40);
+  EXPECT_NE(hybrid_.Issue(absurd), hybrid_.Issue(absurd, kOther));
+  EXPECT_NE(hybrid_.Issue(absurd + 1), hybrid_.Issue(absurd + 1, kOther));
+  EXPECT_EQ(hybrid_.Issue(0) % 2, 0u);
+  EXPECT_EQ(hybrid_.Issue(0, kOther) % 2, 1u);
+  clock_.Advance(absl::Hours(1));
+  const uint64_t wrong = hybrid_.Issue(0);
+  clock_.Advance(-absl::Hours(1));
+  hybrid_.ComeBack();
+  EXPECT_LT(hybrid_.Issue(0, kOther), wrong);
 }
 
 TEST_F(HybridClockTest, ContinuesAfterWhatWasRestored) {
   const uint64_t saved = FleetTime() + (uint64_t{1} << 30);
   hybrid_.Restore(saved);
-  EXPECT_EQ(hybrid_.Issue(0), saved + 1);
+  EXPECT_EQ(hybrid_.Issue(0), saved + 2);
   hybrid_.Restore(saved - 1);
-  EXPECT_EQ(hybrid_.Issue(0), saved + 2) << "restoring never goes back";
+  EXPECT_EQ(hybrid_.Issue(0), saved + 4) << "restoring never goes back";
 }
 
 TEST_F(HybridClockTest, TheOffsetMovesTheFleetsTime) {
@@ -90,7 +105,7 @@ TEST_F(HybridClockTest, TheOffsetMovesTheFleetsTime) {
 TEST_F(HybridClockTest, AClockBeforeTheEpochReadsAsTheEpoch) {
   clock_.Set(absl::FromUnixSeconds(-86400));
   EXPECT_EQ(hybrid_.NowUnixMillis(), 0u);
-  EXPECT_EQ(hybrid_.Issue(0), 1u);
+  EXPECT_EQ(hybrid_.Issue(0), 2u);
 }
 
 TEST_F(HybridClockTest, AClockBeyondWhatAVersionCanSayDoesNotWrapToThePast) {
