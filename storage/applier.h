@@ -97,6 +97,8 @@ class Applier {
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
   absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision);
   absl::StatusOr<uint64_t> DropAbsent(const RemoteBatch& batch);
+  absl::Status RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
+                                const KeySet& fleet_keys);
   absl::Status RestampGroup(absl::Span<const OutboxItem> group);
   bool MayRestamp(const RecordRow& row, const OutboxItem& item) const;
   absl::StatusOr<bool> IsAheadOfClock(const OutboxItem& item) const;

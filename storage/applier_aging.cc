@@ -1,6 +1,8 @@
 // What Applier (applier.h) does as time goes by: expire, forget what is old, count anew.
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -145,11 +147,15 @@ absl::StatusOr<bool> Applier::CollectIfDead(uint64_t revision, absl::string_view
 
 absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
   std::vector<std::string> absent;
+  std::vector<OutboxItem> never_sent;
   {
     DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kRecords));
     DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
-    for (; cursor.valid();) {
+    while (cursor.valid()) {
       const absl::StatusOr<RecordRow> row = DecodeRecordRow(cursor.key(), cursor.value());
+      if (row.ok() && state_->NeverSent(*row)) {
+        never_sent.push_back(OutboxItem{std::string(cursor.key()), row->revision});
+      }
       // What was sent to Redis while its keys were gathered is there, though it was not seen.
       const uint64_t upto = row.ok() && row->unsent ? std::min(batch.rebuilt_revision, batch.rebuilt_sent_revision)
                                                     : batch.rebuilt_revision;
@@ -174,7 +180,36 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
     row.record = tombstone;
     DUNLIN_RETURN_IF_ERROR(Replace(key, old, row, batch_first_revision));
   }
+  DUNLIN_RETURN_IF_ERROR(RestampForgotten(never_sent, batch.forgotten_unix_ms, *batch.fleet_keys));
   return absent.size();
+}
+
+// What this store has written, has never sent, and what may be older than a deletion that nobody remembers: some replicas
+// would take it and some would not. So it is stamped anew, unless the fleet has the key: then what it has is newer than
+// any such deletion.
+absl::Status Applier::RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
+                                       const KeySet& fleet_keys) {
+  // By the atomic batch that they are of, which must stay one.
+  std::map<uint64_t, std::vector<OutboxItem>> groups;
+  std::set<uint64_t> forgotten;
+  for (const OutboxItem& item : items) {
+    DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch, BatchOf(item));
+    DUNLIN_ASSIGN_OR_RETURN(const Stored stored, Read(item.key));
+    const uint64_t group = batch != 0 ? batch : item.revision;
+    groups[group].push_back(item);
+    if (stored.status.ok() && MayRestamp(stored.row, item) && !fleet_keys.Contains(item.key) &&
+        VersionTimeToUnixMillis(stored.row.record.version.time) < forgotten_unix_ms) {
+      forgotten.insert(group);
+    }
+  }
+  for (const uint64_t group : forgotten) {
+    std::vector<OutboxItem>& members = groups[group];
+    std::sort(members.begin(), members.end(),
+              [](const OutboxItem& a, const OutboxItem& b) { return a.revision < b.revision; });
+    DUNLIN_RETURN_IF_ERROR(RestampGroup(members));
+  }
+  state_->clock_time = std::max(state_->clock_time, clock_->last_issued());
+  return absl::OkStatus();
 }
 
 }  // namespace dunlin

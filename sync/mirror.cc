@@ -52,13 +52,13 @@ Mirror::Action Mirror::Next(absl::Time now) {
   if (!connected_) {
     return Connect{};
   }
-  if (!paused_ && in_flight_.size() < kMirrorPipelineMax) {
+  if (!paused_ && allowance_ != Allowance::kNothing && in_flight_.size() < kMirrorPipelineMax) {
     if (next_.has_value() && ask_first_) {
       // No call may come between a batch and its answer.
       if (!in_flight_.empty()) {
         return Receive{};
       }
-      return refill_allowed_ ? Action(FindMissing{QueryOf(*next_)}) : Action(Wait{absl::InfiniteFuture()});
+      return allowance_ == Allowance::kAll ? Action(FindMissing{QueryOf(*next_)}) : Action(Wait{absl::InfiniteFuture()});
     }
     if (next_.has_value()) {
       return Send{*next_};
@@ -71,6 +71,12 @@ Mirror::Action Mirror::Next(absl::Time now) {
     return Receive{};
   }
   return Wait{absl::InfiniteFuture()};
+}
+
+void Mirror::UpdateAllowance(bool barrier_open, uint64_t complete_unix_ms, absl::Time fleet_now) {
+  const absl::Time complete = absl::FromUnixMillis(static_cast<int64_t>(complete_unix_ms));
+  const bool away_too_long = complete_unix_ms != 0 && fleet_now > complete + tombstone_horizon_;
+  allowance_ = barrier_open ? Allowance::kAll : away_too_long ? Allowance::kNothing : Allowance::kNew;
 }
 
 void Mirror::OnConnected() {

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "storage/limits.h"
 #include "storage/store.h"
 #include "storage/write.h"
 #include "sync/relay_types.h"
@@ -41,6 +42,7 @@ class Mirror {
     uint64_t epoch = 0;
     uint64_t mirrored_revision = 0;
     uint64_t seed = 0;
+    absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
   };
 
   // ---- What to do ----
@@ -101,9 +103,11 @@ class Mirror {
   // While paused, nothing new is sent; what is under way is received.
   void SetPaused(bool paused) { paused_ = paused; }
 
-  // Whether what Redis has had before may be sent again: only by a replica that has everything, so that it knows what has
-  // been deleted meanwhile. What Redis has never had is sent at any time.
-  void SetRefillAllowed(bool allowed) { refill_allowed_ = allowed; }
+  // What may be sent. What Redis has had before, only by a replica that has everything, so that it knows what has been
+  // deleted meanwhile. What Redis has never had, at any time but after an absence longer than tombstones live: then the
+  // store has to find out first which of it would be older than a deletion that nobody remembers.
+  // `complete_unix_ms` is of the store's state, `fleet_now` the hybrid clock's.
+  void UpdateAllowance(bool barrier_open, uint64_t complete_unix_ms, absl::Time fleet_now);
 
   // ---- How it stands ----
 
@@ -122,6 +126,7 @@ class Mirror {
   const absl::Status& error() const { return error_; }
 
  private:
+  enum class Allowance { kNothing, kNew, kAll };
   struct Batch {
     // All that was in the outbox on this stretch.
     std::vector<OutboxItem> sent;
@@ -137,6 +142,7 @@ class Mirror {
   void RefuseEpoch(absl::Time now);
 
   const uint64_t store_id_;
+  const absl::Duration tombstone_horizon_;
   std::mt19937_64 random_;
   Retry retry_;
 
@@ -148,7 +154,7 @@ class Mirror {
   bool connected_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;
-  bool refill_allowed_ = false;
+  Allowance allowance_ = Allowance::kNothing;
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Status error_;

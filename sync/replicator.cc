@@ -30,13 +30,14 @@ Follower::Options FollowerOptions(const Store& store, absl::Duration tombstone_h
   return options;
 }
 
-Mirror::Options MirrorOptions(const Store& store) {
+Mirror::Options MirrorOptions(const Store& store, absl::Duration tombstone_horizon) {
   const StoreState state = store.state();
   Mirror::Options options;
   options.store_id = store.store_id();
   options.epoch = state.epoch;
   options.mirrored_revision = state.mirrored_revision;
   options.seed = RandomSeed();
+  options.tombstone_horizon = tombstone_horizon;
   return options;
 }
 
@@ -75,7 +76,7 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_, parts.logger,
                  [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
-      mirror_(MirrorOptions(*parts.store), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
+      mirror_(MirrorOptions(*parts.store, options.tombstone_horizon), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
                                             &acks_, &callers_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
 
 Replicator::~Replicator() { Stop(); }

@@ -89,7 +89,7 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
            absl::StrCat("version ", VersionToString(change->version), " follows ", VersionToString(stored.version)),
            change->key);
     }
-    stored = Stored{change->version, change->encoded_record};
+    stored = Stored{change->version, change->encoded_record, clock_->Now()};
     if (absl::StartsWith(change->key, kBatchKeyPrefix)) {
       touched.insert(GroupOf(change->key));
     }
@@ -100,8 +100,11 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
 // Whether the version may follow what is stored, which is dead and may be forgotten: the replica's own client may write
 // the key again by a clock that lags, and a write may come late from somebody's outbox.
 bool Oracle::IsLate(const Replica& replica, const std::string& key, const Version& version) const {
-  return IsMortal(replica.stored.at(key).record) &&
-         (late_.count({key, version}) > 0 || version.origin == replica.store_id);
+  const Stored& stored = replica.stored.at(key);
+  // Clocks are wrong by a tenth of the horizon, at both ends of the wait.
+  const bool may_be_forgotten = clock_->Now() - stored.since > tombstone_horizon_ * 0.8;
+  return IsMortal(stored.record) &&
+         (may_be_forgotten || late_.count({key, version}) > 0 || version.origin == replica.store_id);
 }
 
 // Whether a replica that was away for too long gives up what the fleet has no more (Applier::DropAbsent()).

@@ -11,6 +11,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
+#include "storage/clock.h"
+#include "storage/limits.h"
 #include "storage/store.h"
 #include "storage/version.h"
 #include "tests/simulation/model_redis.h"
@@ -37,10 +39,13 @@ namespace dunlin {
 // Thread-safety: one thread.
 class Oracle {
  public:
-  // `redis` must outlive this object.
-  explicit Oracle(const ModelRedis* redis) : redis_(redis) {}
+  // Both must outlive this object.
+  Oracle(const ModelRedis* redis, const Clock* clock) : redis_(redis), clock_(clock) {}
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
+
+  // For how long the fleet remembers what is dead.
+  void set_tombstone_horizon(absl::Duration horizon) { tombstone_horizon_ = horizon; }
 
   // ---- What happens; replicas go by their numbers ----
 
@@ -87,6 +92,7 @@ class Oracle {
   struct Stored {
     Version version;
     std::string record;
+    absl::Time since;
   };
   struct Replica {
     uint64_t store_id = 0;
@@ -119,6 +125,8 @@ class Oracle {
   void CheckBatches(int number, const Replica& replica, const std::set<std::string>& touched);
 
   const ModelRedis* const redis_;
+  const Clock* const clock_;
+  absl::Duration tombstone_horizon_ = kTombstoneHorizonDefault;
   std::map<int, Replica> replicas_;
   std::map<uint64_t, Epoch> epochs_;
   // By key and version.

@@ -94,7 +94,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 
   Mirror::Options MirrorOptions() const {
     const StoreState state = store->state();
-    return {store->store_id(), state.epoch, state.mirrored_revision, replica.dice_->Number()};
+    return {store->store_id(), state.epoch, state.mirrored_revision, replica.dice_->Number(),
+            replica.options_.tombstone_horizon};
   }
 
   void OnChanges(absl::Span<const ChangePtr> changes) override {

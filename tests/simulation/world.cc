@@ -20,7 +20,7 @@ constexpr size_t kTraceLinesMax = 4000;
 }  // namespace
 
 World::World(uint64_t seed, bool tracing)
-    : tracing_(tracing), dice_(seed), redis_(&loop_, &dice_), oracle_(&redis_.model()) {
+    : tracing_(tracing), dice_(seed), redis_(&loop_, &dice_), oracle_(&redis_.model(), &loop_) {
   redis_.on_publish = [this](const std::string& event) {
     oracle_.OnPublished(event);
     Trace(absl::StrCat("redis is at ", redis_.model().contents().meta.sequence));
@@ -37,6 +37,7 @@ World::World(uint64_t seed, bool tracing)
     // A tombstone's age is told by clocks: whoever shortens the horizon from a week to seconds needs better ones.
     clock_error_max_ = horizon_ / 10;
   }
+  oracle_.set_tombstone_horizon(horizon_);
   disk_max_ = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(30));
   redis_.weather.latency_max = dice_.Between(absl::Milliseconds(1), absl::Milliseconds(20));
   redis_.weather.event_lost = dice_.Chance(0.5) ? 0.02 : 0;

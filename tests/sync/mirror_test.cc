@@ -53,7 +53,7 @@ class MirrorTest : public testing::Test {
 
   // A page of what Redis has had before.
   void RefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
-    mirror_->SetRefillAllowed(true);
+    mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
     Page(revisions, covered, /*complete=*/true, /*known_to_redis=*/true);
   }
 
@@ -333,9 +333,9 @@ TEST_F(MirrorTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
   Begin();
   Next<Mirror::ReadOutbox>();
   RefillPage({1}, 1);
-  mirror_->SetRefillAllowed(false);
+  mirror_->UpdateAllowance(/*barrier_open=*/false, 0, now_);
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
-  mirror_->SetRefillAllowed(true);
+  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
   Next<Mirror::FindMissing>();
 }
 
