@@ -11,7 +11,8 @@ ReadinessFacts FactsOf(const ReplicaParts& parts, bool draining) {
   facts.draining = draining;
   facts.standalone = parts.replicator == nullptr;
   const StoreState state = parts.store->state();
-  // In a fleet, what a store holds may be half a first snapshot; before it has ever been in one, all there is is its own.
+  // In a fleet, what a store holds may be half a first snapshot; before it has ever been in one, all there is is its
+  // own.
   facts.holds_data = state.epoch != 0 ? state.complete_unix_ms != 0 : state.entries + state.tombstones > 0;
   if (parts.replicator != nullptr) {
     const Follower::Status follower = parts.replicator->status().follower;

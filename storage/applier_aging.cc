@@ -184,9 +184,9 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
   return absent.size();
 }
 
-// What this store has written, has never sent, and what may be older than a deletion that nobody remembers: some replicas
-// would take it and some would not. So it is stamped anew, unless the fleet has the key: then what it has is newer than
-// any such deletion.
+// What this store has written, has never sent, and what may be older than a deletion that nobody remembers: some
+// replicas would take it and some would not. So it is stamped anew, unless the fleet has the key: then what it has is
+// newer than any such deletion.
 absl::Status Applier::RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
                                        const KeySet& fleet_keys) {
   // By the atomic batch that they are of, which must stay one.

@@ -153,8 +153,7 @@ absl::Status GroupCommitter::CheckQuotas() const {
         absl::StrCat(state_.unsent_bytes, " bytes of writes wait for Redis, of a quota of ",
                      options_.outbox_quota_bytes, ": bring Redis back, or raise --outbox-quota"));
   }
-  const absl::Duration age =
-      clock_->Now() - absl::FromUnixMillis(static_cast<int64_t>(state_.unsent_since_unix_ms));
+  const absl::Duration age = clock_->Now() - absl::FromUnixMillis(static_cast<int64_t>(state_.unsent_since_unix_ms));
   if (age >= options_.outbox_age_max) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "writes have been waiting for Redis for ", absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))),
@@ -235,9 +234,8 @@ void GroupCommitter::Collect() {
     if (collect_upto_revision_ == 0) {
       return absl::OkStatus();
     }
-    DUNLIN_ASSIGN_OR_RETURN(collect_at_revision_,
-                            applier->CollectDead({collect_at_revision_, collect_upto_revision_,
-                                                  kCollectedEntriesMax, options_.standalone}));
+    DUNLIN_ASSIGN_OR_RETURN(collect_at_revision_, applier->CollectDead({collect_at_revision_, collect_upto_revision_,
+                                                                        kCollectedEntriesMax, options_.standalone}));
     return absl::OkStatus();
   });
   if (!status.ok()) {

@@ -95,9 +95,7 @@ inline constexpr absl::Duration kTombstoneHorizonMin = absl::Seconds(1);
 inline constexpr absl::Duration kTombstoneHorizonMax = absl::Hours(24 * 3650);
 // Tombstones are collected in rounds this many times within a horizon, so that none lives longer by more than that.
 inline constexpr int kCollectionRoundsPerHorizon = 64;
-inline absl::Duration CollectionPeriodOf(absl::Duration horizon) {
-  return horizon / kCollectionRoundsPerHorizon;
-}
+inline absl::Duration CollectionPeriodOf(absl::Duration horizon) { return horizon / kCollectionRoundsPerHorizon; }
 // How long it waits after Redis has refused a round.
 inline constexpr absl::Duration kCollectRetryDelay = absl::Minutes(1);
 // Change entries looked at, and rows removed, in one transaction of a round.

@@ -56,9 +56,8 @@ inline bool IsDead(const Record& record, uint64_t now_unix_ms) {
 // different contents come from a cloned data directory; the larger checksum settles them the same way everywhere.
 bool Supersedes(absl::string_view candidate, absl::string_view stored);
 
-// What decides between two records of a key, and is enough to tell whether one supersedes the other: the version and the
-// checksum, 24 bytes whose byte order is the order of records.
-// REQUIRES: `encoded` is a record.
+// What decides between two records of a key, and is enough to tell whether one supersedes the other: the version and
+// the checksum, 24 bytes whose byte order is the order of records. REQUIRES: `encoded` is a record.
 inline constexpr size_t kRecordOrderSizeBytes = kVersionSizeBytes + kRecordChecksumSizeBytes;
 std::string RecordOrder(absl::string_view encoded);
 

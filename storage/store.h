@@ -125,8 +125,8 @@ class Store {
                                          size_t size_max_bytes) const;
 
   // Returns what is in the outbox after `after_revision`, as ReadChanges(). Batches of this store are never split, even
-  // if that exceeds the limits. What has been in Redis before and what has not are on different pages. What is damaged is
-  // left out: it cannot be sent, and must not keep back what follows it.
+  // if that exceeds the limits. What has been in Redis before and what has not are on different pages. What is damaged
+  // is left out: it cannot be sent, and must not keep back what follows it.
   absl::StatusOr<ChangePage> ReadOutbox(uint64_t after_revision, size_t changes_max, size_t size_max_bytes) const;
 
   // Returns the revision of the record under `key` if it is in the outbox. kDataLoss when it is damaged: then it cannot
@@ -142,8 +142,8 @@ class Store {
   // since; at most kDamagedRecordsMax are known.
   absl::StatusOr<uint64_t> CountDamaged() const;
 
-  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged record counts as
-  // lacking.
+  // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged record counts
+  // as lacking.
   absl::StatusOr<std::vector<size_t>> FindOlder(const std::vector<KeyAndOrder>& items) const;
 
   // The random id of this store: the origin of the versions it issues.

@@ -12,8 +12,8 @@ namespace dunlin {
 // Brings a store of the older format `from` to kStoreFormat, inside `txn`, which the caller commits: a crash leaves the
 // store as it was. Returns its state.
 //
-// Format 1 had no sum of the content, no size of what waits for Redis, and did not say whether a first snapshot had been
-// completed; the first two are counted, and a store that had applied anything is taken to be complete as of
+// Format 1 had no sum of the content, no size of what waits for Redis, and did not say whether a first snapshot had
+// been completed; the first two are counted, and a store that had applied anything is taken to be complete as of
 // `now_unix_ms`.
 //
 // Errors: kDataLoss when the state is damaged; kFailedPrecondition for a format that never was.

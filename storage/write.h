@@ -82,17 +82,17 @@ struct RemoteBatch {
   // store's epoch. 0 leaves the position as it is.
   uint64_t epoch = 0;
   uint64_t applied_sequence = 0;
-  // The moment on the fleet's clock as of which, with these records, the store holds everything that the fleet had; 0 if
-  // that is not known.
+  // The moment on the fleet's clock as of which, with these records, the store holds everything that the fleet had; 0
+  // if that is not known.
   uint64_t complete_as_of_unix_ms = 0;
   // The epoch in which Redis was seen to have the records. If the store has left it since, Redis may have lost them,
   // and those that are stored are put into the outbox. 0: Redis has them.
   uint64_t seen_in_epoch = 0;
   // The store has been away for longer than tombstones live: what the fleet has deleted meanwhile cannot be told from
-  // what it has never seen. Entries that were in the store and in Redis before `fleet_keys` was gathered (their revision
-  // is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they are the store's own), and whose key is not
-  // in it, are deleted, if their version is from before `forgotten_unix_ms`: what deleted a later one is remembered, so
-  // that such a one has been lost by Redis, not deleted. Null: nothing of the kind.
+  // what it has never seen. Entries that were in the store and in Redis before `fleet_keys` was gathered (their
+  // revision is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they are the store's own), and whose
+  // key is not in it, are deleted, if their version is from before `forgotten_unix_ms`: what deleted a later one is
+  // remembered, so that such a one has been lost by Redis, not deleted. Null: nothing of the kind.
   std::shared_ptr<const KeySet> fleet_keys = nullptr;
   uint64_t rebuilt_revision = 0;
   uint64_t rebuilt_sent_revision = 0;

@@ -37,9 +37,9 @@ namespace dunlin {
 // subscription that exists. Events at or below S are skipped, the next must be S + 1, and any other sequence is a gap,
 // which is answered by another catch-up.
 //
-// After an epoch change, and when a store comes back that holds data but no place in the epoch, it reconciles: it compares
-// the versions of everything in Redis with the store's, and reads only the records that it needs. A store that has been
-// away for longer than tombstones live rebuilds: what Redis then does not have, and has had, is deleted here.
+// After an epoch change, and when a store comes back that holds data but no place in the epoch, it reconciles: it
+// compares the versions of everything in Redis with the store's, and reads only the records that it needs. A store that
+// has been away for longer than tombstones live rebuilds: what Redis then does not have, and has had, is deleted here.
 //
 // Invariants:
 //  (1) accepted_ is the sequence up to which every change of the epoch has been handed to Apply, in order.

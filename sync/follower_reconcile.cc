@@ -78,8 +78,8 @@ void Follower::OnRecords(RelayRecords records) {
   }
 }
 
-// A record that was read may be newer than its page, and its batch's other records may not have been needed then: so the
-// end is always a page of changes, in which each batch is whole.
+// A record that was read may be newer than its page, and its batch's other records may not have been needed then: so
+// the end is always a page of changes, in which each batch is whole.
 void Follower::EndOrdersPage() {
   read_after_ = orders_covered_;
   comparing_orders_ = !orders_complete_;
@@ -129,8 +129,7 @@ void Follower::NoteComplete(const RelayPosition& position, const Local& local) {
     return;
   }
   complete_unix_ms_ = std::max(complete_unix_ms_, UnixMillis(position.redis_time));
-  const uint64_t period_ms =
-      static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(tombstone_horizon_)));
+  const uint64_t period_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(tombstone_horizon_)));
   if (complete_unix_ms_ >= complete_told_unix_ms_ + period_ms && !pending_ready_ && pending_.records.empty()) {
     FinishBatch();
   }

@@ -165,8 +165,8 @@ void FollowerThread::LogTransition(const Follower::Status& before, const Followe
     parts_.logger->Warning("sync error", {{"error", after.error.ToString()}});
   }
   if (!before.has_rival && after.has_rival) {
-    parts_.logger->Error("another process runs on a copy of this data directory: stop one of them, and give it an empty one",
-                         {});
+    parts_.logger->Error(
+        "another process runs on a copy of this data directory: stop one of them, and give it an empty one", {});
   }
   if (before.version_conflicts != after.version_conflicts) {
     parts_.logger->Error("two stores issue versions under one id: a data directory has been copied",

@@ -21,6 +21,7 @@ MissingQuery QueryOf(const MirrorBatch& batch) {
 
 Mirror::Mirror(const Options& options)
     : store_id_(options.store_id),
+      tombstone_horizon_(options.tombstone_horizon),
       random_(options.seed),
       retry_(options.seed),
       epoch_(options.epoch),
@@ -58,7 +59,8 @@ Mirror::Action Mirror::Next(absl::Time now) {
       if (!in_flight_.empty()) {
         return Receive{};
       }
-      return allowance_ == Allowance::kAll ? Action(FindMissing{QueryOf(*next_)}) : Action(Wait{absl::InfiniteFuture()});
+      return allowance_ == Allowance::kAll ? Action(FindMissing{QueryOf(*next_)})
+                                           : Action(Wait{absl::InfiniteFuture()});
     }
     if (next_.has_value()) {
       return Send{*next_};
@@ -198,10 +200,10 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
     if (!in_flight_.empty()) {
       restamping.items = std::move(in_flight_.front().sent);
     }
-    OnRelayError(
-        absl::FailedPreconditionError("a version is further ahead of Redis' clock than Redis accepts: check the clocks; "
-                                      "what was stamped by a wrong one is stamped anew"),
-        now);
+    OnRelayError(absl::FailedPreconditionError(
+                     "a version is further ahead of Redis' clock than Redis accepts: check the clocks; "
+                     "what was stamped by a wrong one is stamped anew"),
+                 now);
     restamp_ = std::move(restamping);
     return;
   }
@@ -216,7 +218,8 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   winners_.seen_in_epoch = epoch_;
   for (size_t i = 0; i < reply.items.size(); ++i) {
     if (reply.items[i].outcome == MirrorItemReply::Outcome::kSuperseded) {
-      winners_.records.push_back(VersionedRecord{batch.sent[batch.in_message[i]].key, std::move(reply.items[i].winner)});
+      winners_.records.push_back(
+          VersionedRecord{batch.sent[batch.in_message[i]].key, std::move(reply.items[i].winner)});
     }
   }
   Finish(std::move(batch));

@@ -25,8 +25,8 @@ namespace dunlin {
 //
 // It is a deterministic state machine, driven like Follower (follower.h). MirrorThread drives it with Redis.
 //
-// What Redis has had before, and may have lost, is refilled versions first: Redis is asked which of a page it lacks, and
-// only that is sent.
+// What Redis has had before, and may have lost, is refilled versions first: Redis is asked which of a page it lacks,
+// and only that is sent.
 //
 // Invariants:
 //  (1) Batches are answered in the order in which they were sent; the cursor never passes one that is unanswered.
@@ -97,7 +97,8 @@ class Mirror {
 
   // The store may have something new.
   void OnCommitted() { outbox_may_have_more_ = true; }
-  // The store has entered `epoch` and put its cursor to `mirrored_revision`; `refill`: everything is in the outbox again.
+  // The store has entered `epoch` and put its cursor to `mirrored_revision`; `refill`: everything is in the outbox
+  // again.
   void OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now);
 
   // While paused, nothing new is sent; what is under way is received.
@@ -154,7 +155,7 @@ class Mirror {
   bool connected_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;
-  Allowance allowance_ = Allowance::kNothing;
+  Allowance allowance_ = Allowance::kNew;
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Status error_;

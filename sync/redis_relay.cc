@@ -12,8 +12,9 @@
 namespace dunlin {
 namespace {
 
-constexpr ScriptId kAllScripts[] = {ScriptId::kMirror, ScriptId::kConditional, ScriptId::kChanges, ScriptId::kPosition,
-                                    ScriptId::kStartEpoch, ScriptId::kRecords, ScriptId::kMissing, ScriptId::kCollect};
+constexpr ScriptId kAllScripts[] = {ScriptId::kMirror,   ScriptId::kConditional, ScriptId::kChanges,
+                                    ScriptId::kPosition, ScriptId::kStartEpoch,  ScriptId::kRecords,
+                                    ScriptId::kMissing,  ScriptId::kCollect};
 
 // No version is that far ahead: a century.
 constexpr absl::Duration kAnyClockDrift = absl::Hours(24 * 36500);
@@ -88,9 +89,13 @@ absl::Status RedisRelay::LearnPrimary(absl::Time deadline) {
 }
 
 void RedisRelay::AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
-  std::vector<absl::string_view> command = {
-      "EVALSHA",          script_hashes_[static_cast<size_t>(id)], "4", options_.names.data, options_.names.index,
-      options_.names.meta, options_.names.leases};
+  std::vector<absl::string_view> command = {"EVALSHA",
+                                            script_hashes_[static_cast<size_t>(id)],
+                                            "4",
+                                            options_.names.data,
+                                            options_.names.index,
+                                            options_.names.meta,
+                                            options_.names.leases};
   command.insert(command.end(), arguments.begin(), arguments.end());
   connection_.Append(command);
 }
@@ -114,12 +119,11 @@ absl::StatusOr<RedisReply> RedisRelay::RunScript(ScriptId id, absl::Span<const a
 
 absl::StatusOr<RelayPosition> RedisRelay::ReadPosition(const PositionProposal& proposal) {
   const bool leases = proposal.lease.store_id != 0;
-  DUNLIN_ASSIGN_OR_RETURN(
-      RedisReply reply,
-      RunScript(ScriptId::kPosition,
-                {EpochText(proposal.epoch), proposal.fleet_id, leases ? FormatEpoch(proposal.lease.store_id) : "",
-                 leases ? FormatEpoch(proposal.lease.boot_id) : "",
-                 absl::StrCat(absl::ToInt64Milliseconds(kLeaseDuration))}));
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply,
+                          RunScript(ScriptId::kPosition, {EpochText(proposal.epoch), proposal.fleet_id,
+                                                          leases ? FormatEpoch(proposal.lease.store_id) : "",
+                                                          leases ? FormatEpoch(proposal.lease.boot_id) : "",
+                                                          absl::StrCat(absl::ToInt64Milliseconds(kLeaseDuration))}));
   DUNLIN_ASSIGN_OR_RETURN(RelayPosition position, ParsePosition(std::move(reply)));
   position.master_replid = master_replid_;
   return position;
@@ -162,10 +166,9 @@ absl::StatusOr<MissingReply> RedisRelay::FindMissing(const MissingQuery& query) 
 absl::StatusOr<CollectReply> RedisRelay::Collect(const CollectQuery& query) {
   DUNLIN_ASSIGN_OR_RETURN(
       RedisReply reply,
-      RunScript(ScriptId::kCollect,
-                {EpochText(query.epoch), absl::StrCat(absl::ToInt64Milliseconds(query.horizon)),
-                 absl::StrCat(absl::ToInt64Milliseconds(query.sample_period)), absl::StrCat(query.after),
-                 absl::StrCat(query.entries_max)}));
+      RunScript(ScriptId::kCollect, {EpochText(query.epoch), absl::StrCat(absl::ToInt64Milliseconds(query.horizon)),
+                                     absl::StrCat(absl::ToInt64Milliseconds(query.sample_period)),
+                                     absl::StrCat(query.after), absl::StrCat(query.entries_max)}));
   return ParseCollectReply(std::move(reply));
 }
 

@@ -38,8 +38,8 @@ struct RelayPosition {
   // What the data holds; the sum is unknown where an older release wrote or something is damaged.
   uint64_t records = 0;
   std::optional<ContentSum> sum;
-  // The lease of another run under the asking store's id, empty if there is none. One that changes from answer to answer
-  // is of a run that goes on.
+  // The lease of another run under the asking store's id, empty if there is none. One that changes from answer to
+  // answer is of a run that goes on.
   std::string rival_lease;
   // Whether the asking store is the one that removes old tombstones.
   bool collector = false;

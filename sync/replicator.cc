@@ -74,10 +74,11 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
       mirror_relay_(RelayOptions(options, names, "mirror")),
       subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
-                {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_, parts.logger,
-                 [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
-      mirror_(MirrorOptions(*parts.store, options.tombstone_horizon), {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock,
-                                            &acks_, &callers_, parts.logger, &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
+                {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_,
+                 parts.logger, [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
+      mirror_(MirrorOptions(*parts.store, options.tombstone_horizon),
+              {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock, &acks_, &callers_, parts.logger,
+               &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
 
 Replicator::~Replicator() { Stop(); }
 

@@ -125,7 +125,8 @@ bool FollowerScenario::Do(const Follower::Connect&) {
 }
 
 bool FollowerScenario::Do(const Follower::ReadPosition&) {
-  follower_.OnPosition(Position(), {!ring_.empty(), store_->state().revision, store_->state().mirrored_high_revision}, now_);
+  follower_.OnPosition(Position(), {!ring_.empty(), store_->state().revision, store_->state().mirrored_high_revision},
+                       now_);
   return true;
 }
 
@@ -185,8 +186,7 @@ bool FollowerScenario::Do(const Follower::StartEpoch& start) {
 
 bool FollowerScenario::Do(const Follower::EnterEpoch& enter) {
   std::promise<absl::StatusOr<EpochEntry>> entered;
-  committer_->EnterEpoch(enter.change,
-                         [&](absl::StatusOr<EpochEntry> entry) { entered.set_value(std::move(entry)); });
+  committer_->EnterEpoch(enter.change, [&](absl::StatusOr<EpochEntry> entry) { entered.set_value(std::move(entry)); });
   follower_.OnEpochEntered(entered.get_future().get(), now_);
   return true;
 }

@@ -90,7 +90,11 @@ TEST(NaiveDesign, ARingThatOverflowsDuringTheSnapshotIsMadeUpFor) {
   ASSERT_TRUE(Preload(fleet.client(0), kManyKeys, FullSpeed().threads).ok());
   LoadWriter writer(&fleet.client(0), FullSpeed(kManyKeys));
   ReplicaProcess& joining = fleet.Add({"--ring-slots", "2"});
-  ASSERT_TRUE(Eventually([&] { return joining.Status().ring.overflows > 0; }));
+  // Events may come before the replica knows the epoch they are of; then it does not know how far behind it is.
+  ASSERT_TRUE(Eventually([&] {
+    const client::ReplicaStatus status = joining.Status();
+    return status.ring.overflows > 0 && status.redis_sequence > 0;
+  }));
   // Asked after the overflow was seen, so that this came first.
   const client::ReplicaStatus later = joining.Status();
   ASSERT_TRUE(IsInItsSnapshot(later)) << "the ring did not overflow during the snapshot\n" << fleet.Describe();

@@ -1,7 +1,6 @@
 #include "tests/simulation/model_redis.h"
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,13 +10,12 @@
 #include "storage/record.h"
 #include "storage/status_macros.h"
 #include "sync/event_message.h"
+#include "tests/simulation/model_record.h"
 
 namespace dunlin {
 namespace {
 
 constexpr int kFormat = 1;
-constexpr size_t kFlagsOffset = kVersionSizeBytes;
-constexpr size_t kRecordMinBytes = kVersionSizeBytes + 1 + kRecordChecksumSizeBytes;
 
 }  // namespace
 
@@ -35,49 +33,11 @@ void ModelRedis::Contents::EraseIndex() {
   index_in_order.clear();
 }
 
-// What the scripts see of a record: its first bytes and its last, unchecked.
-struct ModelRedis::Parsed {
-  Version version;
-  uint64_t checksum = 0;
-  uint64_t time_ms = 0;
-  bool tombstone = false;
-  uint64_t expiry_ms = 0;
-  size_t value_bytes = 0;
-
-  static absl::optional<Parsed> From(absl::string_view record) {
-    if (record.size() < kRecordMinBytes) {
-      return absl::nullopt;
-    }
-    const auto flags = static_cast<unsigned char>(record[kFlagsOffset]);
-    Parsed parsed;
-    parsed.version = ReadVersion(record);
-    parsed.checksum = ReadBigEndian64(record.substr(record.size() - kRecordChecksumSizeBytes));
-    parsed.time_ms = VersionTimeToUnixMillis(parsed.version.time);
-    parsed.tombstone = (flags & 1) != 0;
-    parsed.value_bytes = record.size() - kRecordMinBytes;
-    if ((flags & 2) != 0) {
-      if (parsed.value_bytes < 8) {
-        return absl::nullopt;
-      }
-      parsed.expiry_ms = ReadBigEndian64(record.substr(kFlagsOffset + 1));
-      parsed.value_bytes -= 8;
-    }
-    return parsed;
-  }
-
-  // Above 0 when this is the newer one, 0 when both are the same write.
-  int Compare(const Parsed& other) const {
-    const auto mine = std::tie(version.time, version.origin, checksum);
-    const auto theirs = std::tie(other.version.time, other.version.origin, other.checksum);
-    return mine < theirs ? -1 : (theirs < mine ? 1 : 0);
-  }
-};
-
 // A record to be stored and what is stored under its key.
 struct ModelRedis::Item {
   const KeyedRecord* keyed = nullptr;
-  Parsed new_record;
-  absl::optional<Parsed> old_record;
+  ModelRecord new_record;
+  absl::optional<ModelRecord> old_record;
   std::string old_bytes;
   bool old_is_damaged = false;
 
@@ -209,7 +169,7 @@ absl::StatusOr<MissingReply> ModelRedis::FindMissing(const MissingQuery& query) 
   for (size_t i = 0; !reply.epoch_changed && i < query.items.size(); ++i) {
     const auto& [key, order] = query.items[i];
     const auto stored = contents_.data.find(key);
-    const bool has_it = stored != contents_.data.end() && Parsed::From(stored->second).has_value() &&
+    const bool has_it = stored != contents_.data.end() && ModelRecord::From(stored->second).has_value() &&
                         RecordOrder(stored->second) >= order;
     if (!has_it || contents_.index.count(key) == 0) {
       reply.missing.push_back(i);
@@ -254,10 +214,9 @@ absl::StatusOr<CollectReply> ModelRedis::Collect(const CollectQuery& query) {
     }
     reply.next_after = looked_at == query.entries_max ? entry->first : 0;
     const auto stored = contents_.data.find(entry->second);
-    const absl::optional<Parsed> record =
-        stored == contents_.data.end() ? absl::nullopt : Parsed::From(stored->second);
-    if (record.has_value() &&
-        (record->tombstone || (record->expiry_ms != 0 && record->expiry_ms <= dead_since_ms))) {
+    const absl::optional<ModelRecord> record =
+        stored == contents_.data.end() ? absl::nullopt : ModelRecord::From(stored->second);
+    if (record.has_value() && (record->tombstone || (record->expiry_ms != 0 && record->expiry_ms <= dead_since_ms))) {
       removed.push_back(entry->second);
     }
   }
@@ -276,7 +235,7 @@ absl::StatusOr<CollectReply> ModelRedis::Collect(const CollectQuery& query) {
 }
 
 absl::StatusOr<ModelRedis::Item> ModelRedis::Load(const KeyedRecord& keyed) const {
-  const absl::optional<Parsed> parsed = Parsed::From(keyed.record);
+  const absl::optional<ModelRecord> parsed = ModelRecord::From(keyed.record);
   if (!parsed.has_value()) {
     return absl::InternalError("an item is not a record");
   }
@@ -285,7 +244,7 @@ absl::StatusOr<ModelRedis::Item> ModelRedis::Load(const KeyedRecord& keyed) cons
   item.new_record = *parsed;
   const auto stored = contents_.data.find(keyed.key);
   if (stored != contents_.data.end()) {
-    item.old_record = Parsed::From(stored->second);
+    item.old_record = ModelRecord::From(stored->second);
     item.old_bytes = item.old_record.has_value() ? stored->second : "";
     item.old_is_damaged = !item.old_record.has_value();
   }
@@ -355,9 +314,8 @@ absl::StatusOr<MirrorReply> ModelRedis::Mirror(const MirrorBatch& batch) {
     items.push_back(std::move(item));
   }
   reply.redis_time = NowMillis();
-  const auto ahead = std::find_if(items.begin(), items.end(), [&](const Item& item) {
-    return !batch.known_to_redis && IsAheadOfClock(item);
-  });
+  const auto ahead = std::find_if(items.begin(), items.end(),
+                                  [&](const Item& item) { return !batch.known_to_redis && IsAheadOfClock(item); });
   if (ahead != items.end()) {
     reply.outcome = MirrorReply::Outcome::kClockAhead;
     reply.refused_item = static_cast<size_t>(ahead - items.begin());

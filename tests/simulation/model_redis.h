@@ -84,7 +84,6 @@ class ModelRedis {
   std::string replid = std::string(40, '1');
 
  private:
-  struct Parsed;
   struct Item;
 
   absl::Status CheckFormat() const;

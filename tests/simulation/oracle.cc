@@ -84,7 +84,7 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     } else if (IsForgotten(replica, stored, *change)) {
       // A rebuild has dropped it.
     } else if ((change->version < stored.version && !IsLate(replica, change->key, change->version)) ||
-        (change->version == stored.version && change->type == ChangeType::kPut)) {
+               (change->version == stored.version && change->type == ChangeType::kPut)) {
       Fail(number,
            absl::StrCat("version ", VersionToString(change->version), " follows ", VersionToString(stored.version)),
            change->key);

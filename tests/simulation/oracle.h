@@ -76,8 +76,8 @@ class Oracle {
 
   // ---- What must hold at the end ----
 
-  // All replicas, and Redis, hold the same entries at `now`, and each acknowledged write or a newer one is among them. The
-  // dead may be remembered by some and forgotten by others.
+  // All replicas, and Redis, hold the same entries at `now`, and each acknowledged write or a newer one is among them.
+  // The dead may be remembered by some and forgotten by others.
   void CheckConverged(const std::vector<int>& replicas, absl::Time now);
 
   // The first violation, with what is known of it; empty if there is none.
@@ -131,8 +131,8 @@ class Oracle {
   std::map<uint64_t, Epoch> epochs_;
   // By key and version.
   std::map<std::string, std::map<Version, Acknowledged>> acknowledged_;
-  // What Redis has ever accepted, and of that what it accepted although it had had a newer version, whose tombstone it has
-  // forgotten since: writes that waited in an outbox for longer than tombstones live.
+  // What Redis has ever accepted, and of that what it accepted although it had had a newer version, whose tombstone it
+  // has forgotten since: writes that waited in an outbox for longer than tombstones live.
   std::set<std::pair<std::string, Version>> published_;
   std::map<std::string, Version> highest_published_;
   std::set<std::pair<std::string, Version>> late_;

@@ -90,7 +90,8 @@ void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPositio
     parts_.clock->SetOffset(parts_.clock->offset() + correction);
   }
   const StoreState state = parts_.store->state();
-  follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision}, now());
+  follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision},
+                       now());
 }
 
 bool SimFollower::Do(const Follower::ReadChanges& read) {

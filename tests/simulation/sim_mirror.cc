@@ -8,7 +8,9 @@
 namespace dunlin {
 
 SimMirror::SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts)
-    : SimThread(environment), parts_(std::move(parts)), outbound_(options, parts_.clock),
+    : SimThread(environment),
+      parts_(std::move(parts)),
+      outbound_(options, parts_.clock),
       acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }) {
   acks_.Rewind(outbound_.mirrored_revision());
 }

@@ -41,10 +41,11 @@ struct SimReplica::Life final : ChangeFeed::Listener {
         committer(Environment(), CommitterOptions(), store.get(), &engine),
         subscriber(Environment(), ring.get(), [this] { follower.Wake(); }),
         follower(Environment(), FollowerOptions(),
-                 {ring.get(), &subscriber, store.get(), &committer, &clock, [this] { mirror.OnEpochEntered(); }, [this] { mirror.Wake(); },
-                  replica->options_.page_changes_max}),
-        mirror(Environment(), MirrorOptions(), {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
-                                              [this] { follower.DoubtEpoch(); }}) {
+                 {ring.get(), &subscriber, store.get(), &committer, &clock, [this] { mirror.OnEpochEntered(); },
+                  [this] { mirror.Wake(); }, replica->options_.page_changes_max}),
+        mirror(Environment(), MirrorOptions(),
+               {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
+                [this] { follower.DoubtEpoch(); }}) {
     feed.Subscribe(Selector(), this);
     committer.Start();
     subscriber.Wake();

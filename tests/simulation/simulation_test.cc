@@ -56,9 +56,8 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   EXPECT_GT(total.rebuilds, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Simulation, testing::Values(0, 1), [](const testing::TestParamInfo<uint64_t>& half) {
-  return half.param == 0 ? "Even" : "Odd";
-});
+INSTANTIATE_TEST_SUITE_P(Seeds, Simulation, testing::Values(0, 1),
+                         [](const testing::TestParamInfo<uint64_t>& half) { return half.param == 0 ? "Even" : "Odd"; });
 
 TEST(SimulationItself, TheSameSeedGivesTheSameWorld) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {

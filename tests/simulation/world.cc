@@ -28,8 +28,8 @@ World::World(uint64_t seed, bool tracing)
   keys_ = 2 + dice_.Below(20);
   ring_slots_ = size_t{4} << dice_.Below(6);
   page_changes_max_ = size_t{2} << dice_.Below(8);
-  // Short enough that replicas are away for longer. Data that Redis loses meanwhile are not for such a world: what only a
-  // replica holds that has been away for too long is given up by design.
+  // Short enough that replicas are away for longer. Data that Redis loses meanwhile are not for such a world: what only
+  // a replica holds that has been away for too long is given up by design.
   horizon_ = dice_.Chance(0.25) ? dice_.Between(absl::Seconds(3), absl::Seconds(10)) : kTombstoneHorizonDefault;
   outbox_quota_bytes_ = dice_.Chance(0.2) ? 500 + dice_.Below(5000) : kOutboxQuotaBytesDefault;
   clock_error_max_ = dice_.Chance(0.5) ? absl::Seconds(4) : absl::Minutes(10);

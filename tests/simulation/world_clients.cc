@@ -73,8 +73,8 @@ void World::Write(SimReplica& replica, LocalWrite write) {
   }
   // ACK_MIRRORED.
   const uint64_t losses = oracle_.redis_losses();
-  replica.Write(std::move(write), [this, &replica, losses, mutations, tell = Tell(replica, mutations)](
-                                      const absl::StatusOr<WriteResult>& result) mutable {
+  replica.Write(std::move(write), [this, &replica, losses, mutations,
+                                   tell = Tell(replica, mutations)](const absl::StatusOr<WriteResult>& result) mutable {
     tell(result);
     if (!result.ok() || !replica.running()) {
       return;
@@ -83,12 +83,13 @@ void World::Write(SimReplica& replica, LocalWrite write) {
     for (size_t i = 0; i < mutations.size(); ++i) {
       written.push_back({mutations[i].key, result->revisions[i]});
     }
-    replica.WaitMirrored(std::move(written), absl::Seconds(5),
-                         [this, &replica, losses, mutations, versions = result->versions](const absl::Status& mirrored) {
-                           for (size_t i = 0; mirrored.ok() && i < mutations.size(); ++i) {
-                             oracle_.OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);
-                           }
-                         });
+    replica.WaitMirrored(
+        std::move(written), absl::Seconds(5),
+        [this, &replica, losses, mutations, versions = result->versions](const absl::Status& mirrored) {
+          for (size_t i = 0; mirrored.ok() && i < mutations.size(); ++i) {
+            oracle_.OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);
+          }
+        });
   });
 }
 

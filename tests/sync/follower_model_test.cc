@@ -20,45 +20,11 @@
 #include "sync/event_message.h"
 #include "sync/follower.h"
 #include "tests/support/test_size.h"
+#include "tests/sync/listed_redis.h"
 #include "tests/sync/test_records.h"
 
 namespace dunlin {
 namespace {
-
-using Entries = std::map<std::string, std::string>;
-
-// Whether all of `part` are in `whole`, in this or a newer version.
-testing::AssertionResult Covers(const Entries& whole, const Entries& part) {
-  for (const auto& [key, record] : part) {
-    const auto found = whole.find(key);
-    if (found == whole.end() || (found->second != record && !Supersedes(found->second, record))) {
-      return testing::AssertionFailure() << key << " is missing or older";
-    }
-  }
-  return testing::AssertionSuccess();
-}
-
-// Redis as a list: the write of each sequence, in one epoch after the other.
-struct ModelRedis {
-  uint64_t epoch = kNoEpoch;
-  uint64_t sequence = 0;
-  std::string fleet_id;
-  int primary = 1;
-  // It gives out sequences again that it has forgotten: what a position means is open until the next epoch.
-  bool repeats_sequences = false;
-  // By key, and by sequence.
-  std::map<std::string, std::pair<uint64_t, std::string>> entries;
-
-  Entries UpTo(uint64_t upto) const {
-    Entries result;
-    for (const auto& [key, entry] : entries) {
-      if (entry.first <= upto) {
-        result[key] = entry.second;
-      }
-    }
-    return result;
-  }
-};
 
 Follower::Options OptionsWithSeed(uint64_t seed) {
   Follower::Options options;
@@ -191,7 +157,7 @@ class World {
         it = it->second.first > redis_.sequence ? redis_.entries.erase(it) : std::next(it);
       }
     } else if (which == 8 && Below(8) == 0) {
-      redis_ = ModelRedis();
+      redis_ = ListedRedis();
     }
   }
 
@@ -388,7 +354,7 @@ class World {
   absl::Time now_ = absl::FromUnixSeconds(1000);
   bool faults_ = true;
 
-  ModelRedis redis_;
+  ListedRedis redis_;
   uint64_t version_ = 0;
   bool connected_ = false;
   bool subscribed_ = false;

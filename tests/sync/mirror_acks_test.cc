@@ -40,7 +40,9 @@ class MirrorAcksTest : public testing::Test {
   }
 
   // The cursor comes to `revision`, and on the way `sent` was sent.
-  void Advance(uint64_t revision, std::vector<OutboxItem> sent = {}) { acks_.OnMirrored({1, revision, std::move(sent)}); }
+  void Advance(uint64_t revision, std::vector<OutboxItem> sent = {}) {
+    acks_.OnMirrored({1, revision, std::move(sent)});
+  }
 
   // The outbox: the revision of the record under each key.
   std::map<std::string, uint64_t, std::less<>> unsent_;

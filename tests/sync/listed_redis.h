@@ -1,0 +1,54 @@
+#ifndef DUNLIN_TESTS_SYNC_LISTED_REDIS_H_
+#define DUNLIN_TESTS_SYNC_LISTED_REDIS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "storage/record.h"
+#include "sync/epoch.h"
+
+namespace dunlin {
+
+using Entries = std::map<std::string, std::string>;
+
+// Whether all of `part` are in `whole`, in this or a newer version.
+inline testing::AssertionResult Covers(const Entries& whole, const Entries& part) {
+  for (const auto& [key, record] : part) {
+    const auto found = whole.find(key);
+    if (found == whole.end() || (found->second != record && !Supersedes(found->second, record))) {
+      return testing::AssertionFailure() << key << " is missing or older";
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+// ListedRedis is Redis as a list: the write of each sequence, in one epoch after the other.
+//
+// Thread-safety: one thread at a time.
+struct ListedRedis {
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+  std::string fleet_id;
+  int primary = 1;
+  // It gives out sequences again that it has forgotten: what a position means is open until the next epoch.
+  bool repeats_sequences = false;
+  // By key, and by sequence.
+  std::map<std::string, std::pair<uint64_t, std::string>> entries;
+
+  Entries UpTo(uint64_t upto) const {
+    Entries result;
+    for (const auto& [key, entry] : entries) {
+      if (entry.first <= upto) {
+        result[key] = entry.second;
+      }
+    }
+    return result;
+  }
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SYNC_LISTED_REDIS_H_

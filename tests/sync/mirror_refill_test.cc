@@ -1,0 +1,124 @@
+// Goal: what Redis has had before, and may have lost, gets back there: versions first, values where they are missing,
+// and only from a replica that knows what has been deleted meanwhile. Method: the state machine alone, told step by
+// step what happens.
+
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "storage/limits.h"
+#include "tests/sync/mirror_tester.h"
+
+namespace dunlin {
+namespace {
+
+using MirrorRefillTest = MirrorTester;
+
+TEST_F(MirrorRefillTest, ARefillAsksFirstAndSendsOnlyWhatIsMissing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1, 2, 3}, 3);
+  const MissingQuery query = Next<Mirror::FindMissing>().query;
+  EXPECT_EQ(query.epoch, kEpoch);
+  ASSERT_EQ(query.items.size(), 3u);
+  EXPECT_EQ(query.items[1].key, "k2");
+  mirror_->OnMissing(MissingReply{false, kEpoch, {1}}, now_);
+  const MirrorBatch batch = Next<Mirror::Send>().batch;
+  EXPECT_TRUE(batch.known_to_redis);
+  ASSERT_EQ(batch.items.size(), 1u);
+  EXPECT_EQ(batch.items[0].key, "k2");
+  mirror_->OnSent();
+  Reply({kLost});
+  const RemoteBatch winners = Next<Mirror::StoreWinners>().winners;
+  ASSERT_EQ(winners.records.size(), 1u);
+  EXPECT_EQ(winners.records[0].key, "k2");
+  mirror_->OnWinnersStored(absl::OkStatus(), now_);
+  const MirrorProgress progress = Next<Mirror::Advance>().progress;
+  EXPECT_EQ(progress.revision, 3u);
+  EXPECT_EQ(progress.sent.size(), 3u);
+}
+
+TEST_F(MirrorRefillTest, ARefillOfWhatRedisHasSendsNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1, 2}, 2);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{false, kEpoch, {}}, now_);
+  EXPECT_EQ(Advanced(), 2u);
+  EXPECT_TRUE(mirror_->idle());
+}
+
+// It may have been away while what it holds was deleted, and the tombstone forgotten.
+TEST_F(MirrorRefillTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  mirror_->UpdateAllowance(/*barrier_open=*/false, 0, now_);
+  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
+  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+  Next<Mirror::FindMissing>();
+}
+
+// Calls are answered in order: a question between a batch and its answer would take the batch's answer for its own.
+TEST_F(MirrorRefillTest, NothingIsAskedWhileABatchIsUnderWay) {
+  Begin();
+  Send({1}, 1);
+  Next<Mirror::ReadOutbox>();
+  RefillPage({2}, 2);
+  Next<Mirror::Receive>();
+  Reply({kWon});
+  EXPECT_EQ(Advanced(), 1u);
+  Next<Mirror::FindMissing>();
+}
+
+TEST_F(MirrorRefillTest, AnAnswerAboutWhatWasNotAskedMovesNothing) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{false, kEpoch, {1}}, now_);
+  EXPECT_TRUE(absl::IsDataLoss(mirror_->error()));
+  EXPECT_EQ(mirror_->mirrored_revision(), 0u);
+}
+
+TEST_F(MirrorRefillTest, AskingUnderAnotherEpochIsReported) {
+  Begin();
+  Next<Mirror::ReadOutbox>();
+  RefillPage({1}, 1);
+  Next<Mirror::FindMissing>();
+  mirror_->OnMissing(MissingReply{true, kEpoch + 1, {}}, now_);
+  EXPECT_TRUE(mirror_->epoch_refused());
+  EXPECT_EQ(mirror_->mirrored_revision(), 0u);
+}
+
+// Whoever notices the same loss begins at another moment.
+TEST_F(MirrorRefillTest, ARefillBeginsAfterAMomentOfItsOwn) {
+  std::set<absl::Time> begins;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    mirror_.emplace(Mirror::Options{kStoreId, kEpoch, 0, seed});
+    mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/true, now_);
+    const absl::Time until = Next<Mirror::Wait>().until;
+    EXPECT_LE(until, now_ + kReconcileJitterMax);
+    begins.insert(until);
+  }
+  EXPECT_GT(begins.size(), 5u);
+}
+
+TEST_F(MirrorRefillTest, AfterTooLongAnAbsenceNothingIsSentUntilTheStoreHasCaughtUp) {
+  Begin(0);
+  const uint64_t complete_unix_ms = 1000;
+  const absl::Time complete = absl::FromUnixMillis(complete_unix_ms);
+  mirror_->UpdateAllowance(/*barrier_open=*/false, complete_unix_ms,
+                           complete + kTombstoneHorizonDefault + absl::Seconds(1));
+  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
+  mirror_->UpdateAllowance(/*barrier_open=*/false, complete_unix_ms, complete + kTombstoneHorizonDefault);
+  Next<Mirror::ReadOutbox>();
+  mirror_->UpdateAllowance(/*barrier_open=*/false, /*complete_unix_ms=*/0, complete + 2 * kTombstoneHorizonDefault);
+  Next<Mirror::ReadOutbox>();
+  mirror_->UpdateAllowance(/*barrier_open=*/true, complete_unix_ms, complete + 2 * kTombstoneHorizonDefault);
+  Next<Mirror::ReadOutbox>();
+}
+
+}  // namespace
+}  // namespace dunlin
