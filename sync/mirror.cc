@@ -75,10 +75,10 @@ Mirror::Action Mirror::Next(absl::Time now) {
   return Wait{absl::InfiniteFuture()};
 }
 
-void Mirror::UpdateAllowance(bool barrier_open, uint64_t complete_unix_ms, absl::Time fleet_now) {
-  const absl::Time complete = absl::FromUnixMillis(static_cast<int64_t>(complete_unix_ms));
-  const bool away_too_long = complete_unix_ms != 0 && fleet_now > complete + tombstone_horizon_;
-  allowance_ = barrier_open ? Allowance::kAll : away_too_long ? Allowance::kNothing : Allowance::kNew;
+void Mirror::UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, absl::Time fleet_now) {
+  const absl::Time unsent_since = absl::FromUnixMillis(static_cast<int64_t>(unsent_since_unix_ms));
+  const bool too_old = unsent_since_unix_ms != 0 && fleet_now > unsent_since + tombstone_horizon_;
+  allowance_ = barrier_open ? Allowance::kAll : too_old ? Allowance::kNothing : Allowance::kNew;
 }
 
 void Mirror::OnConnected() {

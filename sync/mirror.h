@@ -105,10 +105,10 @@ class Mirror {
   void SetPaused(bool paused) { paused_ = paused; }
 
   // What may be sent. What Redis has had before, only by a replica that has everything, so that it knows what has been
-  // deleted meanwhile. What Redis has never had, at any time but after an absence longer than tombstones live: then the
-  // store has to find out first which of it would be older than a deletion that nobody remembers.
-  // `complete_unix_ms` is of the store's state, `fleet_now` the hybrid clock's.
-  void UpdateAllowance(bool barrier_open, uint64_t complete_unix_ms, absl::Time fleet_now);
+  // deleted meanwhile. What Redis has never had, at any time unless it has waited for longer than tombstones live: then
+  // the store has to find out first whether it is older than a deletion that nobody remembers.
+  // `unsent_since_unix_ms` is of the store's state, `fleet_now` the hybrid clock's.
+  void UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, absl::Time fleet_now);
 
   // ---- How it stands ----
 

@@ -1,5 +1,5 @@
--- Removes tombstones, and records that have expired, which reached Redis longer ago than the horizon: one page of a round
--- over the index.
+-- Removes tombstones, and records that have expired, which reached Redis longer ago than the horizon: one page of a
+-- round over the index.
 --
 -- When something reached Redis is told by its sequence: meta's "history" holds which sequence was reached at which time
 -- of Redis' own clock, as "ms:sequence ms:sequence …", oldest first. What a replica's clock said does not matter, and

@@ -1,5 +1,6 @@
 -- Tells which of several records are to be sent: those that Redis lacks, has in an older version, or has lost from the
--- index. Writes nothing. So a replica that refills Redis sends the versions of all it has, and values only where needed.
+-- index. Writes nothing. So a replica that refills Redis sends the versions of all it has, and values only where
+-- needed.
 --
 --   ARGV[1]  the epoch that the sender believes in
 --   ARGV[2…] key, the 24 bytes of its RecordOrder() (storage/record.h), key, …

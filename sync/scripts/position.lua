@@ -1,5 +1,5 @@
--- The heartbeat: where the data stands, and what time it is. Creates the position if there is none, and renews the lease
--- of the asking store.
+-- The heartbeat: where the data stands, and what time it is. Creates the position if there is none, and renews the
+-- lease of the asking store.
 --
 --   KEYS[4]  leases  hash: store id -> boot id, a colon, and until when in milliseconds
 --   ARGV[1]  the epoch to begin with if there is none; "" creates nothing

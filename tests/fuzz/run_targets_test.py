@@ -1,5 +1,5 @@
-"""Goal: what a fuzzer found, or that it did not run at all, is never reported as a success, and what is kept stays as it
-is. Method: scripts in the place of fuzzers, which say what libFuzzer says.
+"""Goal: what a fuzzer found, or that it did not run at all, is never reported as a success, and what is kept stays as
+it is. Method: scripts in the place of fuzzers, which say what libFuzzer says.
 """
 
 import contextlib

@@ -105,18 +105,17 @@ TEST_F(MirrorRefillTest, ARefillBeginsAfterAMomentOfItsOwn) {
   EXPECT_GT(begins.size(), 5u);
 }
 
-TEST_F(MirrorRefillTest, AfterTooLongAnAbsenceNothingIsSentUntilTheStoreHasCaughtUp) {
+TEST_F(MirrorRefillTest, WhatHasWaitedForTooLongIsNotSentUntilTheStoreHasCaughtUp) {
   Begin(0);
-  const uint64_t complete_unix_ms = 1000;
-  const absl::Time complete = absl::FromUnixMillis(complete_unix_ms);
-  mirror_->UpdateAllowance(/*barrier_open=*/false, complete_unix_ms,
-                           complete + kTombstoneHorizonDefault + absl::Seconds(1));
+  const uint64_t unsent_since_unix_ms = 1000;
+  const absl::Time end = absl::FromUnixMillis(unsent_since_unix_ms) + kTombstoneHorizonDefault;
+  mirror_->UpdateAllowance(/*barrier_open=*/false, unsent_since_unix_ms, end + absl::Milliseconds(1));
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
-  mirror_->UpdateAllowance(/*barrier_open=*/false, complete_unix_ms, complete + kTombstoneHorizonDefault);
+  mirror_->UpdateAllowance(/*barrier_open=*/false, unsent_since_unix_ms, end);
   Next<Mirror::ReadOutbox>();
-  mirror_->UpdateAllowance(/*barrier_open=*/false, /*complete_unix_ms=*/0, complete + 2 * kTombstoneHorizonDefault);
+  mirror_->UpdateAllowance(/*barrier_open=*/false, /*unsent_since_unix_ms=*/0, end + absl::Hours(1));
   Next<Mirror::ReadOutbox>();
-  mirror_->UpdateAllowance(/*barrier_open=*/true, complete_unix_ms, complete + 2 * kTombstoneHorizonDefault);
+  mirror_->UpdateAllowance(/*barrier_open=*/true, unsent_since_unix_ms, end + absl::Milliseconds(1));
   Next<Mirror::ReadOutbox>();
 }
 
