@@ -52,6 +52,12 @@ class RedisServer {
   void Restart();
   void CrashAndRestart();
 
+  // Throws away what Start() would find, as a Redis without persistence does.
+  // REQUIRES: it is not running.
+  void EraseData();
+
+  bool IsRunning();
+
   // Makes it hang (SIGSTOP) and go on (SIGCONT): its connections stay open and silent.
   void Pause();
   void Resume();
