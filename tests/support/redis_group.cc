@@ -106,14 +106,18 @@ RedisServer& RedisGroup::secondary() {
   return servers_[0]->port() == port ? *servers_[1] : *servers_[0];
 }
 
+// Other flags, such as s_down, come before a failover.
+bool RedisGroup::TrustsPrimary(size_t index) {
+  const RedisReply master = sentinels_[index]->Run({"SENTINEL", "MASTER", kMasterName});
+  return FieldOf(master, "flags") == "master" &&
+         FieldOf(master, "num-other-sentinels") == absl::StrCat(sentinels_.size() - 1);
+}
+
 bool RedisGroup::IsContent(size_t index) {
-  SentinelServer& sentinel = *sentinels_[index];
-  const RedisReply master = sentinel.Run({"SENTINEL", "MASTER", kMasterName});
-  if (FieldOf(master, "flags") != "master" ||
-      FieldOf(master, "num-other-sentinels") != absl::StrCat(sentinels_.size() - 1)) {
+  if (!TrustsPrimary(index)) {
     return false;
   }
-  const RedisReply replicas = sentinel.Run({"SENTINEL", "REPLICAS", kMasterName});
+  const RedisReply replicas = sentinels_[index]->Run({"SENTINEL", "REPLICAS", kMasterName});
   return std::any_of(replicas.elements.begin(), replicas.elements.end(), [](const RedisReply& replica) {
     return FieldOf(replica, "flags") == "slave" && FieldOf(replica, "master-link-status") == "ok";
   });
@@ -123,6 +127,21 @@ bool RedisGroup::IsFollowing(RedisServer& follower, uint16_t port) {
   const std::string info = follower.Run({"INFO", "replication"}).text;
   return absl::StrContains(info, absl::StrCat("master_port:", port, "\r\n")) &&
          absl::StrContains(info, "master_link_status:up");
+}
+
+bool RedisGroup::IsSettled() {
+  const uint16_t port = NamedBy(0);
+  for (size_t i = 0; i < sentinels_.size(); ++i) {
+    if (NamedBy(i) != port || !TrustsPrimary(i)) {
+      return false;
+    }
+  }
+  RedisServer& named = Find(port);
+  if (!named.IsRunning()) {
+    return false;
+  }
+  const RedisReply role = named.Run({"ROLE"});
+  return !role.elements.empty() && role.elements[0].text == "master";
 }
 
 bool RedisGroup::IsHealthy() {

@@ -51,6 +51,10 @@ class RedisGroup {
   // succeed.
   bool IsHealthy();
 
+  // Whether all sentinels agree on a primary that runs and takes writes, see nothing wrong with it and are not about to
+  // replace it.
+  bool IsSettled();
+
   // Has a sentinel hand over to the other server, as an operator does for maintenance, and waits until all sentinels
   // know.
   // REQUIRES: IsHealthy().
@@ -66,7 +70,8 @@ class RedisGroup {
  private:
   // The port that one sentinel names; 0 when it names none.
   uint16_t NamedBy(size_t index);
-  // Whether one sentinel sees nothing amiss.
+  // Whether one sentinel sees nothing wrong with the primary; and neither with what follows it.
+  bool TrustsPrimary(size_t index);
   bool IsContent(size_t index);
   bool IsFollowing(RedisServer& follower, uint16_t port);
   RedisServer& Find(uint16_t port);
