@@ -64,8 +64,9 @@ absl::StatusOr<uint64_t> PrimaryFinder::ConnectToPrimary(absl::string_view clien
   connection->Close();
   // It may be the one sentinel that has not heard of a failover: the next look begins with another.
   AskLast(answer.sentinel);
-  return absl::Status(status.code(), absl::StrCat(status.message(), " (sentinel ", answer.sentinel.Describe(),
-                                                  " calls it the master of \"", endpoint_.master_name, "\")"));
+  // Not which sentinel: a message that changes with each attempt would be logged each time.
+  return absl::Status(status.code(), absl::StrCat(status.message(), " (the sentinels call it the master of \"",
+                                                  endpoint_.master_name, "\")"));
 }
 
 absl::Status PrimaryFinder::ConnectToSentinel(absl::string_view client_name, absl::Time deadline,

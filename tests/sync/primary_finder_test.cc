@@ -146,8 +146,7 @@ TEST_F(RealSentinelTest, AMasterThatIsGoneIsWorthAnotherTryAndSaysWhoNamedIt) {
   PrimaryFinder finder(Through({Local(sentinel.port())}));
   const absl::Status status = Connect(finder);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("(sentinel 127.0.0.1:", sentinel.port(),
-                                                                    " calls it the master of \"mymaster\")")));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(the sentinels call it the master of \"mymaster\")"));
   redis_.Start();
   EXPECT_TRUE(Connect(finder).ok());
 }
