@@ -21,6 +21,7 @@ constexpr size_t kSmallDiskBytes = size_t{96} << 20;
 // The smallest there is.
 constexpr char kSmallQuota[] = "16MiB";
 constexpr uint32_t kPageSize = 1000;
+constexpr absl::Duration kRedisPatience = absl::Seconds(5);
 
 [[noreturn]] void Fail(absl::string_view what) {
   std::cerr << "chaos: " << what << std::endl;
@@ -66,12 +67,12 @@ World::World(const Options& options) : names_(*MakeRedisNames(kNamespace)), redi
 
 std::string World::WhyNotConverged() {
   RedisServer& primary = redis_.primary();
-  const RedisReply meta = primary.Run({"HMGET", names_.meta, "epoch", "sequence"});
+  const absl::StatusOr<RedisReply> meta = primary.TryRun({"HMGET", names_.meta, "epoch", "sequence"}, kRedisPatience);
   uint64_t redis_sequence = 0;
-  if (meta.elements.size() != 2 || !absl::SimpleAtoi(meta.elements[1].text, &redis_sequence)) {
-    return "Redis has no position";
+  if (!meta.ok() || meta->elements.size() != 2 || !absl::SimpleAtoi(meta->elements[1].text, &redis_sequence)) {
+    return absl::StrCat("Redis tells no position: ", meta.status().ToString());
   }
-  const std::string& epoch = meta.elements[0].text;
+  const std::string& epoch = meta->elements[0].text;
   position_ = absl::StrCat(primary.port(), "/", epoch, "/", redis_sequence);
   std::vector<absl::StatusOr<client::ReplicaStatus>> all;
   digests_.clear();
@@ -106,7 +107,7 @@ absl::StatusOr<Holdings> World::ReadRedis() {
   Holdings holdings;
   holdings.name = "Redis";
   holdings.read_from = absl::Now();
-  const RedisReply reply = redis_.primary().Run({"HGETALL", names_.data});
+  DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, redis_.primary().TryRun({"HGETALL", names_.data}, kRedisPatience));
   holdings.read_until = absl::Now();
   for (size_t i = 0; i + 1 < reply.elements.size(); i += 2) {
     DUNLIN_ASSIGN_OR_RETURN(const Record record, DecodeRecord(reply.elements[i + 1].text));

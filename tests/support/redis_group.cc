@@ -140,8 +140,8 @@ bool RedisGroup::IsSettled() {
   if (!named.IsRunning()) {
     return false;
   }
-  const RedisReply role = named.Run({"ROLE"});
-  return !role.elements.empty() && role.elements[0].text == "master";
+  const absl::StatusOr<RedisReply> role = named.TryRun({"ROLE"}, absl::Seconds(1));
+  return role.ok() && !role->elements.empty() && role->elements[0].text == "master";
 }
 
 bool RedisGroup::IsHealthy() {

@@ -143,17 +143,18 @@ void RedisServer::Pause() { process_->Signal(SIGSTOP); }
 void RedisServer::Resume() { process_->Signal(SIGCONT); }
 
 RedisReply RedisServer::Run(absl::Span<const absl::string_view> command) {
-  RedisConnection connection;
-  const absl::Time deadline = absl::Now() + kTestPatience;
-  absl::Status status = connection.Connect(unix_endpoint(), "test", deadline);
-  if (status.ok()) {
-    absl::StatusOr<RedisReply> reply = connection.Call(command, deadline);
-    if (reply.ok()) {
-      return *std::move(reply);
-    }
-    status = reply.status();
+  absl::StatusOr<RedisReply> reply = TryRun(command, kTestPatience);
+  if (!reply.ok()) {
+    Fail(reply.status().ToString(), directory_.Join(kLogName));
   }
-  Fail(status.ToString(), directory_.Join(kLogName));
+  return *std::move(reply);
+}
+
+absl::StatusOr<RedisReply> RedisServer::TryRun(absl::Span<const absl::string_view> command, absl::Duration patience) {
+  RedisConnection connection;
+  const absl::Time deadline = absl::Now() + patience;
+  const absl::Status status = connection.Connect(unix_endpoint(), "test", deadline);
+  return status.ok() ? connection.Call(command, deadline) : status;
 }
 
 }  // namespace dunlin

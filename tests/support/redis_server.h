@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "sync/redis_reply.h"
 #include "sync/redis_url.h"
@@ -64,6 +65,8 @@ class RedisServer {
 
   // Runs one command on a connection of its own and returns the reply, which may be an error reply.
   RedisReply Run(absl::Span<const absl::string_view> command);
+  // As Run(), where it may not be up or hang. Errors: those of RedisConnection.
+  absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
 
  private:
   bool Answers();
