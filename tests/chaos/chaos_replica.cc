@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -17,7 +18,17 @@
 namespace dunlin::chaos {
 namespace {
 
-constexpr char kFakeTimeLibrary[] = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+// Debian's libfaketime, in the folder of whatever architecture this is; "" where it is not installed.
+std::string FindFakeTimeLibrary() {
+  std::error_code error;
+  for (const auto& folder : std::filesystem::directory_iterator("/usr/lib", error)) {
+    const std::string path = folder.path().string() + "/faketime/libfaketime.so.1";
+    if (std::filesystem::exists(path, error)) {
+      return path;
+    }
+  }
+  return "";
+}
 
 [[noreturn]] void Fail(absl::string_view what) {
   std::cerr << "chaos: " << what << std::endl;
@@ -37,7 +48,7 @@ uint16_t PortOf(const std::string& address) {
 
 bool ChaosReplica::HasWrongClocks() {
   const char* sanitized = std::getenv("DUNLIN_SANITIZED");
-  return sanitized == nullptr && std::filesystem::exists(kFakeTimeLibrary);
+  return sanitized == nullptr && !FindFakeTimeLibrary().empty();
 }
 
 ChaosReplica::ChaosReplica(const Options& options, RedisGroup* redis, const TempDir& directory) {
@@ -97,7 +108,7 @@ absl::Status ChaosReplica::Start() {
 
 absl::Status ChaosReplica::StartWithClock(absl::Duration offset) {
   // Only the time of day may be wrong: no machine's monotonic clock is.
-  process_->set_environment({absl::StrCat("LD_PRELOAD=", kFakeTimeLibrary),
+  process_->set_environment({absl::StrCat("LD_PRELOAD=", FindFakeTimeLibrary()),
                              absl::StrFormat("FAKETIME=%+.3fs", absl::ToDoubleSeconds(offset)), "DONT_FAKE_MONOTONIC=1",
                              "FAKETIME_DONT_FAKE_MONOTONIC=1"});
   const absl::Status status = Start();

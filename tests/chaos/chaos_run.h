@@ -42,7 +42,8 @@ class ChaosRun {
     std::vector<FaultKind> only = {};
     // See World::Options.
     bool small_disk = false;
-    // More memory than this is a violation.
+    // A fleet that is slower than this, or a replica that takes more memory, is a violation.
+    absl::Duration convergence_max = kConvergenceMax;
     size_t resident_max_bytes = size_t{512} << 20;
     // Ends the run soon when it turns true; null: nobody does that.
     const std::atomic<bool>* interrupted = nullptr;

@@ -1,7 +1,8 @@
 // Goal (guarantees G1 to G4, G6 to G8, G10, G12): under every kind of fault, nothing acknowledged is lost, the fleet
 // becomes equal within 10 s, watch streams are right, no process ends by itself, memory stays bounded.
 // Method: real processes, as tests/chaos/run starts them: two cycles of each kind of fault; with DUNLIN_LONG=1 an hour,
-// in which faults overlap. DUNLIN_SEED=N repeats the order of faults that a failure has named.
+// in which faults overlap; under a sanitizer one cycle, with patience, for what the sanitizer finds. DUNLIN_SEED=N
+// repeats the order of faults that a failure has named.
 
 #include <cstdlib>
 #include <iostream>
@@ -33,6 +34,13 @@ TEST(Chaos, NothingAcknowledgedIsLost) {
     options.duration = absl::Hours(1);
   } else {
     options.cycles = kCycles;
+  }
+  if (IsSet("DUNLIN_SANITIZED")) {
+    // Instrumented programs are several times slower, and larger.
+    options.cycles = 1;
+    options.operations_per_second /= 4;
+    options.convergence_max *= 3;
+    options.resident_max_bytes *= 4;
   }
   const RunResult result = ChaosRun(options).Run();
   std::cout << Summarise(result) << std::endl;
