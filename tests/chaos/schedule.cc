@@ -13,8 +13,9 @@ constexpr uint64_t kOverlapPercent = 30;
 // A connection that has fallen silent is noticed after kRedisTimeout: some silences last longer, most do not.
 constexpr absl::Duration kLongSilence = absl::Seconds(6);
 
-// Whether a fault may be made beside another. A wrong clock may not be joined by a loss of Redis: stamps that are too
-// far off then wait for the true time to come, as docs/RELIABILITY.md says. A full disk is always the same replica's.
+// Whether a fault may be made beside another. A wrong clock may not be joined by a loss of Redis: what is stamped too
+// far ahead then gets another, lower version later, which the checker could not tell from a loss. A full disk is always
+// the same replica's.
 bool IsForItself(FaultKind kind) { return kind == FaultKind::kClockOffset || kind == FaultKind::kDiskFull; }
 
 bool MayOverlap(FaultKind first, FaultKind second) {
