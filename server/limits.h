@@ -26,9 +26,9 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
 // ---- Connections ----
 
-// Descriptors that are kept from clients' connections: of Redis (a connection and an event each for three threads), of
-// the database and its directory, of the log, the listening sockets, signals and gRPC's own pollers some forty are in
-// use, and configuration, passwords and host names are read through others.
+// Descriptors that are kept from clients' connections: of Redis (a connection and an event each for three threads, and
+// a fourth that listens to a sentinel), of the database and its directory, of the log, the listening sockets, signals
+// and gRPC's own pollers some forty are in use, and configuration, passwords and host names are read through others.
 inline constexpr size_t kReservedDescriptors = 128;
 // Each connection costs some 30 KB; whoever needs more than this needs more replicas.
 inline constexpr size_t kConnectionsMaxHard = 1000000;

@@ -65,6 +65,7 @@ absl::StatusOr<std::unique_ptr<Replicator>> MakeReplicator(const Options& option
   if (!options.redis_password.empty()) {
     replicator.endpoint.password = options.redis_password.Reveal();
   }
+  replicator.endpoint.sentinel_password = options.redis_sentinel_password.Reveal();
   replicator.replication_namespace = options.namespace_name;
   replicator.replica_id = options.replica_id;
   replicator.ring_slots = options.ring_slots;

@@ -111,7 +111,10 @@ std::vector<OptionRow> GeneralRows() {
 
 std::vector<OptionRow> FleetRows() {
   return {
-      {"redis", "URL", kFleet, "redis://[user:password@]host[:port][/db] or unix:///path. Empty: stand-alone.",
+      {"redis", "URL", kFleet,
+       "redis://[user:password@]host[:port][/db], "
+       "redis+sentinel://[user:password@]sentinel[:port],.../master-name[/db] "
+       "or unix:///path. Empty: stand-alone.",
        [](absl::string_view value, Options* options) {
          options->redis = Secret(std::string(value));
          return value.empty() ? absl::OkStatus() : ParseRedisUrl(value).status();
@@ -120,6 +123,9 @@ std::vector<OptionRow> FleetRows() {
       {"redis-password-file", "FILE", kFleet, "Its first line is the password, which then need not be in the URL.",
        [](absl::string_view value, Options* options) { return ReadPassword(value, &options->redis_password); },
        [](const Options& options) { return ShowSecret(options.redis_password); }},
+      {"redis-sentinel-password-file", "FILE", kFleet, "Its first line is the password of the sentinels themselves.",
+       [](absl::string_view value, Options* options) { return ReadPassword(value, &options->redis_sentinel_password); },
+       [](const Options& options) { return ShowSecret(options.redis_sentinel_password); }},
       {"namespace", "NAME", kFleet, "Replicas of one namespace share their data: 1 to 64 of A-Z a-z 0-9 _ . -",
        [](absl::string_view value, Options* options) {
          return Assign(CheckNamespace(value), value, &options->namespace_name);
@@ -249,6 +255,12 @@ absl::Status CheckTogether(const Options& options) {
   }
   if (options.redis.empty() && !options.redis_password.empty()) {
     return absl::InvalidArgumentError("--redis-password-file is given, but --redis is not; give both or neither");
+  }
+  const absl::StatusOr<RedisEndpoint> endpoint = ParseRedisUrl(options.redis.Reveal());
+  if (!options.redis_sentinel_password.empty() && (!endpoint.ok() || endpoint->sentinels.empty())) {
+    return absl::InvalidArgumentError(
+        "--redis-sentinel-password-file is given, but --redis names no sentinels; leave it out, or give a URL such as "
+        "redis+sentinel://host:26379/mymaster");
   }
   return absl::OkStatus();
 }

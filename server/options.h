@@ -37,6 +37,8 @@ struct Options {
   Secret redis;
   // The first line of --redis-password-file.
   Secret redis_password;
+  // The first line of --redis-sentinel-password-file.
+  Secret redis_sentinel_password;
   std::string namespace_name = "default";
   std::string replica_id;
   absl::Duration offline_patience = kOfflinePatienceDefault;

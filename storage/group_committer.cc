@@ -53,15 +53,24 @@ GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock
 void GroupCommitter::Commit(OperationGroup* group) {
   const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(used_bytes_, txn->UsedBytes());
+    for (const MirrorProgress& progress : owed_progress_) {
+      DUNLIN_RETURN_IF_ERROR(applier->AdvanceMirrored(progress));
+    }
     for (Operation& operation : *group) {
       DUNLIN_RETURN_IF_ERROR(Execute(&operation, applier));
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) {
-    for (Operation& operation : *group) {
-      SetError(status, &operation);
+  if (status.ok()) {
+    owed_progress_.clear();
+    return;
+  }
+  for (Operation& operation : *group) {
+    // The mirror has moved on and does not say it again: what came later would leave the outbox's count wrong for ever.
+    if (auto* progress = std::get_if<MirrorProgress>(&operation)) {
+      owed_progress_.push_back(std::move(*progress));
     }
+    SetError(status, &operation);
   }
 }
 
@@ -187,6 +196,10 @@ bool GroupCommitter::HoldsWhatRedisHolds(const EpochChange& change) const {
 // ---- Between the groups ----
 
 void GroupCommitter::RunDue() {
+  if (!owed_progress_.empty()) {
+    OperationGroup nothing_else;
+    Commit(&nothing_else);
+  }
   Sweep();
   Collect();
   if (IsDue(clock_->Now(), positions_flushed_, kPositionFlushPeriod)) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -78,6 +79,8 @@ class GroupCommitter {
   ChangeFeed* const feed_;
 
   StoreState state_;
+  // How far the mirror has come, as it said in groups that failed: made up for with the next group, or when due.
+  std::vector<MirrorProgress> owed_progress_;
   // state_ has positions that are not on disk yet; they must not wait.
   bool positions_dirty_ = false;
   bool positions_urgent_ = false;

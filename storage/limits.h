@@ -167,6 +167,9 @@ inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
 inline constexpr absl::Duration kFleetFoundingDelay = absl::Milliseconds(1500);
 // A connection that has not answered for this long is taken for dead.
 inline constexpr absl::Duration kRedisTimeout = absl::Seconds(5);
+// How long one sentinel may take to answer: several that are gone must leave time for one that is not, and for the
+// Redis that it names.
+inline constexpr absl::Duration kSentinelTimeout = absl::Seconds(1);
 // Waits between attempts to connect: quick at first, and not a load on a Redis that comes back.
 inline constexpr absl::Duration kReconnectDelayMin = absl::Milliseconds(50);
 inline constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
@@ -209,6 +212,7 @@ static_assert(kCatchUpAtomicEntriesMax % kChangesPageEntriesMax == 0);
 static_assert(kRedisHeartbeatPeriod < kRedisTimeout);
 static_assert(kRedisTimeout < kLeaseDuration, "a lease outlasts a heartbeat that comes late");
 static_assert(kRedisHeartbeatPeriod < kFleetFoundingDelay);
+static_assert(kSentinelTimeout < kRedisTimeout, "some sentinels may be gone");
 static_assert(kDrainTimeout < absl::Seconds(10), "SIGTERM promises an end within 10 seconds");
 
 }  // namespace dunlin

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <iterator>
 #include <system_error>
 #include <thread>
 
@@ -63,8 +64,14 @@ class HostResolver::Query {
     {
       MutexLock lock(&mutex_);
       answer_ = std::move(answer);
+      has_answer_ = true;
     }
     eventfd_write(answered_, 1);
+  }
+
+  bool has_answer() const {
+    MutexLock lock(&mutex_);
+    return has_answer_;
   }
 
   absl::StatusOr<std::string> answer() const {
@@ -77,6 +84,7 @@ class HostResolver::Query {
   const int answered_;
 
   mutable Mutex mutex_;
+  bool has_answer_ ABSL_GUARDED_BY(mutex_) = false;
   absl::StatusOr<std::string> answer_ ABSL_GUARDED_BY(mutex_) = absl::UnavailableError("not answered");
 };
 
@@ -97,7 +105,8 @@ absl::StatusOr<std::string> HostResolver::Resolve(const std::string& host, const
   if (IsNumeric(host)) {
     return host;
   }
-  if (query_ == nullptr || query_->host() != host) {
+  ForgetAnswersBut(host);
+  if (queries_.count(host) == 0) {
     const auto query = std::make_shared<Query>(host);
     if (query->answered() < 0) {
       return absl::ResourceExhaustedError("no file descriptor was left for an eventfd: raise the limit (ulimit -n)");
@@ -107,11 +116,18 @@ absl::StatusOr<std::string> HostResolver::Resolve(const std::string& host, const
     } catch (const std::system_error& error) {
       return absl::ResourceExhaustedError(absl::StrCat("no thread was left to resolve a host: ", error.what()));
     }
-    query_ = query;
+    queries_[host] = query;
   }
-  DUNLIN_RETURN_IF_ERROR(interrupter.WaitReadable(query_->answered(), deadline));
-  const std::shared_ptr<Query> answered = std::exchange(query_, nullptr);
-  return answered->answer();
+  const std::shared_ptr<Query> query = queries_[host];
+  DUNLIN_RETURN_IF_ERROR(interrupter.WaitReadable(query->answered(), deadline));
+  queries_.erase(host);
+  return query->answer();
+}
+
+void HostResolver::ForgetAnswersBut(const std::string& host) {
+  for (auto it = queries_.begin(); it != queries_.end();) {
+    it = it->first != host && it->second->has_answer() ? queries_.erase(it) : std::next(it);
+  }
 }
 
 }  // namespace dunlin

@@ -2,6 +2,7 @@
 #define DUNLIN_SYNC_HOST_RESOLVER_H_
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +17,8 @@ namespace dunlin {
 //
 // The system's resolver offers neither, and blocks for half a minute and more when name servers do not answer. So it is
 // asked on a thread of its own, which owns all that it touches and for which nobody waits in the end. There is at most
-// one for each HostResolver: whoever asks again while it is under way gets its answer.
+// one for each host: whoever asks again while it is under way gets its answer, also after asking for others meanwhile,
+// as one does who looks for a sentinel that answers.
 //
 // Thread-safety: one thread at a time.
 class HostResolver {
@@ -38,9 +40,12 @@ class HostResolver {
  private:
   class Query;
 
+  // Addresses change: an answer for which nobody waited is not kept for whoever asks much later.
+  void ForgetAnswersBut(const std::string& host);
+
   const LookUp look_up_;
-  // The look-up under way; null when there is none.
-  std::shared_ptr<Query> query_;
+  // The look-ups under way, by host.
+  std::map<std::string, std::shared_ptr<Query>> queries_;
 };
 
 }  // namespace dunlin

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
 namespace dunlin {
 namespace {
 
@@ -15,6 +18,16 @@ absl::Status ShuttingDown() {
   return absl::UnavailableError(
       "the write is stored on this replica and will reach Redis; the replica is shutting down before Redis confirmed "
       "it");
+}
+
+// A write that is damaged here cannot be sent. Any other error says nothing about the write, which is stored: it must
+// not read as if it had been refused.
+absl::Status NotFoundOut(const absl::Status& error) {
+  return absl::IsDataLoss(error) ? error
+                                 : absl::UnavailableError(absl::StrCat(
+                                       "the write is stored on this replica and will reach Redis; whether it "
+                                       "has could not be found out: ",
+                                       error.message()));
 }
 
 // Whether the record of `revision` is among those that were sent, which are in the order of their revisions.
@@ -64,7 +77,7 @@ void MirrorAcks::Await(uint64_t revision, Awaited awaited, Answers* answers) {
       // A record that still stands behind the cursor was sent when the cursor passed it.
       MutexLock lock(&mutex_);
       return unsent.ok() ? Confirm(awaited.waiter.get(), answers)
-                         : Answer(awaited.waiter.get(), unsent.status(), answers);
+                         : Answer(awaited.waiter.get(), NotFoundOut(unsent.status()), answers);
     }
     revision = **unsent;
   }

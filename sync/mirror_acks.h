@@ -40,7 +40,8 @@ class MirrorAcks {
 
   // Calls `done` once Redis has each of `writes`, or a later write of its key.
   // Errors: kDeadlineExceeded once `deadline` has passed: the write is stored here and will reach Redis later;
-  // kUnavailable, meaning the same, after Shutdown(); what `find_unsent` fails with.
+  // kUnavailable, meaning the same, after Shutdown() and when the store cannot be read; kDataLoss when the record is
+  // damaged here.
   void Wait(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls `done` once the cursor has reached `revision`: what was in the outbox up to there is in Redis, or has been

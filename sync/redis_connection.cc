@@ -89,7 +89,7 @@ RedisConnection::~RedisConnection() = default;
 absl::Status RedisConnection::Connect(const RedisEndpoint& endpoint, absl::string_view client_name,
                                       absl::Time deadline) {
   Close();
-  description_ = absl::StrCat("Redis at ", endpoint.Describe());
+  description_ = absl::StrCat(endpoint.is_sentinel ? "Sentinel at " : "Redis at ", endpoint.Describe());
   DUNLIN_RETURN_IF_ERROR(OpenSocket(endpoint, deadline));
   absl::Status status = Introduce(endpoint, client_name, deadline);
   if (!status.ok()) {

@@ -44,7 +44,9 @@ struct RedisRelay::WriteArguments {
   const std::string inline_value_max_bytes;
 };
 
-RedisRelay::RedisRelay(Options options) : options_(std::move(options)) {}
+RedisRelay::RedisRelay(Options options)
+    : options_(std::move(options)),
+      finder_(options_.finder != nullptr ? options_.finder : std::make_shared<PrimaryFinder>(options_.endpoint)) {}
 
 absl::Time RedisRelay::Deadline() const { return absl::Now() + options_.timeout; }
 
@@ -53,7 +55,7 @@ std::string RedisRelay::Where(ScriptId id) const {
 }
 
 absl::Status RedisRelay::Connect(absl::Time deadline) {
-  DUNLIN_RETURN_IF_ERROR(connection_.Connect(options_.endpoint, options_.client_name, deadline));
+  DUNLIN_ASSIGN_OR_RETURN(connected_as_of_, finder_->ConnectToPrimary(options_.client_name, deadline, &connection_));
   absl::Status status = LoadScripts(deadline);
   if (status.ok()) {
     status = LearnPrimary(deadline);
@@ -62,6 +64,14 @@ absl::Status RedisRelay::Connect(absl::Time deadline) {
     connection_.Close();
   }
   return status;
+}
+
+absl::Status RedisRelay::CheckPrimary() const {
+  if (!connected() || !finder_->HasMoved(connected_as_of_)) {
+    return absl::OkStatus();
+  }
+  return absl::AbortedError(
+      absl::StrCat(connection_.description(), ": the sentinels name another primary now; it is connected to"));
 }
 
 absl::Status RedisRelay::LoadScripts(absl::Time deadline) {
@@ -101,6 +111,7 @@ void RedisRelay::AppendScript(ScriptId id, absl::Span<const absl::string_view> a
 }
 
 absl::StatusOr<RedisReply> RedisRelay::RunScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
+  DUNLIN_RETURN_IF_ERROR(CheckPrimary());
   const absl::Time deadline = Deadline();
   for (bool repeated = false;; repeated = true) {
     AppendScript(id, arguments);
@@ -183,6 +194,7 @@ absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
 }
 
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
+  DUNLIN_RETURN_IF_ERROR(CheckPrimary());
   const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch));
   AppendScript(ScriptId::kMirror, MirrorArguments(shared, batch));
   return connection_.Flush(Deadline());

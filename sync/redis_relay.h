@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "storage/limits.h"
+#include "sync/primary_finder.h"
 #include "sync/redis_connection.h"
 #include "sync/redis_names.h"
 #include "sync/redis_reply.h"
@@ -25,6 +27,9 @@ namespace dunlin {
 // RedisRelay is the Relay that speaks to Redis: every call is one of the scripts of sync/scripts/, so each is atomic
 // there. Connect() loads them; a call that meets a Redis which has forgotten them (SCRIPT FLUSH, a failover behind a
 // proxy) loads them again and is repeated.
+//
+// Where the endpoint names sentinels, Connect() asks them for the primary, and a call fails with kAborted, before
+// anything is sent, once they have named another.
 //
 // A call fails with kDeadlineExceeded, and the connection is closed, when Redis has not answered within
 // `Options::timeout`.
@@ -40,6 +45,8 @@ class RedisRelay final : public Relay {
     absl::Duration timeout = kRedisTimeout;
     absl::Duration clock_drift_max = kClockDriftMax;
     size_t inline_value_max_bytes = kInlineValueMaxBytes;
+    // Shared with the other connections of the replica; null: one of its own, for `endpoint`.
+    std::shared_ptr<PrimaryFinder> finder = nullptr;
   };
 
   explicit RedisRelay(Options options);
@@ -77,11 +84,18 @@ class RedisRelay final : public Relay {
   void AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments);
   // Runs a script; an error reply becomes a status.
   absl::StatusOr<RedisReply> RunScript(ScriptId id, absl::Span<const absl::string_view> arguments);
+  // Fails with kAborted when the connection is not to the primary that the sentinels name now.
+  absl::Status CheckPrimary() const;
   // Where an error happened, for messages.
   std::string Where(ScriptId id) const;
 
   const Options options_;
+  // Synchronised by itself.
+  const std::shared_ptr<PrimaryFinder> finder_;
+
   RedisConnection connection_;
+  // What the finder returned with the connection.
+  uint64_t connected_as_of_ = 0;
   // By ScriptId: the names under which Redis knows the scripts.
   std::array<std::string, kScriptCount> script_hashes_;
   std::string master_replid_;

@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "storage/status_macros.h"
 
@@ -15,6 +17,8 @@ namespace dunlin {
 namespace {
 
 constexpr absl::string_view kTcpPrefix = "redis://";
+constexpr absl::string_view kSentinelPrefix = "redis+sentinel://";
+constexpr absl::string_view kSentinelShortPrefix = "sentinel://";
 constexpr absl::string_view kUnixPrefix = "unix://";
 constexpr absl::string_view kDatabaseQuery = "db=";
 // sockaddr_un::sun_path holds 108 bytes with its terminator.
@@ -24,8 +28,9 @@ constexpr size_t kUnixPathSizeMaxBytes = 107;
 absl::Status Error(absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat(what,
-                   "; expected redis://[[user]:password@]host[:port][/database] or unix:///path[?db=database], with "
-                   "special characters percent-encoded"));
+                   "; expected redis://[[user]:password@]host[:port][/database], "
+                   "redis+sentinel://[[user]:password@]sentinel[:port][,sentinel[:port]...]/master-name[/database] or "
+                   "unix:///path[?db=database], with special characters percent-encoded"));
 }
 
 int HexValue(char digit) {
@@ -90,37 +95,69 @@ absl::StatusOr<std::pair<absl::string_view, absl::string_view>> SplitHostPort(ab
   return std::make_pair(text.substr(1, bracket - 1), text.substr(bracket + 1));
 }
 
-absl::Status ParseHostPort(absl::string_view text, RedisEndpoint* endpoint) {
+absl::StatusOr<RedisAddress> ParseHostPort(absl::string_view text, uint16_t port_default) {
   DUNLIN_ASSIGN_OR_RETURN(const auto parts, SplitHostPort(text));
   auto [host, port] = parts;
-  DUNLIN_ASSIGN_OR_RETURN(endpoint->host, PercentDecode(host, "host"));
-  if (endpoint->host.empty()) {
+  RedisAddress address;
+  DUNLIN_ASSIGN_OR_RETURN(address.host, PercentDecode(host, "host"));
+  if (address.host.empty()) {
     return Error("the host is missing");
   }
+  address.port = port_default;
   if (port.empty()) {
-    return absl::OkStatus();
+    return address;
   }
   uint32_t number = 0;
   if (!absl::ConsumePrefix(&port, ":") || !absl::SimpleAtoi(port, &number) || number == 0 || number > 65535) {
     return Error("the port is not a number from 1 to 65535 (an IPv6 address belongs in brackets)");
   }
-  endpoint->port = static_cast<uint16_t>(number);
+  address.port = static_cast<uint16_t>(number);
+  return address;
+}
+
+// Takes "[[user]:password@]" off the front of `rest`.
+absl::Status TakeCredentials(absl::string_view* rest, RedisEndpoint* endpoint) {
+  // The last '@' ends the credentials, so that a password with an '@' that should have been encoded ends neither in the
+  // host nor in an error message.
+  const size_t at = rest->rfind('@');
+  if (at == absl::string_view::npos) {
+    return absl::OkStatus();
+  }
+  DUNLIN_RETURN_IF_ERROR(ParseCredentials(rest->substr(0, at), endpoint));
+  rest->remove_prefix(at + 1);
   return absl::OkStatus();
+}
+
+// Takes off what stands before the next '/', and that too.
+absl::string_view TakeSegment(absl::string_view* rest) {
+  const size_t slash = std::min(rest->find('/'), rest->size());
+  const absl::string_view segment = rest->substr(0, slash);
+  rest->remove_prefix(slash);
+  absl::ConsumePrefix(rest, "/");
+  return segment;
 }
 
 absl::StatusOr<RedisEndpoint> ParseTcp(absl::string_view rest) {
   RedisEndpoint endpoint;
-  // The last '@' ends the credentials, so that a password with an '@' that should have been encoded ends neither in the
-  // host nor in an error message.
-  const size_t at = rest.rfind('@');
-  if (at != absl::string_view::npos) {
-    DUNLIN_RETURN_IF_ERROR(ParseCredentials(rest.substr(0, at), &endpoint));
-    rest.remove_prefix(at + 1);
+  DUNLIN_RETURN_IF_ERROR(TakeCredentials(&rest, &endpoint));
+  DUNLIN_ASSIGN_OR_RETURN(RedisAddress address, ParseHostPort(TakeSegment(&rest), kRedisPortDefault));
+  endpoint.host = std::move(address.host);
+  endpoint.port = address.port;
+  DUNLIN_RETURN_IF_ERROR(ParseDatabase(rest, &endpoint));
+  return endpoint;
+}
+
+absl::StatusOr<RedisEndpoint> ParseSentinels(absl::string_view rest) {
+  RedisEndpoint endpoint;
+  DUNLIN_RETURN_IF_ERROR(TakeCredentials(&rest, &endpoint));
+  for (const absl::string_view text : absl::StrSplit(TakeSegment(&rest), ',')) {
+    DUNLIN_ASSIGN_OR_RETURN(RedisAddress address, ParseHostPort(text, kSentinelPortDefault));
+    endpoint.sentinels.push_back(std::move(address));
   }
-  const size_t slash = std::min(rest.find('/'), rest.size());
-  DUNLIN_RETURN_IF_ERROR(ParseHostPort(rest.substr(0, slash), &endpoint));
-  rest.remove_prefix(slash);
-  absl::ConsumePrefix(&rest, "/");
+  DUNLIN_ASSIGN_OR_RETURN(endpoint.master_name, PercentDecode(TakeSegment(&rest), "master's name"));
+  if (endpoint.master_name.empty()) {
+    return Error("the master's name, by which the sentinels know it, is missing behind their addresses");
+  }
   DUNLIN_RETURN_IF_ERROR(ParseDatabase(rest, &endpoint));
   return endpoint;
 }
@@ -148,15 +185,27 @@ absl::StatusOr<RedisEndpoint> ParseUnix(absl::string_view rest) {
 
 }  // namespace
 
+std::string RedisAddress::Describe() const {
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return is_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
 std::string RedisEndpoint::Describe() const {
   if (!unix_path.empty()) {
     return database == 0 ? absl::StrCat(kUnixPrefix, unix_path)
                          : absl::StrCat(kUnixPrefix, unix_path, "?", kDatabaseQuery, database);
   }
+  const std::string address = RedisAddress{host, port}.Describe();
+  if (is_sentinel) {
+    return address;
+  }
   const std::string credentials = password.empty() ? "" : absl::StrCat(username, ":***@");
-  const bool is_ipv6 = host.find(':') != std::string::npos;
-  const std::string bracketed = is_ipv6 ? absl::StrCat("[", host, "]") : host;
-  return absl::StrCat(kTcpPrefix, credentials, bracketed, ":", port, "/", database);
+  if (sentinels.empty()) {
+    return absl::StrCat(kTcpPrefix, credentials, address, "/", database);
+  }
+  const auto describe = [](std::string* out, const RedisAddress& sentinel) { out->append(sentinel.Describe()); };
+  return absl::StrCat(kSentinelPrefix, credentials, absl::StrJoin(sentinels, ",", describe), "/", master_name, "/",
+                      database);
 }
 
 absl::StatusOr<RedisEndpoint> ParseRedisUrl(absl::string_view url) {
@@ -166,10 +215,16 @@ absl::StatusOr<RedisEndpoint> ParseRedisUrl(absl::string_view url) {
   if (absl::ConsumePrefix(&url, kUnixPrefix)) {
     return ParseUnix(url);
   }
-  if (absl::StartsWith(url, "rediss://")) {
+  if (absl::ConsumePrefix(&url, kSentinelPrefix) || absl::ConsumePrefix(&url, kSentinelShortPrefix)) {
+    return ParseSentinels(url);
+  }
+  if (absl::StartsWith(url, "rediss://") || absl::StartsWith(url, "rediss+sentinel://")) {
     return Error("rediss:// (TLS) is not supported: put a TLS proxy such as stunnel beside the replica");
   }
-  return Error("the scheme is neither redis:// nor unix://");
+  if (absl::StartsWith(url, "redis-sentinel://")) {
+    return Error("redis-sentinel:// is written redis+sentinel:// here, with the master's name in the path");
+  }
+  return Error("the scheme is none of redis://, redis+sentinel:// and unix://");
 }
 
 }  // namespace dunlin

@@ -41,20 +41,35 @@ Mirror::Options MirrorOptions(const Store& store, absl::Duration tombstone_horiz
   return options;
 }
 
-RedisRelay::Options RelayOptions(const Replicator::Options& options, const RedisNames& names, absl::string_view role) {
+// What CLIENT LIST shows.
+std::string ClientName(const Replicator::Options& options, absl::string_view role) {
+  return absl::StrCat("dunlin-", options.replica_id, "-", role);
+}
+
+RedisRelay::Options RelayOptions(const Replicator::Options& options, const RedisNames& names, absl::string_view role,
+                                 const std::shared_ptr<PrimaryFinder>& finder) {
   RedisRelay::Options relay;
   relay.endpoint = options.endpoint;
   relay.names = names;
-  relay.client_name = absl::StrCat("dunlin-", options.replica_id, "-", role);
+  relay.client_name = ClientName(options, role);
+  relay.finder = finder;
   return relay;
 }
 
-Subscriber::Options SubscriberOptions(const Replicator::Options& options, const RedisNames& names) {
+Subscriber::Options SubscriberOptions(const Replicator::Options& options, const RedisNames& names,
+                                      const std::shared_ptr<PrimaryFinder>& finder) {
   Subscriber::Options subscriber;
   subscriber.endpoint = options.endpoint;
   subscriber.channel = names.channel;
-  subscriber.client_name = absl::StrCat("dunlin-", options.replica_id, "-subscriber");
+  subscriber.client_name = ClientName(options, "subscriber");
+  subscriber.finder = finder;
   return subscriber;
+}
+
+std::unique_ptr<PrimaryWatch> MakePrimaryWatch(const Replicator::Options& options,
+                                               const std::shared_ptr<PrimaryFinder>& finder) {
+  return options.endpoint.sentinels.empty() ? nullptr
+                                            : std::make_unique<PrimaryWatch>(finder, ClientName(options, "sentinel"));
 }
 
 }  // namespace
@@ -70,26 +85,34 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
     : ring_(std::move(ring)),
       acks_([store = parts.store](absl::string_view key) { return store->FindUnsent(key); }),
       deadlines_([this](absl::Time now) { return std::min(acks_.Expire(now), callers_.Expire(now)); }),
-      follower_relay_(RelayOptions(options, names, "follower")),
-      mirror_relay_(RelayOptions(options, names, "mirror")),
-      subscriber_(SubscriberOptions(options, names), ring_.get(), [this] { follower_.Wake(); }),
+      finder_(std::make_shared<PrimaryFinder>(options.endpoint)),
+      follower_relay_(RelayOptions(options, names, "follower", finder_)),
+      mirror_relay_(RelayOptions(options, names, "mirror", finder_)),
+      subscriber_(SubscriberOptions(options, names, finder_), ring_.get(), [this] { follower_.Wake(); }),
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_,
                  parts.logger, [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
       mirror_(MirrorOptions(*parts.store, options.tombstone_horizon),
               {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock, &acks_, &callers_, parts.logger,
-               &barrier_, [this] { follower_.DoubtEpoch(); }}) {}
+               &barrier_, [this] { follower_.DoubtEpoch(); }}),
+      primary_watch_(MakePrimaryWatch(options, finder_)) {}
 
 Replicator::~Replicator() { Stop(); }
 
 void Replicator::Start() {
   deadlines_.Start();
+  if (primary_watch_ != nullptr) {
+    primary_watch_->Start();
+  }
   mirror_.Start();
   follower_.Start();
   subscriber_.Start();
 }
 
 void Replicator::Stop() {
+  if (primary_watch_ != nullptr) {
+    primary_watch_->Stop();
+  }
   subscriber_.Stop();
   follower_.Stop();
   mirror_.Stop();

@@ -21,6 +21,8 @@
 #include "sync/follower_thread.h"
 #include "sync/mirror_acks.h"
 #include "sync/mirror_thread.h"
+#include "sync/primary_finder.h"
+#include "sync/primary_watch.h"
 #include "sync/redis_relay.h"
 #include "sync/redis_url.h"
 #include "sync/snapshot_barrier.h"
@@ -31,8 +33,9 @@ namespace dunlin {
 // Replicator keeps a store in step with the fleet through Redis: the door of this folder.
 //
 // It owns three threads, each with a Redis connection of its own: the subscriber fills the ring, the follower brings
-// what others write into the store, the mirror brings the store's own writes to Redis. None of them ever holds up a
-// client's read or write. A fourth answers in time those who wait for Redis.
+// what others write into the store, the mirror brings the store's own writes to Redis. Where sentinels say which Redis
+// takes writes, another listens to them. None of them ever holds up a client's read or write. One more answers in time
+// those who wait for Redis.
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
 class Replicator {
@@ -107,11 +110,14 @@ class Replicator {
   MirrorAcks acks_;
   ConditionalCallers callers_;
   DeadlineThread deadlines_;
+  const std::shared_ptr<PrimaryFinder> finder_;
   RedisRelay follower_relay_;
   RedisRelay mirror_relay_;
   Subscriber subscriber_;
   FollowerThread follower_;
   MirrorThread mirror_;
+  // Null unless the endpoint names sentinels.
+  const std::unique_ptr<PrimaryWatch> primary_watch_;
 };
 
 }  // namespace dunlin

@@ -38,6 +38,7 @@ Subscriber::Subscriber(Options options, EventRing<std::string>* ring, std::funct
     : options_(std::move(options)),
       ring_(ring),
       wake_(std::move(wake)),
+      finder_(options_.finder != nullptr ? options_.finder : std::make_shared<PrimaryFinder>(options_.endpoint)),
       connection_(std::make_unique<RedisConnection>()) {}
 
 Subscriber::~Subscriber() { Stop(); }
@@ -96,15 +97,28 @@ absl::Status Subscriber::RunOnce(bool* subscribed) {
 
 absl::Status Subscriber::Subscribe() {
   const absl::Time deadline = absl::Now() + kRedisTimeout;
-  DUNLIN_RETURN_IF_ERROR(connection_->Connect(options_.endpoint, options_.client_name, deadline));
+  DUNLIN_RETURN_IF_ERROR(Connect(deadline));
   DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, connection_->Call({"SUBSCRIBE", options_.channel}, deadline));
   return reply.is_error() ? RedisErrorToStatus(reply.text, connection_->description()) : absl::OkStatus();
+}
+
+absl::Status Subscriber::Connect(absl::Time deadline) {
+  if (options_.source == Source::kSentinel) {
+    return finder_->ConnectToSentinel(options_.client_name, deadline, connection_.get());
+  }
+  DUNLIN_ASSIGN_OR_RETURN(connected_as_of_,
+                          finder_->ConnectToPrimary(options_.client_name, deadline, connection_.get()));
+  return absl::OkStatus();
 }
 
 absl::Status Subscriber::FrameMessages() {
   absl::Time heard = absl::Now();
   while (true) {
     DUNLIN_RETURN_IF_ERROR(DrainBuffered());
+    if (options_.source == Source::kPrimary && finder_->HasMoved(connected_as_of_)) {
+      return absl::AbortedError(
+          absl::StrCat(connection_->description(), ": the sentinels name another primary now; it is subscribed to"));
+    }
     DUNLIN_ASSIGN_OR_RETURN(const bool came, connection_->ReadSome(absl::Now() + kRedisHeartbeatPeriod));
     const absl::Time now = absl::Now();
     if (came) {

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "storage/mutex.h"
 #include "sync/event_ring.h"
+#include "sync/primary_finder.h"
 #include "sync/redis_url.h"
 
 namespace dunlin {
@@ -23,10 +24,10 @@ struct RedisReply;
 // Subscriber moves the messages of one Redis channel into a ring and does nothing else: it neither looks into them nor
 // waits for whoever takes them out. That is why Redis never finds it slow and cuts it off.
 //
-// It keeps a subscription by itself: it connects, subscribes, and after any loss starts over, with growing waits. Each
-// acknowledged subscription gets the next generation. What was published between two generations is lost, and so is
-// what came while the ring was full; the consumer learns of both (state(), TakeOverflow()) and reads from Redis what it
-// missed.
+// It keeps a subscription by itself: it connects, subscribes, and after any loss starts over, with growing waits. A
+// primary that is no longer the one which the sentinels name counts as lost, within a heartbeat. Each acknowledged
+// subscription gets the next generation. What was published between two generations is lost, and so is what came while
+// the ring was full; the consumer learns of both (state(), TakeOverflow()) and reads from Redis what it missed.
 //
 // The consumer is told by `wake`, on the subscriber's thread, after each of: a change of state(), messages pushed (once
 // for all that came together), the first message dropped. It must not block nor call back into the Subscriber, and
@@ -36,11 +37,20 @@ struct RedisReply;
 // for concurrent use.
 class Subscriber {
  public:
+  // Whose channel it is.
+  enum class Source {
+    kPrimary,   // The Redis that takes writes.
+    kSentinel,  // Any of the endpoint's sentinels.
+  };
+
   struct Options {
     RedisEndpoint endpoint;
     std::string channel;
     // Shown by CLIENT LIST.
     std::string client_name;
+    // Shared with the other connections of the replica; null: one of its own, for `endpoint`.
+    std::shared_ptr<PrimaryFinder> finder = nullptr;
+    Source source = Source::kPrimary;
   };
 
   struct State {
@@ -84,6 +94,7 @@ class Subscriber {
   // lost, and whether there was a subscription.
   absl::Status RunOnce(bool* subscribed);
   absl::Status Subscribe();
+  absl::Status Connect(absl::Time deadline);
   absl::Status FrameMessages();
   // Pushes what has been read, without waiting for more, and wakes the consumer once for all of it.
   absl::Status DrainBuffered();
@@ -99,8 +110,12 @@ class Subscriber {
   EventRing<std::string>* const ring_;
   const std::function<void()> wake_;
 
+  // Synchronised by itself.
+  const std::shared_ptr<PrimaryFinder> finder_;
   // Safe for concurrent use in the one way that other threads use it: Interrupt().
   const std::unique_ptr<RedisConnection> connection_;
+  // Used by the thread alone: what the finder returned with the connection.
+  uint64_t connected_as_of_ = 0;
   std::thread thread_;
 
   // Set by the subscriber after a failed push (release), taken by the consumer (acquire): what was pushed before the

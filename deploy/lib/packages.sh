@@ -42,6 +42,13 @@ readonly TEST_PACKAGES=(
   python3-grpcio
 )
 
+# For faults that need more than the tests themselves; what is missing is left out then, with the reason. Nothing is
+# linked with it, so that the fingerprint below does not count it.
+# shellcheck disable=SC2034  # Used by those who source this.
+readonly CHAOS_PACKAGES=(
+  libfaketime
+)
+
 # For the sanitizers and tests/tidy/check.
 readonly CHECK_PACKAGES=(
   clang-16

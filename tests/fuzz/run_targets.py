@@ -2,8 +2,8 @@
 
     run_targets.py SECONDS PROGRAMS_DIR CORPUS_DIR TARGET...
 
-The fuzzer of a target is PROGRAMS_DIR/TARGET_fuzz, what it begins with lies in CORPUS_DIR/TARGET and stays as it is. One
-line a target; of those that failed also the end of their log and the input, which is kept. The last line is
+The fuzzer of a target is PROGRAMS_DIR/TARGET_fuzz, what it begins with lies in CORPUS_DIR/TARGET and stays as it is.
+One line a target; of those that failed also the end of their log and the input, which is kept. The last line is
 `N passed, N failed`; the exit code is 0 only if all passed.
 """
 

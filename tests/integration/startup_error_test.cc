@@ -120,7 +120,7 @@ std::vector<Case> OptionCases() {
        [](const TempDir& d) {
          return Fresh(d, {"--redis", "http://127.0.0.1:6379"});
        },
-       {"--redis: ", "neither redis:// nor unix://", "expected redis://"}},
+       {"--redis: ", "none of redis://, redis+sentinel:// and unix://", "expected redis://"}},
       {"RedisUrlWithoutAPort",
        [](const TempDir& d) {
          return Fresh(d, {"--redis", "redis://127.0.0.1:x"});

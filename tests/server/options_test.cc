@@ -103,7 +103,7 @@ std::string VariableOf(const std::string& option) {
 }
 
 TEST_F(OptionsTest, TheTableHereKnowsEveryOption) {
-  std::vector<std::string> names = {"redis-password-file"};
+  std::vector<std::string> names = {"redis-password-file", "redis-sentinel-password-file"};
   for (const OptionCase& option : EveryOption()) names.push_back(option.name);
   std::vector<std::string> described;
   for (const auto& [name, value] : DescribeOptions(Options())) described.push_back(name);
@@ -270,9 +270,21 @@ TEST_F(OptionsTest, ConnectionsLeaveRoomForEverythingElse) {
   }
 }
 
+TEST_F(OptionsTest, ASentinelPasswordWithoutSentinelsIsAMistake) {
+  const std::string file = Write("password", "hunter2");
+  EXPECT_EQ(Read({"--redis", "redis+sentinel://h/mymaster", "--redis-sentinel-password-file", file})
+                .redis_sentinel_password.Reveal(),
+            "hunter2");
+  for (const char* url : {"", "redis://h"}) {
+    EXPECT_THAT(Mistake({"--redis", url, "--redis-sentinel-password-file", file}),
+                HasSubstr("--redis-sentinel-password-file is given, but --redis names no sentinels"));
+  }
+}
+
 TEST_F(OptionsTest, SecretsAreNotDescribed) {
   const std::string file = Write("password", "hunter2");
-  const Options options = Read({"--redis", "redis://user:hunter3@h", "--redis-password-file", file});
+  const Options options = Read({"--redis", "redis+sentinel://user:hunter3@h/m", "--redis-password-file", file,
+                                "--redis-sentinel-password-file", file});
   for (const auto& [name, value] : DescribeOptions(options)) {
     EXPECT_THAT(value, Not(HasSubstr("hunter"))) << name;
     EXPECT_EQ(value == "(set)", absl::StartsWith(name, "redis")) << name;

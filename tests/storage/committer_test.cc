@@ -226,6 +226,30 @@ TEST_F(CommitterTest, AFullMapFailsTheGroupWholeAndTheStoreGoesOn) {
   EXPECT_EQ(tester_.state().entries, 2u);
 }
 
+TEST_F(CommitterTest, AGroupThatFailsDoesNotForgetWhatTheMirrorHasSent) {
+  tester_.Close();
+  TempDir dir;
+  tester_.store_options().directory = dir.path();
+  tester_.store_options().map_size_bytes = size_t{2} << 20;
+  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.Put("a", "1").ok());
+  ASSERT_TRUE(tester_.Put("b", "2").ok());
+  ASSERT_EQ(tester_.state().outbox_depth, 2u);
+  Gate gate;
+  tester_.HoldCommitter(&gate);
+  tester_.committer().AdvanceMirrored({0, 1, {{"a", 1}}});
+  WriteAnswer too_large = StartWrite(WriteOf({PutOf("c", std::string(size_t{2} << 20, 'x'))}));
+  gate.Open();
+  ASSERT_EQ(too_large.Get().status().code(), absl::StatusCode::kResourceExhausted);
+  tester_.Settle();
+  EXPECT_EQ(tester_.state().outbox_depth, 1u);
+  EXPECT_EQ(tester_.state().mirrored_revision, 1u);
+  tester_.committer().AdvanceMirrored({0, 2, {{"b", 2}}});
+  tester_.Settle();
+  EXPECT_EQ(tester_.state().outbox_depth, 0u);
+  EXPECT_EQ(tester_.state().unsent_bytes, 0u) << "which would count against the outbox's quota for ever";
+}
+
 // ---- Stopping ----
 
 TEST_F(CommitterTest, AfterStoppingEverythingIsCancelledAtOnce) {

@@ -11,14 +11,15 @@ namespace dunlin {
 inline constexpr absl::Duration kTestPatience = absl::Seconds(30);
 
 // Whether `condition` becomes true within `patience`. For what happens in another process or thread that offers nothing
-// to wait for; returns as soon as it is true.
-inline bool Eventually(absl::FunctionRef<bool()> condition, absl::Duration patience = kTestPatience) {
+// to wait for; returns as soon as it is true. A condition that costs something is looked at every `period`.
+inline bool Eventually(absl::FunctionRef<bool()> condition, absl::Duration patience = kTestPatience,
+                       absl::Duration period = absl::Milliseconds(2)) {
   const absl::Time deadline = absl::Now() + patience;
   while (!condition()) {
     if (absl::Now() >= deadline) {
       return false;
     }
-    absl::SleepFor(absl::Milliseconds(2));
+    absl::SleepFor(period);
   }
   return true;
 }

@@ -22,9 +22,6 @@ constexpr char kNamespace[] = "test";
 // The store that StoreUnpublished() pretends to be.
 constexpr uint64_t kUnpublishedOrigin = 7;
 
-// A log that is longer says the same over and over.
-constexpr size_t kLogTailBytes = 20000;
-
 bool IsSettled(const client::ReplicaStatus& status, uint64_t redis_sequence) {
   return status.serving && status.sync_state == client::SyncState::kLive && status.outbox_depth == 0 &&
          status.applied_sequence == redis_sequence;
@@ -34,8 +31,15 @@ bool IsSettled(const client::ReplicaStatus& status, uint64_t redis_sequence) {
 
 Fleet::Fleet() : Fleet(Options()) {}
 
-Fleet::Fleet(Options options)
-    : options_(std::move(options)), names_(*MakeRedisNames(kNamespace)), redis_(options_.redis) {
+Fleet::Fleet(Options options) : options_(std::move(options)), names_(*MakeRedisNames(kNamespace)) {
+  if (options_.sentinels > 0) {
+    RedisGroup::Options group;
+    group.sentinels = options_.sentinels;
+    group.redis = options_.redis;
+    group_ = std::make_unique<RedisGroup>(std::move(group));
+  } else {
+    redis_ = std::make_unique<RedisServer>(options_.redis);
+  }
   while (replicas_.size() < options_.replicas) {
     Add();
   }
@@ -55,7 +59,8 @@ Fleet::~Fleet() {
 }
 
 std::string Fleet::redis_url() const {
-  return absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_.port(), "/0");
+  return group_ != nullptr ? group_->url()
+                           : absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_->port(), "/0");
 }
 
 ReplicaProcess& Fleet::Add(const std::vector<std::string>& arguments) {
@@ -103,7 +108,7 @@ bool Fleet::Converges(absl::Duration patience) {
   return Eventually([this] { return AllDigestsEqual(); }, patience);
 }
 
-uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis_.Run({"HLEN", names_.data}).integer); }
+uint64_t Fleet::RedisRecords() { return static_cast<uint64_t>(redis().Run({"HLEN", names_.data}).integer); }
 
 uint64_t Fleet::RedisSequence() {
   uint64_t sequence = 0;
@@ -111,7 +116,7 @@ uint64_t Fleet::RedisSequence() {
 }
 
 std::string Fleet::RedisValue(absl::string_view key) {
-  const RedisReply reply = redis_.Run({"HMGET", names_.data, key});
+  const RedisReply reply = redis().Run({"HMGET", names_.data, key});
   if (reply.elements.empty() || reply.elements[0].type != RedisReply::Type::kString) {
     return "(absent)";
   }
@@ -129,13 +134,13 @@ void Fleet::StoreUnpublished(absl::string_view key, absl::string_view value) {
   record.value = value;
   const std::string sequence = absl::StrCat(RedisSequence() + 1);
   // What the mirror script does, without its PUBLISH.
-  redis_.Run({"HSET", names_.data, key, EncodeRecord(record)});
-  redis_.Run({"ZADD", names_.index, sequence, key});
-  redis_.Run({"HSET", names_.meta, "sequence", sequence});
+  redis().Run({"HSET", names_.data, key, EncodeRecord(record)});
+  redis().Run({"ZADD", names_.index, sequence, key});
+  redis().Run({"HSET", names_.meta, "sequence", sequence});
 }
 
 std::string Fleet::MetaField(absl::string_view field) {
-  const RedisReply reply = redis_.Run({"HMGET", names_.meta, field});
+  const RedisReply reply = redis().Run({"HMGET", names_.meta, field});
   return reply.elements.empty() ? "" : reply.elements[0].text;
 }
 
@@ -156,9 +161,7 @@ std::string Fleet::Describe() {
 
 void Fleet::DumpLogs() {
   for (const std::unique_ptr<ReplicaProcess>& replica : replicas_) {
-    const std::string log = replica->Log();
-    const size_t start = log.size() > kLogTailBytes ? log.size() - kLogTailBytes : 0;
-    std::cerr << "---- log of " << replica->options().replica_id << " ----\n" << log.substr(start) << std::endl;
+    std::cerr << "---- log of " << replica->options().replica_id << " ----\n" << replica->LogTail() << std::endl;
   }
 }
 

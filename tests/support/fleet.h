@@ -11,14 +11,15 @@
 #include "client/client.h"
 #include "sync/redis_names.h"
 #include "tests/support/eventually.h"
+#include "tests/support/redis_group.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
 
-// Fleet is a real redis-server and real replicas over it, all of the test's own. When a test has failed, what the
-// replicas logged is printed at the end.
+// Fleet is a real redis-server, or two behind sentinels, and real replicas over it, all of the test's own. When a test
+// has failed, what the replicas logged is printed at the end.
 //
 // Thread-safety: one thread uses a Fleet. client() may be used by many while that replica runs.
 class Fleet {
@@ -30,6 +31,8 @@ class Fleet {
     // NAME=value, for each replica.
     std::vector<std::string> replica_environment;
     RedisServer::Options redis;
+    // Above 0: the replicas find Redis through so many sentinels.
+    size_t sentinels = 0;
     // "USER:PASSWORD@", for a Redis that has such a user.
     std::string redis_user;
   };
@@ -41,7 +44,10 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
 
-  RedisServer& redis() { return redis_; }
+  // The Redis that takes writes.
+  RedisServer& redis() { return group_ != nullptr ? group_->primary() : *redis_; }
+  // REQUIRES: there are sentinels.
+  RedisGroup& redis_group() { return *group_; }
   std::string redis_url() const;
   const RedisNames& names() const { return names_; }
 
@@ -83,7 +89,9 @@ class Fleet {
   const Options options_;
   const TempDir directory_;
   const RedisNames names_;
-  RedisServer redis_;
+  // One of the two.
+  std::unique_ptr<RedisServer> redis_;
+  std::unique_ptr<RedisGroup> group_;
   std::vector<std::unique_ptr<ReplicaProcess>> replicas_;
   size_t started_ = 0;
 };

@@ -52,6 +52,8 @@ void RedirectOutput(const std::string& path) {
 // The child's side of Start(). On failure writes errno to `error_descriptor`, which exec() closes.
 [[noreturn]] void RunChild(const ChildPlan& plan, int error_descriptor) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Ctrl-C is for the test program, which ends its processes itself.
+  setpgid(0, 0);
   // The parent may have ended before the call above.
   if (getppid() != plan.parent) {
     _exit(127);

@@ -1,13 +1,9 @@
 #include "tests/support/redis_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <utility>
@@ -17,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "sync/redis_connection.h"
 #include "tests/support/eventually.h"
+#include "tests/support/free_port.h"
 
 namespace dunlin {
 namespace {
@@ -26,22 +23,6 @@ constexpr absl::string_view kLogName = "redis.log";
 
 // Another program may take a port between our finding it free and Redis' binding it.
 constexpr int kPortAttempts = 10;
-
-// A port that was free a moment ago.
-uint16_t FindFreePort() {
-  const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::perror("no free port on 127.0.0.1");
-    std::abort();
-  }
-  close(descriptor);
-  return ntohs(address.sin_port);
-}
 
 [[noreturn]] void Fail(absl::string_view what, const std::string& log_path) {
   std::cerr << "redis-server: " << what << "\n" << std::ifstream(log_path).rdbuf() << std::endl;
@@ -149,22 +130,31 @@ void RedisServer::CrashAndRestart() {
   Start();
 }
 
+void RedisServer::EraseData() {
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_.Join("appendonlydir"), ignored);
+  std::filesystem::remove(directory_.Join("dump.rdb"), ignored);
+}
+
+bool RedisServer::IsRunning() { return process_->IsRunning(); }
+
 void RedisServer::Pause() { process_->Signal(SIGSTOP); }
 
 void RedisServer::Resume() { process_->Signal(SIGCONT); }
 
 RedisReply RedisServer::Run(absl::Span<const absl::string_view> command) {
-  RedisConnection connection;
-  const absl::Time deadline = absl::Now() + kTestPatience;
-  absl::Status status = connection.Connect(unix_endpoint(), "test", deadline);
-  if (status.ok()) {
-    absl::StatusOr<RedisReply> reply = connection.Call(command, deadline);
-    if (reply.ok()) {
-      return *std::move(reply);
-    }
-    status = reply.status();
+  absl::StatusOr<RedisReply> reply = TryRun(command, kTestPatience);
+  if (!reply.ok()) {
+    Fail(reply.status().ToString(), directory_.Join(kLogName));
   }
-  Fail(status.ToString(), directory_.Join(kLogName));
+  return *std::move(reply);
+}
+
+absl::StatusOr<RedisReply> RedisServer::TryRun(absl::Span<const absl::string_view> command, absl::Duration patience) {
+  RedisConnection connection;
+  const absl::Time deadline = absl::Now() + patience;
+  const absl::Status status = connection.Connect(unix_endpoint(), "test", deadline);
+  return status.ok() ? connection.Call(command, deadline) : status;
 }
 
 }  // namespace dunlin

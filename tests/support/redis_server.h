@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "sync/redis_reply.h"
 #include "sync/redis_url.h"
@@ -52,12 +53,20 @@ class RedisServer {
   void Restart();
   void CrashAndRestart();
 
+  // Throws away what Start() would find, as a Redis without persistence does.
+  // REQUIRES: it is not running.
+  void EraseData();
+
+  bool IsRunning();
+
   // Makes it hang (SIGSTOP) and go on (SIGCONT): its connections stay open and silent.
   void Pause();
   void Resume();
 
   // Runs one command on a connection of its own and returns the reply, which may be an error reply.
   RedisReply Run(absl::Span<const absl::string_view> command);
+  // As Run(), where it may not be up or hang. Errors: those of RedisConnection.
+  absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
 
  private:
   bool Answers();

@@ -15,6 +15,9 @@
 namespace dunlin {
 namespace {
 
+// A log that is longer says the same over and over.
+constexpr size_t kLogTailBytes = 20000;
+
 std::string ReadWholeFile(const std::string& path) {
   std::ostringstream content;
   content << std::ifstream(path).rdbuf();
@@ -29,7 +32,10 @@ std::string ReadWholeFile(const std::string& path) {
 }  // namespace
 
 // Bazel runs a test in the folder where the files of its `data` lie.
-std::string ReplicaProcess::ProgramPath() { return "server/dunlind"; }
+std::string ReplicaProcess::ProgramPath() {
+  const char* program = std::getenv("DUNLIN_SERVER");
+  return program != nullptr ? program : "server/dunlind";
+}
 
 ReplicaProcess::ReplicaProcess(Options options) : options_(std::move(options)) {}
 
@@ -48,6 +54,12 @@ std::vector<std::string> ReplicaProcess::Command(const std::string& port_path) c
 }
 
 void ReplicaProcess::Start() {
+  if (const absl::Status status = TryStart(); !status.ok()) {
+    Fail(status.message(), *this);
+  }
+}
+
+absl::Status ReplicaProcess::TryStart() {
   const std::string port_path = absl::StrCat(options_.log_path, ".port");
   std::remove(port_path.c_str());
   Process::Options process;
@@ -56,18 +68,19 @@ void ReplicaProcess::Start() {
   process.output_path = options_.log_path;
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) {
-    Fail(started.status().message(), *this);
+    return started.status();
   }
   process_ = *std::move(started);
   int port = 0;
   if (!Eventually([&] { return !process_->IsRunning() || std::ifstream(port_path) >> port; }) || port == 0) {
-    Fail("did not open its port", *this);
+    return absl::InternalError(absl::StrCat("did not open its port\n", LogTail()));
   }
   address_ = absl::StrCat("127.0.0.1:", port);
   ClientOptions client;
   client.server = address_;
   client.timeout = kTestPatience;
   client_ = *Client::Create(client);
+  return absl::OkStatus();
 }
 
 void ReplicaProcess::Kill9() { process_->Kill(); }
@@ -104,5 +117,10 @@ client::ReplicaStatus ReplicaProcess::Status() {
 }
 
 std::string ReplicaProcess::Log() const { return ReadWholeFile(options_.log_path); }
+
+std::string ReplicaProcess::LogTail() const {
+  const std::string log = Log();
+  return log.size() > kLogTailBytes ? log.substr(log.size() - kLogTailBytes) : log;
+}
 
 }  // namespace dunlin

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/client.h"
 #include "tests/support/eventually.h"
@@ -35,7 +36,8 @@ class ReplicaProcess {
     std::vector<std::string> environment;
   };
 
-  // The program under test, for tests that start it in their own way.
+  // The program under test, for tests that start it in their own way. DUNLIN_SERVER names it where Bazel does not run
+  // the test.
   static std::string ProgramPath();
 
   // Does not start it yet.
@@ -48,6 +50,9 @@ class ReplicaProcess {
   // Starts it and waits until its port is open, which it is before it serves.
   // REQUIRES: it is not running.
   void Start();
+  // As Start(), for tests in which it may be the replica that is at fault.
+  // Errors: kInternal, with the end of its log.
+  absl::Status TryStart();
 
   // Ends it as a crash does.
   void Kill9();
@@ -64,6 +69,8 @@ class ReplicaProcess {
   void Resume();
 
   bool IsRunning() const { return process_ != nullptr && process_->IsRunning(); }
+  // REQUIRES: it was started.
+  pid_t pid() const { return process_->pid(); }
 
   // Whether it serves within `patience`.
   bool WaitServing(absl::Duration patience = kTestPatience);
@@ -77,11 +84,13 @@ class ReplicaProcess {
   // For the next Start().
   void set_redis_url(const std::string& url) { options_.redis_url = url; }
   void set_arguments(const std::vector<std::string>& arguments) { options_.arguments = arguments; }
+  void set_environment(const std::vector<std::string>& environment) { options_.environment = environment; }
 
   const Options& options() const { return options_; }
 
-  // What it has printed so far, over all its lives.
+  // What it has printed so far, over all its lives; the end of it where that is enough.
   std::string Log() const;
+  std::string LogTail() const;
 
  private:
   std::vector<std::string> Command(const std::string& port_path) const;

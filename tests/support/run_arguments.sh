@@ -14,7 +14,8 @@ parse_run_arguments() {
   targets=()
   while [[ $# -gt 0 ]]; do
     case "$1" in
-      --long) options+=(--test_env=DUNLIN_LONG=1) ;;
+      # Two hours for each test, in place of the quarter of an hour after which a large one counts as hung.
+      --long) options+=(--test_env=DUNLIN_LONG=1 --test_timeout=7200) ;;
       # The separator before targets, which bazel gets in any case.
       --) ;;
       --*=*) options+=("$1") ;;

@@ -33,7 +33,7 @@ class RunArgumentsTest(unittest.TestCase):
 
     def test_targets_and_options_in_any_order(self):
         options, targets = self.parse("--long", "//tests/sync/...", "--config=asan", "--", "-//tests/sync:retry_test")
-        self.assertEqual(options, ["--test_env=DUNLIN_LONG=1", "--config=asan"])
+        self.assertEqual(options, ["--test_env=DUNLIN_LONG=1", "--test_timeout=7200", "--config=asan"])
         self.assertEqual(targets, ["//tests/sync/...", "-//tests/sync:retry_test"])
 
     def test_a_value_in_an_argument_of_its_own_is_not_a_target(self):

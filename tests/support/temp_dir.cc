@@ -9,9 +9,11 @@
 
 namespace dunlin {
 
-TempDir::TempDir() : path_("/tmp/dunlin-test-XXXXXX") {
+TempDir::TempDir() {
+  const char* parent = std::getenv("DUNLIN_TEST_DIR");
+  path_ = absl::StrCat(parent != nullptr ? parent : "/tmp", "/dunlin-test-XXXXXX");
   if (mkdtemp(path_.data()) == nullptr) {
-    std::perror("mkdtemp /tmp/dunlin-test-XXXXXX");
+    std::perror(path_.c_str());
     std::abort();
   }
 }

@@ -9,7 +9,8 @@ namespace dunlin {
 
 // TempDir is a directory of one test's own, removed with all that is in it when the object goes away.
 //
-// It lies directly under /tmp because the path of a Unix socket inside it has to fit 107 bytes.
+// It lies directly under /tmp because the path of a Unix socket inside it has to fit 107 bytes. DUNLIN_TEST_DIR names
+// another place, for those who remove what a killed test has left there.
 //
 // Thread-safety: immutable after construction.
 class TempDir {

@@ -36,9 +36,9 @@ class NameServer {
     shared_->changed.SignalAll();
   }
 
-  void AwaitQuestion() {
+  void AwaitQuestions(int count = 1) {
     MutexLock lock(&shared_->mutex);
-    while (shared_->questions == 0) {
+    while (shared_->questions < count) {
       shared_->changed.Wait(&shared_->mutex);
     }
   }
@@ -86,16 +86,30 @@ TEST_F(HostResolverTest, ADeadlineEndsTheWaitAndTheLookUpIsNotRepeatedMeanwhile)
     const absl::Status status = Resolve("redis.internal", absl::Now() + absl::Milliseconds(10)).status();
     EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
   }
-  names_.AwaitQuestion();
+  names_.AwaitQuestions();
   EXPECT_EQ(names_.questions(), 1);
   names_.Answer();
   EXPECT_EQ(*Resolve("redis.internal"), "10.0.0.1");
   EXPECT_EQ(names_.questions(), 1) << "the answer to the first question is as good";
 }
 
+TEST_F(HostResolverTest, HostsAskedForInTurnTakeOneLookUpEach) {
+  for (int i = 0; i < 3; ++i) {
+    for (const char* host : {"sentinel-1", "sentinel-2"}) {
+      const absl::Status status = Resolve(host, absl::Now() + absl::Milliseconds(10)).status();
+      EXPECT_TRUE(absl::IsDeadlineExceeded(status)) << status;
+    }
+  }
+  names_.AwaitQuestions(2);
+  EXPECT_EQ(names_.questions(), 2);
+  names_.Answer();
+  EXPECT_EQ(*Resolve("sentinel-1"), "10.0.0.1");
+  EXPECT_EQ(names_.questions(), 2) << "the answer to the first question is as good";
+}
+
 TEST_F(HostResolverTest, AnInterruptionEndsTheWait) {
   std::thread other([this] {
-    names_.AwaitQuestion();
+    names_.AwaitQuestions();
     interrupter_.Interrupt();
   });
   EXPECT_TRUE(absl::IsCancelled(Resolve("redis.internal").status()));
@@ -106,7 +120,7 @@ TEST_F(HostResolverTest, AnInterruptionEndsTheWait) {
 TEST_F(HostResolverTest, ALookUpMayOutliveTheResolver) {
   EXPECT_FALSE(Resolve("redis.internal", absl::Now()).ok());
   resolver_.reset();
-  names_.AwaitQuestion();
+  names_.AwaitQuestions();
   names_.Answer();
 }
 

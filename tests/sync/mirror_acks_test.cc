@@ -129,6 +129,10 @@ TEST_F(MirrorAcksTest, WhatCannotBeReadIsTold) {
   store_error_ = absl::DataLossError("damaged");
   Advance(4);
   EXPECT_TRUE(absl::IsDataLoss(batch));
+  store_error_ = absl::ResourceExhaustedError("no reader is free");
+  absl::Status unknown;
+  Wait({{"a", 3}}, &unknown);
+  EXPECT_TRUE(absl::IsUnavailable(unknown)) << "it is stored, not refused";
 }
 
 TEST_F(MirrorAcksTest, TheCursorAloneCanBeWaitedFor) {

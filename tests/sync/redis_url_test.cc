@@ -4,6 +4,8 @@
 #include "sync/redis_url.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -24,6 +26,14 @@ RedisEndpoint Tcp(std::string host, uint16_t port, std::string username, std::st
   return RedisEndpoint{std::move(host), port, "", std::move(username), std::move(password), database};
 }
 
+RedisEndpoint Sentinels(std::vector<RedisAddress> sentinels, std::string master_name, std::string username,
+                        std::string password, uint32_t database) {
+  RedisEndpoint endpoint = Tcp("", kRedisPortDefault, std::move(username), std::move(password), database);
+  endpoint.sentinels = std::move(sentinels);
+  endpoint.master_name = std::move(master_name);
+  return endpoint;
+}
+
 RedisEndpoint Unix(std::string path, uint32_t database) {
   return RedisEndpoint{"", kRedisPortDefault, std::move(path), "", "", database};
 }
@@ -41,6 +51,14 @@ const GoodUrl kGoodUrls[] = {
     {"redis://u:p@[::1]:65535/15", Tcp("::1", 65535, "u", "p", 15), "redis://u:***@[::1]:65535/15"},
     {"unix:///run/redis.sock", Unix("/run/redis.sock", 0), "unix:///run/redis.sock"},
     {"unix:///run/my%20redis.sock?db=4", Unix("/run/my redis.sock", 4), "unix:///run/my redis.sock?db=4"},
+    {"redis+sentinel://h/mymaster", Sentinels({{"h", 26379}}, "mymaster", "", "", 0),
+     "redis+sentinel://h:26379/mymaster/0"},
+    {"sentinel://h/mymaster/", Sentinels({{"h", 26379}}, "mymaster", "", "", 0), "redis+sentinel://h:26379/mymaster/0"},
+    {"redis+sentinel://bob:p%2Cq@a:1,[::1],c:3/my%20master/2",
+     Sentinels({{"a", 1}, {"::1", 26379}, {"c", 3}}, "my master", "bob", "p,q", 2),
+     "redis+sentinel://bob:***@a:1,[::1]:26379,c:3/my master/2"},
+    {"redis+sentinel://:p@ss,/word@a,b/m", Sentinels({{"a", 26379}, {"b", 26379}}, "m", "", "p@ss,/word", 0),
+     "redis+sentinel://:***@a:26379,b:26379/m/0"},
 };
 
 TEST(RedisUrl, ReadsEveryForm) {
@@ -54,6 +72,8 @@ TEST(RedisUrl, ReadsEveryForm) {
     EXPECT_EQ(endpoint->username, good.expected.username);
     EXPECT_EQ(endpoint->password, good.expected.password);
     EXPECT_EQ(endpoint->database, good.expected.database);
+    EXPECT_EQ(endpoint->sentinels, good.expected.sentinels);
+    EXPECT_EQ(endpoint->master_name, good.expected.master_name);
     EXPECT_EQ(endpoint->Describe(), good.description);
   }
 }
@@ -90,6 +110,17 @@ const BadUrl kBadUrls[] = {
     {"redis://h/x", "database"},
     {"redis://h/-1", "database"},
     {"redis://h/1/2", "database"},
+    {"redis+sentinel://h", "master's name"},
+    {"redis+sentinel://h:26379/", "master's name"},
+    {"redis+sentinel://h:26379//0", "master's name"},
+    {"redis+sentinel://:hunter2@h", "master's name"},
+    {"redis+sentinel://:hunter2@/mymaster", "host is missing"},
+    {"redis+sentinel://:hunter2@a,,b/mymaster", "host is missing"},
+    {"redis+sentinel://a,b:x/mymaster", "port"},
+    {"redis+sentinel://a,b/mymaster/x", "database"},
+    {"redis+sentinel://a,b/%zz", "'%' in the master's name"},
+    {"redis-sentinel://:hunter2@a,b/0#mymaster", "written redis+sentinel://"},
+    {"rediss+sentinel://:hunter2@a/mymaster", "TLS"},
     {"unix://run/redis.sock", "absolute"},
     {"unix:///run/redis.sock?database=1", "parameter"},
     {"unix:///run/redis.sock?db=x", "database"},

@@ -1,0 +1,91 @@
+#include "tests/sync/scripted_sentinel.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace dunlin {
+namespace {
+
+// How soon a stop is noticed.
+constexpr int kPollMs = 20;
+
+}  // namespace
+
+ScriptedSentinel::ScriptedSentinel() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(listen(listener_, 8), 0);
+  EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  address_ = RedisAddress{"127.0.0.1", ntohs(address.sin_port)};
+  thread_ = std::thread([this] { Run(); });
+}
+
+ScriptedSentinel::~ScriptedSentinel() {
+  stopping_ = true;
+  thread_.join();
+  close(listener_);
+}
+
+void ScriptedSentinel::Name(uint16_t port) {
+  const std::string text = absl::StrCat(port);
+  Answer(absl::StrCat("*2\r\n$9\r\n127.0.0.1\r\n$", text.size(), "\r\n", text, "\r\n"));
+}
+
+void ScriptedSentinel::Answer(const std::string& bytes) {
+  MutexLock lock(&mutex_);
+  answer_ = bytes;
+}
+
+void ScriptedSentinel::Run() {
+  std::vector<pollfd> polled = {{listener_, POLLIN, 0}};
+  while (!stopping_) {
+    if (poll(polled.data(), polled.size(), kPollMs) <= 0) {
+      continue;
+    }
+    for (size_t i = polled.size() - 1; i > 0; --i) {
+      if (polled[i].revents != 0 && !Serve(polled[i].fd)) {
+        close(polled[i].fd);
+        polled.erase(polled.begin() + static_cast<ptrdiff_t>(i));
+      }
+    }
+    if (polled[0].revents != 0) {
+      polled.push_back({accept(listener_, nullptr, nullptr), POLLIN, 0});
+    }
+  }
+  for (size_t i = 1; i < polled.size(); ++i) {
+    close(polled[i].fd);
+  }
+}
+
+bool ScriptedSentinel::Serve(int connection) {
+  char bytes[4096];
+  // A client sends one command and waits for its answer, so that what comes is one command.
+  const ssize_t got = recv(connection, bytes, sizeof(bytes), 0);
+  return got > 0 && Reply(std::string(bytes, static_cast<size_t>(got)), connection);
+}
+
+bool ScriptedSentinel::Reply(const std::string& request, int connection) {
+  std::string reply = "+OK\r\n";
+  if (absl::StrContains(request, "SENTINEL")) {
+    questions_.fetch_add(1);
+    MutexLock lock(&mutex_);
+    reply = answer_;
+  }
+  return reply.empty() ||
+         send(connection, reply.data(), reply.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(reply.size());
+}
+
+}  // namespace dunlin
