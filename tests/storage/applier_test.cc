@@ -2,10 +2,6 @@
 // of absurd clocks, reports that are told twice. Method: rows changed behind the applier's back. (The healthy life of a
 // store: applier_model_test.)
 
-#include "storage/applier.h"
-
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,78 +9,14 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
-#include "tests/storage/store_model.h"
+#include "tests/storage/applier_tester.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/fake_clock.h"
-#include "tests/support/temp_dir.h"
 
 namespace dunlin {
 namespace {
 
-constexpr uint64_t kStoreId = 1000;
-
-class ApplierTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    LmdbEnv::Options options;
-    options.directory = dir_.path();
-    options.map_size_bytes = size_t{64} << 20;
-    options.readers_max = 4;
-    options.sync = false;
-    env_ = *LmdbEnv::Open(options);
-  }
-
-  // Runs `body` in a transaction and commits it. With `check`, the tables have to fit the state then.
-  void Run(const std::function<void(Applier*, LmdbTxn*)>& body, bool check = true) {
-    absl::StatusOr<LmdbTxn> txn = env_->BeginWrite();
-    ASSERT_TRUE(txn.ok());
-    Applier applier(&*txn, &state_, kStoreId, &clock_);
-    body(&applier, &*txn);
-    ASSERT_TRUE(applier.Finish().ok());
-    if (check) {
-      ASSERT_EQ(CheckTables(*txn, state_), "");
-    }
-    ASSERT_TRUE(txn->Commit().ok());
-  }
-
-  absl::StatusOr<WriteResult> Write(const LocalWrite& write) {
-    absl::StatusOr<WriteResult> result;
-    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyLocal(write); });
-    return result;
-  }
-
-  absl::StatusOr<ApplyResult> Apply(std::vector<VersionedRecord> records) {
-    absl::StatusOr<ApplyResult> result;
-    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyRemote(RemoteBatch{records, 0, 0}); });
-    return result;
-  }
-
-  // Changes byte `from_end` of the row of `key`.
-  void Damage(const std::string& key, size_t from_end = 1) {
-    Run(
-        [&](Applier*, LmdbTxn* txn) {
-          std::string row(**txn->Get(Table::kRecords, key));
-          row[row.size() - from_end] ^= 0x10;
-          ASSERT_TRUE(txn->Put(Table::kRecords, key, row).ok());
-        },
-        /*check=*/false);
-  }
-
-  // The format of the record of `key` is one to come.
-  void MakeNewer(const std::string& key) { Damage(key, std::string(**Row(key)).size() - 9 - kVersionSizeBytes); }
-
-  absl::StatusOr<absl::optional<std::string>> Row(const std::string& key) {
-    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
-    const auto row = txn->Get(Table::kRecords, key);
-    return row->has_value() ? absl::make_optional(std::string(**row)) : absl::nullopt;
-  }
-
-  TempDir dir_;
-  std::unique_ptr<LmdbEnv> env_;
-  FakeClock wall_clock_;
-  HybridClock clock_{&wall_clock_};
-  StoreState state_;
-};
+using ApplierTest = ApplierTester;
 
 // ---- Damaged rows ----
 

@@ -1,0 +1,94 @@
+#ifndef DUNLIN_TESTS_STORAGE_APPLIER_TESTER_H_
+#define DUNLIN_TESTS_STORAGE_APPLIER_TESTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "gtest/gtest.h"
+#include "storage/applier.h"
+#include "storage/hybrid_clock.h"
+#include "storage/lmdb_env.h"
+#include "storage/tables.h"
+#include "storage/version.h"
+#include "tests/storage/store_model.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+
+// Tables and a state for an Applier; after each call they have to fit each other.
+class ApplierTester : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kStoreId = 1000;
+
+  void SetUp() override {
+    LmdbEnv::Options options;
+    options.directory = dir_.path();
+    options.map_size_bytes = size_t{64} << 20;
+    options.readers_max = 4;
+    options.sync = false;
+    env_ = *LmdbEnv::Open(options);
+  }
+
+  // Runs `body` in a transaction and commits it. With `check`, the tables have to fit the state then.
+  void Run(const std::function<void(Applier*, LmdbTxn*)>& body, bool check = true) {
+    absl::StatusOr<LmdbTxn> txn = env_->BeginWrite();
+    ASSERT_TRUE(txn.ok());
+    Applier applier(&*txn, &state_, kStoreId, &clock_);
+    body(&applier, &*txn);
+    ASSERT_TRUE(applier.Finish().ok());
+    if (check) {
+      ASSERT_EQ(CheckTables(*txn, state_), "");
+    }
+    ASSERT_TRUE(txn->Commit().ok());
+  }
+
+  absl::StatusOr<WriteResult> Write(const LocalWrite& write) {
+    absl::StatusOr<WriteResult> result;
+    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyLocal(write); });
+    return result;
+  }
+
+  absl::StatusOr<ApplyResult> Apply(std::vector<VersionedRecord> records) {
+    absl::StatusOr<ApplyResult> result;
+    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyRemote(RemoteBatch{records, 0, 0}); });
+    return result;
+  }
+
+  // Changes byte `from_end` of the row of `key`.
+  void Damage(const std::string& key, size_t from_end = 1) {
+    Run(
+        [&](Applier*, LmdbTxn* txn) {
+          std::string row(**txn->Get(Table::kRecords, key));
+          row[row.size() - from_end] ^= 0x10;
+          ASSERT_TRUE(txn->Put(Table::kRecords, key, row).ok());
+        },
+        /*check=*/false);
+  }
+
+  // The format of the record of `key` is one to come.
+  void MakeNewer(const std::string& key) { Damage(key, std::string(**Row(key)).size() - 9 - kVersionSizeBytes); }
+
+  absl::StatusOr<absl::optional<std::string>> Row(const std::string& key) {
+    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
+    const auto row = txn->Get(Table::kRecords, key);
+    return row->has_value() ? absl::make_optional(std::string(**row)) : absl::nullopt;
+  }
+
+  TempDir dir_;
+  std::unique_ptr<LmdbEnv> env_;
+  FakeClock wall_clock_;
+  HybridClock clock_{&wall_clock_};
+  StoreState state_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_STORAGE_APPLIER_TESTER_H_

@@ -1,0 +1,107 @@
+// Goal: a store of an earlier format opens with all it holds, and what the format did not know is found out.
+// Method: a store of today whose state is put back into the bytes of format 1.
+
+#include <xxhash.h>
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "storage/big_endian.h"
+#include "storage/lmdb_env.h"
+#include "storage/tables.h"
+#include "tests/storage/store_model.h"
+#include "tests/storage/store_tester.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+namespace {
+
+// The state as format 1 wrote it: thirteen numbers, the digest and a checksum.
+std::string EncodeStateOfFormat1(const StoreState& state) {
+  const std::string today = EncodeState(state);
+  constexpr size_t kNumbersSize = 13 * 8;
+  constexpr size_t kDigestSize = 16;
+  constexpr size_t kChecksumSize = 8;
+  std::string row =
+      today.substr(0, kNumbersSize) + today.substr(today.size() - kChecksumSize - kDigestSize, kDigestSize);
+  AppendBigEndian64(XXH3_64bits(row.data(), row.size()), &row);
+  return row;
+}
+
+class UpgradeTest : public testing::Test {
+ protected:
+  // Closes the store, and gives the tables to `change`.
+  template <typename Change>
+  void Tables(const Change& change) {
+    tester_.Close();
+    LmdbEnv::Options options;
+    options.directory = dir_.path();
+    options.map_size_bytes = size_t{1} << 30;
+    options.readers_max = 4;
+    options.sync = false;
+    const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+    absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
+    ASSERT_TRUE(txn.ok());
+    change(&*txn);
+    ASSERT_TRUE(txn->Commit().ok());
+  }
+
+  void PutBack(const StoreState& state, uint64_t format = 1) {
+    Tables([&](LmdbTxn* txn) {
+      ASSERT_TRUE(txn->Put(Table::kMeta, kMetaState, EncodeStateOfFormat1(state)).ok());
+      ASSERT_TRUE(txn->Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(format)).ok());
+    });
+  }
+
+  TempDir dir_;
+  StoreTester tester_{dir_.path()};
+};
+
+TEST_F(UpgradeTest, WhatFormat1DidNotKnowIsCounted) {
+  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.EnterEpoch(7, /*refill=*/false).ok());
+  ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1"), PutOf("b", "2"), DeleteOf("c")})).ok());
+  ASSERT_TRUE(tester_.ApplyBatch({{RemotePut("d", Version{5, 9}, "x")}, 7, 3}).ok());
+  tester_.Settle();
+  const StoreState before = tester_.state();
+  PutBack(before);
+  ASSERT_TRUE(tester_.Open().ok());
+  const StoreState after = tester_.state();
+  EXPECT_EQ(after.content, before.content);
+  EXPECT_EQ(after.unsent_bytes, before.unsent_bytes);
+  EXPECT_GT(after.unsent_bytes, 0u);
+  EXPECT_NE(after.unsent_since_unix_ms, 0u);
+  EXPECT_NE(after.complete_unix_ms, 0u) << "it had applied what Redis had sent";
+  EXPECT_EQ(after.revision, before.revision);
+  EXPECT_EQ(after.digest, before.digest);
+  EXPECT_EQ(tester_.Get("b"), "2");
+  // It stays so: the next start finds today's format.
+  Tables([&](LmdbTxn* txn) {
+    EXPECT_EQ(**txn->Get(Table::kMeta, kMetaFormat), EncodeBigEndian64(kStoreFormat));
+    EXPECT_EQ(CheckTables(*txn, after), "");
+  });
+  ASSERT_TRUE(tester_.Open().ok());
+}
+
+TEST_F(UpgradeTest, AStoreThatNeverHeardOfRedisIsNotTakenToBeComplete) {
+  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1")})).ok());
+  tester_.Settle();
+  PutBack(tester_.state());
+  ASSERT_TRUE(tester_.Open().ok());
+  EXPECT_EQ(tester_.state().complete_unix_ms, 0u);
+}
+
+TEST_F(UpgradeTest, ADamagedStateIsNotUpgraded) {
+  ASSERT_TRUE(tester_.Open().ok());
+  PutBack(tester_.state());
+  Tables([](LmdbTxn* txn) {
+    std::string row(**txn->Get(Table::kMeta, kMetaState));
+    row[3] ^= 1;
+    ASSERT_TRUE(txn->Put(Table::kMeta, kMetaState, row).ok());
+  });
+  EXPECT_TRUE(absl::IsDataLoss(tester_.Open()));
+}
+
+}  // namespace
+}  // namespace dunlin
