@@ -58,7 +58,7 @@ class UpgradeTest : public testing::Test {
 };
 
 TEST_F(UpgradeTest, WhatFormat1DidNotKnowIsCounted) {
-  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.opened().ok());
   ASSERT_TRUE(tester_.EnterEpoch(7, /*refill=*/false).ok());
   ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1"), PutOf("b", "2"), DeleteOf("c")})).ok());
   ASSERT_TRUE(tester_.ApplyBatch({{RemotePut("d", Version{5, 9}, "x")}, 7, 3}).ok());
@@ -84,7 +84,7 @@ TEST_F(UpgradeTest, WhatFormat1DidNotKnowIsCounted) {
 }
 
 TEST_F(UpgradeTest, AStoreThatNeverHeardOfRedisIsNotTakenToBeComplete) {
-  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.opened().ok());
   ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1")})).ok());
   tester_.Settle();
   PutBack(tester_.state());
@@ -93,7 +93,7 @@ TEST_F(UpgradeTest, AStoreThatNeverHeardOfRedisIsNotTakenToBeComplete) {
 }
 
 TEST_F(UpgradeTest, ADamagedStateIsNotUpgraded) {
-  ASSERT_TRUE(tester_.Open().ok());
+  ASSERT_TRUE(tester_.opened().ok());
   PutBack(tester_.state());
   Tables([](LmdbTxn* txn) {
     std::string row(**txn->Get(Table::kMeta, kMetaState));
