@@ -270,6 +270,11 @@ ReplicaStatus FromProto(v1::Status proto) {
   status.uptime = FromProto(proto.uptime());
   status.store_detail = std::move(*proto.mutable_store_detail());
   status.damaged_records = proto.damaged_records();
+  status.duplicate_identity = proto.duplicate_identity();
+  status.version_conflicts = proto.version_conflicts();
+  status.rebuilds = proto.rebuilds();
+  status.tombstones_collected = proto.tombstones_collected();
+  status.outbox_bytes = proto.outbox_bytes();
   return status;
 }
 

@@ -214,6 +214,11 @@ struct ReplicaStatus {
   absl::Duration uptime;
   std::string store_detail;
   uint64_t damaged_records = 0;
+  bool duplicate_identity = false;
+  uint64_t version_conflicts = 0;
+  uint64_t rebuilds = 0;
+  uint64_t tombstones_collected = 0;
+  uint64_t outbox_bytes = 0;
 };
 
 }  // namespace dunlin::client

@@ -76,6 +76,7 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   // Without Redis there is nowhere to send anything.
   if (parts_.replicator != nullptr) {
     status->set_outbox_depth(state.outbox_depth);
+    status->set_outbox_bytes(state.unsent_bytes);
     if (const absl::StatusOr<absl::Duration> age = OutboxAge(); age.ok()) {
       ToProto(*age, status->mutable_outbox_age());
     }
@@ -107,6 +108,10 @@ void ReplicaServiceImpl::FillReplication(v1::Status* status) const {
   status->set_redis_sequence(replication.follower.redis_sequence);
   status->set_gaps_repaired(replication.follower.gaps_repaired);
   status->set_barrier_generation(replication.follower.generation);
+  status->set_duplicate_identity(replication.follower.has_rival);
+  status->set_version_conflicts(replication.follower.version_conflicts);
+  status->set_rebuilds(replication.follower.rebuilds);
+  status->set_tombstones_collected(replication.follower.tombstones_collected);
   v1::RingStatus* ring = status->mutable_ring();
   ring->set_capacity(replication.ring_capacity);
   ring->set_used(replication.ring_used.slots);

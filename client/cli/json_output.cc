@@ -120,6 +120,7 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["lag"] = ToJson(status.lag);
   json["outbox_depth"] = status.outbox_depth;
   json["outbox_age"] = absl::ToDoubleSeconds(status.outbox_age);
+  json["outbox_bytes"] = status.outbox_bytes;
   json["revision"] = status.revision;
   json["entries"] = status.entries;
   json["tombstones"] = status.tombstones;
@@ -129,6 +130,10 @@ std::string JsonLine(const ReplicaStatus& status) {
   json["ring"] = ToJson(status.ring);
   json["gaps_repaired"] = status.gaps_repaired;
   json["writes_superseded"] = status.writes_superseded;
+  json["duplicate_identity"] = status.duplicate_identity;
+  json["version_conflicts"] = status.version_conflicts;
+  json["rebuilds"] = status.rebuilds;
+  json["tombstones_collected"] = status.tombstones_collected;
   json["watchers"] = status.watchers;
   json["digest"] = absl::BytesToHexString(status.digest);
   json["barrier_generation"] = status.barrier_generation;

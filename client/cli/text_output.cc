@@ -70,11 +70,23 @@ void AddSyncRows(const ReplicaStatus& status, std::string* table) {
   AddRow("redis sequence", status.redis_sequence, table);
   AddRow("lag", LagToText(status.lag), table);
   AddRow("outbox",
-         absl::StrFormat("%d writes, oldest %s", status.outbox_depth, absl::FormatDuration(status.outbox_age)), table);
+         absl::StrFormat("%d writes, oldest %s, %d bytes never sent", status.outbox_depth,
+                         absl::FormatDuration(status.outbox_age), status.outbox_bytes),
+         table);
   AddRow("ring", RingToText(status.ring), table);
   AddRow("gaps repaired", status.gaps_repaired, table);
   AddRow("writes superseded", status.writes_superseded, table);
   AddRow("barrier generation", status.barrier_generation, table);
+  AddRow("rebuilds", status.rebuilds, table);
+  AddRow("tombstones collected", status.tombstones_collected, table);
+  if (status.duplicate_identity || status.version_conflicts > 0) {
+    AddRow(
+        "identity",
+        absl::StrFormat("%s, %d conflicting versions",
+                        status.duplicate_identity ? "another replica runs on a copy of this data directory" : "alone",
+                        status.version_conflicts),
+        table);
+  }
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 namespace dunlin {
 namespace {
 
-// A fifth of what CI gives to the real program.
-constexpr uint64_t kSeeds = 400;
+// Half of what CI gives to the real program.
+constexpr uint64_t kSeeds = 1000;
 
 TEST(Mutant, IsFound) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

@@ -111,15 +111,22 @@ TEST(JsonOutputTest, StatusHasTheFieldsOfTheApi) {
   status.uptime = absl::Seconds(90);
   status.damaged_records = 17;
   status.store_detail = "full";
-  EXPECT_EQ(JsonLine(status),
-            R"({"replica_id":"r1","store_id":"fedcba9876543210","namespace":"t","serving":true,"serving_detail":"s",)"
-            R"("sync_state":"live","sync_detail":"","epoch":"e","applied_sequence":7,"redis_sequence":8,)"
-            R"("lag":{"sequences":1,"duration":0.25,"connected":true},"outbox_depth":2,"outbox_age":1.0,"revision":9,)"
-            R"("entries":10,"tombstones":11,"database_bytes":12,"damaged_records":17,"store_detail":"full",)"
-            R"("ring":{"capacity":64,"used":1,"overflows":2},)"
-            R"("gaps_repaired":13,"writes_superseded":14,"watchers":15,"digest":"00ab","barrier_generation":16,)"
-            R"("uptime":90.0,"version":"1","build":"b"})"
-            "\n");
+  status.duplicate_identity = true;
+  status.version_conflicts = 18;
+  status.rebuilds = 19;
+  status.tombstones_collected = 20;
+  status.outbox_bytes = 21;
+  EXPECT_EQ(
+      JsonLine(status),
+      R"({"replica_id":"r1","store_id":"fedcba9876543210","namespace":"t","serving":true,"serving_detail":"s",)"
+      R"("sync_state":"live","sync_detail":"","epoch":"e","applied_sequence":7,"redis_sequence":8,)"
+      R"("lag":{"sequences":1,"duration":0.25,"connected":true},"outbox_depth":2,"outbox_age":1.0,"outbox_bytes":21,)"
+      R"("revision":9,"entries":10,"tombstones":11,"database_bytes":12,"damaged_records":17,"store_detail":"full",)"
+      R"("ring":{"capacity":64,"used":1,"overflows":2},)"
+      R"("gaps_repaired":13,"writes_superseded":14,"duplicate_identity":true,"version_conflicts":18,"rebuilds":19,)"
+      R"("tombstones_collected":20,"watchers":15,"digest":"00ab","barrier_generation":16,"uptime":90.0,)"
+      R"("version":"1","build":"b"})"
+      "\n");
 }
 
 TEST(JsonOutputTest, BytesThatAreNotUtf8DoNotBreakALine) {
