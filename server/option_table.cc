@@ -163,7 +163,10 @@ std::vector<OptionRow> FleetRows() {
        [](absl::string_view value, Options* options) {
          return Assign(ParsePeriod(value, absl::Seconds(1), absl::InfiniteDuration()), &options->outbox_age_max);
        },
-       [](const Options& options) { return absl::FormatDuration(options.outbox_age_max); }},
+       [](const Options& options) {
+         return absl::FormatDuration(options.outbox_age_max == absl::ZeroDuration() ? options.tombstone_horizon
+                                                                                    : options.outbox_age_max);
+       }},
   };
 }
 

@@ -14,7 +14,8 @@ struct ReadinessFacts {
   bool standalone = false;
   // How often the snapshot-complete barrier has opened since the start.
   uint64_t barrier_generation = 0;
-  // The store holds entries or tombstones, or has been in its fleet before.
+  // The store is worth reading without Redis: it has once had everything that its fleet had, or, where it has never met
+  // one, holds entries or tombstones of its own. Half a first snapshot does not count.
   bool holds_data = false;
   bool redis_reachable = false;
   // The replica is shutting down.
@@ -33,8 +34,7 @@ struct ReadinessVerdict {
 //   - when it stands alone;
 //   - from the first opening of its barrier on: it then has everything its fleet had at that moment;
 //   - when it holds data and has gone without Redis for longer than `patience` since it was constructed, all
-//   interruptions
-//     together, so that a connection that keeps breaking cannot put it off for ever.
+//     interruptions together, so that a connection that keeps breaking cannot put it off for ever.
 // Ready once, it stays ready until it drains. Reads and writes go on when Redis goes away; and if they had begun
 // without Redis, its return must not turn all replicas of a fleet unready at once, while each of them catches up.
 //

@@ -22,8 +22,8 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
   revision_ = covered_.revision;
   if (options_.resume.has_value()) {
     // A later revision than the store's own is of a store that has been put back to an older copy.
-    const bool continues =
-        options_.resume->store_id == covered_.store_id && options_.resume->revision <= covered_.revision;
+    const bool continues = options_.resume->store_id == covered_.store_id &&
+                           options_.resume->revision <= covered_.revision && Remembers(options_.resume->revision);
     if (continues) {
       covered_ = *options_.resume;
       revision_ = covered_.revision;
@@ -36,6 +36,9 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
     whole_ = false;
   }
 }
+
+// Whether all that was deleted after `revision` can still be told.
+bool WatchSession::Remembers(uint64_t revision) const { return revision >= store_->state().collected_revision; }
 
 WatchSession::~WatchSession() { feed_->Unsubscribe(this); }
 
@@ -100,6 +103,17 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
 // ---- From the changes table ----
 
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(v1::WatchResponse* message) {
+  if (!Remembers(revision_)) {
+    // The reader has lagged for longer than deletions are remembered.
+    covered_ = store_->position();
+    revision_ = covered_.revision;
+    mode_ = Mode::kSnapshot;
+    say_reset_ = true;
+    say_synced_ = true;
+    whole_ = false;
+    snapshot_key_.clear();
+    return Step::kMore;
+  }
   if (!subscribed_ || revision_ < live_after_revision_) {
     DUNLIN_ASSIGN_OR_RETURN(const ChangePage page,
                             store_->ReadChanges(

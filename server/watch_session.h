@@ -82,6 +82,7 @@ class WatchSession final : public ChangeFeed::Listener {
   std::vector<ChangePtr> TakeFromQueue() ABSL_LOCKS_EXCLUDED(mutex_);
   void Subscribe();
   // Leaves the feed if the queue was full. Returns whether it was.
+  bool Remembers(uint64_t revision) const;
   bool SetAsideIfFull() ABSL_LOCKS_EXCLUDED(mutex_);
   // Sets the token, if what has been said so far is something to resume from.
   void SetToken(v1::WatchResponse* message);

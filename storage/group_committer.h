@@ -33,7 +33,7 @@ class GroupCommitter {
     // There is no Redis: nothing in the outbox waits for anybody.
     bool standalone = false;
     // Puts are refused while what has never been in Redis weighs more than that, or some of it has been waiting for
-    // longer. Deletes are not: they add no more than a tombstone to a key that is there.
+    // longer. Deletes are not: a tombstone is small, and the database's own limit bounds them.
     uint64_t outbox_quota_bytes = kOutboxQuotaBytesDefault;
     absl::Duration outbox_age_max = kTombstoneHorizonDefault;
     // How long deleted and expired keys are remembered.

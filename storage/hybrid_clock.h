@@ -33,14 +33,15 @@ class HybridClock {
 
   // Returns a time for a new version: at least the fleet's time, at least `at_least`, and more than any issued before.
   //
-  // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. It is returned
-  // as it is and forgotten: stepping over one such version must not carry this store's later versions to that future,
-  // where Redis would refuse them all.
+  // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. It is
+  // returned, or the next one of the issuer's, and forgotten: stepping over one such version must not carry this
+  // store's later versions to that future, where Redis would refuse them all.
   uint64_t Issue(uint64_t at_least, Issuer issuer = Issuer::kCommitter);
 
   // Forgets times issued that are more than kClockDriftMax ahead of the fleet's: this machine's clock was wrong when it
   // issued them, and whatever followed them would be refused by Redis as well. A time may then be issued once more, for
-  // another key: of one key, each version is above the stored one all the same.
+  // another key: of one key, each version differs from the stored one all the same, and is above it but for what is
+  // stamped anew.
   void ComeBack();
 
   // Continues after `last_issued`, which was read from the disk.

@@ -90,7 +90,7 @@ struct RemoteBatch {
   uint64_t seen_in_epoch = 0;
   // The store has been away for longer than tombstones live: what the fleet has deleted meanwhile cannot be told from
   // what it has never seen. Entries that were in the store and in Redis before `fleet_keys` was gathered (their
-  // revision is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they are the store's own), and whose
+  // revision is at most `rebuilt_revision`, and at most `rebuilt_sent_revision` if they may still be unsent), and whose
   // key is not in it, are deleted, if their version is from before `forgotten_unix_ms`: what deleted a later one is
   // remembered, so that such a one has been lost by Redis, not deleted. Null: nothing of the kind.
   std::shared_ptr<const KeySet> fleet_keys = nullptr;

@@ -306,6 +306,8 @@ class Follower {
   uint64_t complete_unix_ms_;
   uint64_t complete_told_unix_ms_;
   bool holds_data_ = false;
+  // A position of this epoch has been told in this run. Data that come later are no data from before.
+  bool position_seen_ = false;
   // As of the last position.
   Local local_;
 

@@ -128,6 +128,7 @@ void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Tim
   redis_sequence_ = 0;
   heartbeat_sequence_ = 0;
   fleet_keys_ = nullptr;
+  position_seen_ = false;
   reconciling_ = false;
   collect_after_ = 0;
   reconcile_at_ = absl::InfinitePast();

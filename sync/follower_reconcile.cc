@@ -101,7 +101,11 @@ bool Follower::WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const
 
 void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& local) {
   local_ = local;
-  holds_data_ = holds_data_ || local.revision > 0;
+  // Only what was there before this run began to read: a first snapshot is stored in parts, and a part of it is no sign
+  // of an absence.
+  if (!std::exchange(position_seen_, true)) {
+    holds_data_ = holds_data_ || local.revision > 0;
+  }
   if (live_ || !holds_data_ || fleet_keys_ != nullptr) {
     return;
   }

@@ -85,6 +85,36 @@ TEST(NaiveDesign, EventsBeforeTheSnapshotsValueAndOlderSnapshotValuesNeverReplac
   EXPECT_EQ(watch.violation(), "");
 }
 
+// It would answer NOT_FOUND for keys that it has not come to, and callers would believe it.
+TEST(NaiveDesign, HalfASnapshotIsNotServedHoweverLongRedisIsAway) {
+  Fleet::Options options = Replicas(1);
+  options.redis.append_only = true;
+  Fleet fleet(options);
+  ASSERT_TRUE(Preload(fleet.client(0), kManyKeys, FullSpeed().threads).ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  ReplicaProcess& joining = fleet.Add({"--offline-patience", "0s"});
+  ASSERT_TRUE(ReachesTheMiddle(joining)) << fleet.Describe();
+  fleet.redis().Kill();
+  ASSERT_TRUE(Eventually([&] { return joining.Status().sync_state == client::SyncState::kOffline; }));
+  const client::ReplicaStatus half = joining.Status();
+  ASSERT_GT(half.entries, 0u);
+  ASSERT_LT(half.entries, kManyKeys) << "the snapshot was over before Redis was killed";
+  // As often as readiness is looked at, and more.
+  const absl::Duration uptime = half.uptime;
+  ASSERT_TRUE(Eventually([&] { return joining.Status().uptime > uptime + absl::Seconds(1); }));
+  EXPECT_FALSE(joining.Status().serving) << joining.LogTail();
+  // Nor after a restart.
+  joining.Kill9();
+  joining.Start();
+  ASSERT_TRUE(Eventually([&] { return joining.Status().uptime > absl::Seconds(1); }));
+  EXPECT_FALSE(joining.Status().serving) << joining.LogTail();
+  EXPECT_GT(joining.Status().entries, 0u);
+  fleet.redis().Start();
+  EXPECT_TRUE(joining.WaitServing()) << joining.LogTail();
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(joining.Status().rebuilds, 1u) << "nobody knows since when half a snapshot is there";
+}
+
 TEST(NaiveDesign, ARingThatOverflowsDuringTheSnapshotIsMadeUpFor) {
   Fleet fleet(Replicas(1));
   ASSERT_TRUE(Preload(fleet.client(0), kManyKeys, FullSpeed().threads).ok());

@@ -195,6 +195,24 @@ TEST_F(WatchSessionTest, TokenFromTheFutureOrOfAnotherStoreGetsTheFullState) {
   }
 }
 
+// A key that was deleted after the token and forgotten since would stay with the reader for ever.
+TEST_F(WatchSessionTest, ATokenFromBeforeWhatIsRememberedOfDeletionsGetsTheFullState) {
+  const Position before = data_.Put("kept", "1").position;
+  Record tombstone;
+  tombstone.version = Version{1, 1};
+  tombstone.tombstone = true;
+  data_.Apply({{{"gone", EncodeRecord(tombstone)}}, 0, 0});
+  const Position after = data_.store->position();
+  const auto lagging = Open(ResumeAt(before));
+  for (int round = 0; round < 200 && data_.store->state().collected_revision == 0; ++round) {
+    data_.Advance(kTombstoneHorizonDefault / 10);
+  }
+  ASSERT_EQ(data_.store->state().collected_revision, after.revision);
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(before)).get())), "RESET kept=1 SYNCED ");
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(after)).get())), "SYNCED ");
+  EXPECT_EQ(Describe(Drain(lagging.get())), "RESET kept=1 SYNCED ") << "it was there before, and has not been read";
+}
+
 TEST_F(WatchSessionTest, ResetOfAnEmptyStoreIsSaidToo) {
   Position other_store;
   other_store.store_id = 1;
