@@ -66,7 +66,7 @@ Follower::Action Follower::Next(absl::Time now) {
     return now < reconcile_at_ ? Action(Wait{std::min(reconcile_at_, heartbeat_at_)}) : NextRead();
   }
   if (absl::optional<Collect> collect = NextCollect(now); collect.has_value()) {
-    return *std::move(collect);
+    return *collect;
   }
   return Wait{MayCollect() ? std::min(heartbeat_at_, collect_at_) : heartbeat_at_};
 }
