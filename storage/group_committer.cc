@@ -7,6 +7,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "storage/quota.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
@@ -149,27 +150,13 @@ absl::Status GroupCommitter::ExecuteWrite(WriteOperation* operation, Applier* ap
 }
 
 absl::Status GroupCommitter::CheckQuotas() const {
-  if (used_bytes_ >= options_.quota_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the database uses ", used_bytes_, " bytes of its quota of ",
-                                                     options_.quota_bytes,
-                                                     ": delete entries or raise --database-quota"));
-  }
-  if (options_.standalone || state_.unsent_bytes == 0) {
+  DUNLIN_RETURN_IF_ERROR(CheckQuota(used_bytes_, options_.quota_bytes));
+  if (options_.standalone) {
     return absl::OkStatus();
   }
-  if (state_.unsent_bytes >= options_.outbox_quota_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(state_.unsent_bytes, " bytes of writes wait for Redis, of a quota of ",
-                     options_.outbox_quota_bytes, ": bring Redis back, or raise --outbox-quota"));
-  }
-  const absl::Duration age = clock_->Now() - absl::FromUnixMillis(static_cast<int64_t>(state_.unsent_since_unix_ms));
-  if (age >= options_.outbox_age_max) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "writes have been waiting for Redis for ", absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))),
-        "; the limit is ", absl::FormatDuration(options_.outbox_age_max),
-        ", since the fleet may forget deleted keys then: bring Redis back, or raise --outbox-age-max"));
-  }
-  return absl::OkStatus();
+  const absl::Time unsent_since = absl::FromUnixMillis(static_cast<int64_t>(state_.unsent_since_unix_ms));
+  return CheckOutbox(state_.unsent_bytes, options_.outbox_quota_bytes, clock_->Now() - unsent_since,
+                     options_.outbox_age_max);
 }
 
 void GroupCommitter::ExecuteEpoch(EpochOperation* operation) {

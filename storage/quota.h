@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace dunlin {
 
@@ -16,6 +17,27 @@ inline absl::Status CheckQuota(uint64_t used_bytes, uint64_t quota_bytes) {
   }
   return absl::ResourceExhaustedError(absl::StrCat("the database uses ", used_bytes, " bytes of its quota of ",
                                                    quota_bytes, ": delete entries or raise --database-quota"));
+}
+
+// Whether a put may take place while `unsent_bytes` have been waiting for Redis, which has never had them, since `age`
+// ago. Refusing early loses nothing; an outbox that grew for ever would end on a full disk.
+// Errors: kResourceExhausted, naming the limit and the remedy.
+inline absl::Status CheckOutbox(uint64_t unsent_bytes, uint64_t quota_bytes, absl::Duration age,
+                                absl::Duration age_max) {
+  if (unsent_bytes == 0) {
+    return absl::OkStatus();
+  }
+  if (unsent_bytes >= quota_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(unsent_bytes, " bytes of writes wait for Redis, of a quota of ",
+                                                     quota_bytes, ": bring Redis back, or raise --outbox-quota"));
+  }
+  if (age >= age_max) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "writes have been waiting for Redis for ", absl::FormatDuration(absl::Trunc(age, absl::Seconds(1))),
+        "; the limit is ", absl::FormatDuration(age_max),
+        ", since the fleet may forget deleted keys then: bring Redis back, or raise --outbox-age-max"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace dunlin

@@ -276,7 +276,6 @@ void Oracle::CheckAcknowledged(int number, const std::string& key, const Acknowl
   const Replica& replica = replicas_[number];
   const auto stored = replica.stored.find(key);
   if (stored == replica.stored.end() || stored->second.version < write.version) {
-    // A replica that has come later has never heard of what was dead and gone by then.
     // What was dead and gone before this replica could hear of it is missed by nobody.
     const bool mortal = write.tombstone || write.expires;
     const bool nothing_lives = stored == replica.stored.end() || IsMortal(stored->second.record) ||
