@@ -27,7 +27,7 @@ end
 local time_ms = now_ms()
 
 local samples = {}
-for ms, sequence in string.gmatch(redis.call('HGET', meta_key, 'history') or '', '(%d+):(%d+)') do
+for ms, sequence in string.gmatch(redis.call('HMGET', meta_key, 'history')[1] or '', '(%d+):(%d+)') do
   samples[#samples + 1] = { ms = tonumber(ms), sequence = tonumber(sequence) }
 end
 -- A clock that was set back adds nothing until it has passed the last sample again.
