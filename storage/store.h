@@ -160,6 +160,10 @@ class Store {
   // As it was when the store was opened.
   const RevisionHistory& revision_history() const { return revision_history_; }
 
+  // OK; or, once the disk has failed a write or a sync, kUnavailable with what failed and the remedy. Nothing is stored
+  // any more then, whatever the disk says later; reads go on.
+  absl::Status failure() const { return env_->failure(); }
+
  private:
   friend class GroupCommitter;
 
