@@ -46,8 +46,11 @@ v1::GetStatusResponse ReplicaServiceImpl::MakeStatus() const {
   status->set_version(GetBuildInfo().version);
   status->set_build(DescribeBuild(GetBuildInfo()));
   status->set_watchers(watches_->streams());
-  status->set_serving(parts_.gate->Check().ok());
-  status->set_serving_detail(parts_.gate->reason());
+  // The loop that tells the gate looks some times a second; a store that has failed shows at once.
+  const bool answering = parts_.gate->Check().ok();
+  const absl::Status failure = parts_.store->failure();
+  status->set_serving(answering && failure.ok());
+  status->set_serving_detail(answering && !failure.ok() ? std::string(failure.message()) : parts_.gate->reason());
   ToProto(steady_.Now() - started_at_, status->mutable_uptime());
   FillStore(status);
   FillReplication(status);
@@ -60,10 +63,11 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   const absl::StatusOr<uint64_t> used_bytes = parts_.store->UsedBytes();
   if (used_bytes.ok()) {
     status->set_database_bytes(*used_bytes);
-  } else {
-    status->set_store_detail(std::string(used_bytes.status().message()));
   }
   status->set_damaged_records(parts_.store->CountDamaged().value_or(0));
+  absl::Status trouble = parts_.store->failure();
+  trouble.Update(used_bytes.status());
+  status->set_store_detail(std::string(trouble.message()));
   const StoreState state = parts_.store->state();
   status->set_store_id(parts_.store->store_id());
   status->set_epoch(state.epoch == 0 ? "" : FormatEpoch(state.epoch));

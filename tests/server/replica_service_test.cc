@@ -1,16 +1,19 @@
 // Goal: operators see how a replica stands, also when it does not serve or its store is in trouble. Method: a real
-// stand-alone replica; one that never reaches its Redis; a store whose read transactions are all taken.
+// stand-alone replica; one that never reaches its Redis; a store whose read transactions are all taken, or whose disk
+// fails.
 
 #include "server/replica_service.h"
 
+#include <cerrno>
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/build_info.h"
 #include "tests/server/replica_tester.h"
+#include "tests/support/recorded_files.h"
+#include "tests/support/temp_dir.h"
 
 namespace dunlin {
 namespace {
@@ -132,6 +135,22 @@ TEST(ReplicaServiceTest, WhatRedisHasHadIsNotWaiting) {
   tester.data.Put("b", "1");
   tester.data.Advance(absl::Seconds(5));
   EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 5);
+}
+
+TEST(ReplicaServiceTest, AFailedDiskIsReported) {
+  RecordedFiles files(TempDir::Parent());
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  files.FailWriteAfter(0, EIO);
+  Mutation put;
+  put.key = "b";
+  EXPECT_FALSE(tester.data.Write({put}).ok());
+  const v1::Status status = StatusOf(tester);
+  EXPECT_THAT(status.store_detail(), HasSubstr("the disk has failed (database: committing: Input/output error)"));
+  EXPECT_FALSE(status.serving());
+  EXPECT_THAT(status.serving_detail(), HasSubstr("the disk has failed"));
+  EXPECT_EQ(status.entries(), 1u);
+  EXPECT_GT(status.database_bytes(), 0u) << "it can be read";
 }
 
 TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {
