@@ -166,6 +166,7 @@ class Store {
 
  private:
   friend class GroupCommitter;
+  friend class Scrubber;
 
   Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
       : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}
