@@ -197,4 +197,11 @@ absl::StatusOr<ReplicaStatus> Client::GetStatus(const CallOptions& options) {
   return FromProto(std::move(*response.mutable_status()));
 }
 
+absl::StatusOr<VerifyResult> Client::Verify(const CallOptions& options) {
+  DUNLIN_ASSIGN_OR_RETURN(v1::VerifyResponse response,
+                          connection_->Call(connection_->replica(), &v1::ReplicaService::Stub::Verify, "Verify",
+                                            v1::VerifyRequest(), options));
+  return FromProto(std::move(response));
+}
+
 }  // namespace dunlin::client

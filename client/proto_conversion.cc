@@ -146,6 +146,19 @@ SyncState FromProto(v1::SyncState state) {
   }
 }
 
+Comparison FromProto(v1::Comparison comparison) {
+  switch (comparison) {
+    case v1::COMPARISON_NOT_MADE:
+      return Comparison::kNotMade;
+    case v1::COMPARISON_EQUAL:
+      return Comparison::kEqual;
+    case v1::COMPARISON_DIFFERENT:
+      return Comparison::kDifferent;
+    default:
+      return Comparison::kUnknown;
+  }
+}
+
 }  // namespace
 
 v1::PutRequest ToProto(absl::string_view key, absl::string_view value, const PutOptions& options) {
@@ -276,6 +289,27 @@ ReplicaStatus FromProto(v1::Status proto) {
   status.tombstones_collected = proto.tombstones_collected();
   status.outbox_bytes = proto.outbox_bytes();
   return status;
+}
+
+VerifyResult FromProto(v1::VerifyResponse response) {
+  VerifyResult result;
+  result.entries_checked = response.entries_checked();
+  result.tombstones_checked = response.tombstones_checked();
+  result.changes_checked = response.changes_checked();
+  result.expiries_checked = response.expiries_checked();
+  result.leftover_expiries = response.leftover_expiries();
+  result.damaged_count = response.damaged_count();
+  for (v1::DamagedKey& damaged : *response.mutable_damaged()) {
+    result.damaged.push_back({std::move(*damaged.mutable_key()), std::move(*damaged.mutable_reason())});
+  }
+  result.counts = FromProto(response.counts());
+  result.digest = FromProto(response.digest());
+  result.not_compared_reason = std::move(*response.mutable_not_compared_reason());
+  result.first_revision = response.first_revision();
+  result.last_revision = response.last_revision();
+  result.duration = FromProto(response.duration());
+  result.repair_started = response.repair_started();
+  return result;
 }
 
 }  // namespace dunlin::client

@@ -28,6 +28,7 @@ BatchWriteResult FromProto(v1::BatchWriteResponse response);
 ListPage FromProto(v1::ListResponse response);
 WatchMessage FromProto(v1::WatchResponse response);
 ReplicaStatus FromProto(v1::Status proto);
+VerifyResult FromProto(v1::VerifyResponse response);
 
 }  // namespace dunlin::client
 

@@ -212,13 +212,40 @@ struct ReplicaStatus {
   std::string serving_detail;
   uint64_t barrier_generation = 0;
   absl::Duration uptime;
-  std::string store_detail;
+  std::string store_detail;  // What is wrong with the replica's store; empty: nothing.
   uint64_t damaged_records = 0;
   bool duplicate_identity = false;
   uint64_t version_conflicts = 0;
   uint64_t rebuilds = 0;
   uint64_t tombstones_collected = 0;
   uint64_t outbox_bytes = 0;
+};
+
+// ---- Verification ----
+
+enum class Comparison { kUnknown, kNotMade, kEqual, kDifferent };
+
+// A key whose rows cannot be read, or contradict one another.
+struct DamagedKey {
+  std::string key;
+  std::string reason;
+};
+
+struct VerifyResult {
+  uint64_t entries_checked = 0;
+  uint64_t tombstones_checked = 0;
+  uint64_t changes_checked = 0;
+  uint64_t expiries_checked = 0;
+  uint64_t leftover_expiries = 0;
+  uint64_t damaged_count = 0;
+  std::vector<DamagedKey> damaged;  // The first 100.
+  Comparison counts = Comparison::kUnknown;
+  Comparison digest = Comparison::kUnknown;
+  std::string not_compared_reason;
+  uint64_t first_revision = 0;
+  uint64_t last_revision = 0;
+  absl::Duration duration;
+  bool repair_started = false;  // The replica reads again from its fleet what is damaged.
 };
 
 }  // namespace dunlin::client

@@ -184,6 +184,10 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
   if (status.ok()) {
     status = parts_.gate->Check();
   }
+  if (status.ok()) {
+    // Before Redis judges a write that could not be stored here.
+    status = parts_.store->failure();
+  }
   if (!status.ok()) {
     responder.Finish(status);
     return;

@@ -172,7 +172,9 @@ std::vector<OptionRow> FleetRows() {
 
 std::vector<OptionRow> StoreRows() {
   return {
-      {"durability", "MODE", kStore, "sync: a write is on disk when answered. lose-on-power-failure: it may not be.",
+      {"durability", "MODE", kStore,
+       "sync: a write is on disk when answered. lose-on-power-failure: losing power may cost the latest writes, or "
+       "all.",
        [](absl::string_view value, Options* options) {
          return AssignChoice(value, kDurabilities, &options->durability);
        },

@@ -9,7 +9,7 @@ namespace dunlin {
 ReadinessVerdict Readiness::Update(const ReadinessFacts& facts, absl::Time now) {
   Advance(now);
   redis_was_reachable_ = facts.redis_reachable;
-  if (facts.draining) return {false, "shutting down"};
+  if (facts.draining) return {false, false, "shutting down"};
   if (facts.standalone) {
     ready_reason_ = "stand-alone: no Redis is configured";
   } else if (facts.barrier_generation > 0) {
@@ -18,7 +18,9 @@ ReadinessVerdict Readiness::Update(const ReadinessFacts& facts, absl::Time now) 
     ready_reason_ = absl::StrCat("serves what it holds, as Redis could not be reached for ",
                                  absl::FormatDuration(patience_), " after the start");
   }
-  return ready_reason_.empty() ? Unready(facts) : ReadinessVerdict{true, ready_reason_};
+  if (ready_reason_.empty()) return {false, false, UnreadyReason(facts)};
+  const bool failed = !facts.store_failure.empty();
+  return {!failed, true, failed ? facts.store_failure : ready_reason_};
 }
 
 void Readiness::Advance(absl::Time now) {
@@ -26,10 +28,10 @@ void Readiness::Advance(absl::Time now) {
   last_update_ = std::max(last_update_, now);
 }
 
-ReadinessVerdict Readiness::Unready(const ReadinessFacts& facts) const {
-  if (facts.redis_reachable) return {false, "reading from Redis what this replica lacks"};
-  if (!facts.holds_data) return {false, "holds no data and has not reached Redis since the start"};
-  return {false, absl::StrCat("waiting for Redis for up to ", absl::FormatDuration(patience_))};
+std::string Readiness::UnreadyReason(const ReadinessFacts& facts) const {
+  if (facts.redis_reachable) return "reading from Redis what this replica lacks";
+  if (!facts.holds_data) return "holds no data and has not reached Redis since the start";
+  return absl::StrCat("waiting for Redis for up to ", absl::FormatDuration(patience_));
 }
 
 }  // namespace dunlin

@@ -18,17 +18,23 @@ struct ReadinessFacts {
   // one, holds entries or tombstones of its own. Half a first snapshot does not count.
   bool holds_data = false;
   bool redis_reachable = false;
+  // Why the store takes no writes any more; empty while it does.
+  std::string store_failure;
   // The replica is shutting down.
   bool draining = false;
 };
 
 struct ReadinessVerdict {
+  // What health checks are told.
   bool serving = false;
+  // Whether data calls are answered.
+  bool answering = false;
   // Why, in words for the status.
   std::string reason;
 };
 
-// Readiness decides whether a replica answers health checks with SERVING. It does no I/O and reads no clock.
+// Readiness decides whether a replica answers health checks with SERVING, and data calls. It does no I/O and reads no
+// clock.
 //
 // A replica is ready
 //   - when it stands alone;
@@ -40,6 +46,9 @@ struct ReadinessVerdict {
 //
 // A replica without data that has never got through to Redis is not ready however long that lasts: it would answer
 // NOT_FOUND for every key, and callers would believe it.
+//
+// Data calls are answered while the replica is ready. It then also serves, unless its store has failed: balancers and
+// supervisors have to look for another, while whoever reads here may go on.
 //
 // Thread-safety: one thread at a time.
 class Readiness {
@@ -54,7 +63,7 @@ class Readiness {
   // Adds the time since the last update to how long Redis has been away.
   void Advance(absl::Time now);
 
-  ReadinessVerdict Unready(const ReadinessFacts& facts) const;
+  std::string UnreadyReason(const ReadinessFacts& facts) const;
 
   const absl::Duration patience_;
 

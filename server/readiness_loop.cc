@@ -1,5 +1,8 @@
 #include "server/readiness_loop.h"
 
+#include <string>
+#include <utility>
+
 namespace dunlin {
 namespace {
 
@@ -10,6 +13,7 @@ ReadinessFacts FactsOf(const ReplicaParts& parts, bool draining) {
   ReadinessFacts facts;
   facts.draining = draining;
   facts.standalone = parts.replicator == nullptr;
+  facts.store_failure = std::string(parts.store->failure().message());
   const StoreState state = parts.store->state();
   // In a fleet, what a store holds may be half a first snapshot; before it has ever been in one, all there is is its
   // own.
@@ -59,13 +63,18 @@ void ReadinessLoop::Run() {
 }
 
 void ReadinessLoop::Update(bool draining) {
-  const ReadinessVerdict verdict = readiness_.Update(FactsOf(parts_, draining), steady_.Now());
-  if (verdict.serving == verdict_.serving && verdict.reason == verdict_.reason) {
+  const ReadinessFacts facts = FactsOf(parts_, draining);
+  if (!facts.store_failure.empty() && !std::exchange(failure_logged_, true)) {
+    logger_->Error("the store has failed", {{"error", facts.store_failure}});
+  }
+  const ReadinessVerdict verdict = readiness_.Update(facts, steady_.Now());
+  if (verdict.serving == verdict_.serving && verdict.answering == verdict_.answering &&
+      verdict.reason == verdict_.reason) {
     return;
   }
   verdict_ = verdict;
   // Whoever sees SERVING must find the gate open.
-  if (verdict.serving) {
+  if (verdict.answering) {
     gate_->Open(verdict.reason);
   } else {
     gate_->Close(verdict.reason);

@@ -15,7 +15,7 @@
 namespace dunlin {
 
 // ReadinessLoop asks Readiness some times a second and tells the verdict to the services' gate, which keeps it for the
-// status, to health checks and to the log.
+// status, to health checks and to the log. A store that fails is logged once, as an error.
 //
 // Thread-safety: safe for concurrent use. The object owns its thread.
 class ReadinessLoop {
@@ -45,6 +45,7 @@ class ReadinessLoop {
   Readiness readiness_;
   // The last one told; none at first.
   ReadinessVerdict verdict_;
+  bool failure_logged_ = false;
 
   Mutex mutex_;
   CondVar changed_;

@@ -1,6 +1,7 @@
 #include "server/replica_service.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
@@ -8,6 +9,7 @@
 #include "server/proto_conversion.h"
 #include "server/unary_method.h"
 #include "storage/status_macros.h"
+#include "storage/utf8.h"
 #include "storage/version.h"
 #include "sync/epoch.h"
 
@@ -28,6 +30,39 @@ v1::SyncState ToProto(Follower::State state) {
   return v1::SYNC_STATE_UNSPECIFIED;
 }
 
+v1::Comparison ToProto(ScrubReport::Comparison comparison) {
+  switch (comparison) {
+    case ScrubReport::Comparison::kNotMade:
+      return v1::COMPARISON_NOT_MADE;
+    case ScrubReport::Comparison::kEqual:
+      return v1::COMPARISON_EQUAL;
+    case ScrubReport::Comparison::kDifferent:
+      return v1::COMPARISON_DIFFERENT;
+  }
+  return v1::COMPARISON_UNSPECIFIED;
+}
+
+v1::VerifyResponse VerifyAnswer(const ScrubReport& report) {
+  v1::VerifyResponse response;
+  response.set_entries_checked(report.entries);
+  response.set_tombstones_checked(report.tombstones);
+  response.set_changes_checked(report.changes);
+  response.set_expiries_checked(report.expiries);
+  response.set_leftover_expiries(report.leftover_expiries);
+  response.set_damaged_count(report.damaged_count);
+  for (const ScrubReport::Damage& damage : report.damaged) {
+    v1::DamagedKey* proto = response.add_damaged();
+    proto->set_key(ReplaceInvalidUtf8(damage.key));
+    proto->set_reason(damage.reason);
+  }
+  response.set_counts(ToProto(report.counts));
+  response.set_digest(ToProto(report.digest));
+  response.set_not_compared_reason(report.not_compared_reason);
+  response.set_first_revision(report.first_revision);
+  response.set_last_revision(report.last_revision);
+  return response;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* ReplicaServiceImpl::GetStatus(grpc::CallbackServerContext* context,
@@ -38,6 +73,36 @@ grpc::ServerUnaryReactor* ReplicaServiceImpl::GetStatus(grpc::CallbackServerCont
       });
 }
 
+grpc::ServerUnaryReactor* ReplicaServiceImpl::Verify(grpc::CallbackServerContext* context,
+                                                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return HandleUnary<v1::VerifyRequest, v1::VerifyResponse>(
+      context, *request, response, [this](const v1::VerifyRequest&, Responder<v1::VerifyResponse> responder) {
+        // Both of the request's functions need it.
+        const auto shared = std::make_shared<Responder<v1::VerifyResponse>>(std::move(responder));
+        ScrubRunner::Request scrub;
+        scrub.abandoned = [shared] { return shared->cancelled(); };
+        scrub.done = [this, shared, began = steady_.Now()](const absl::StatusOr<ScrubReport>& report) {
+          if (!report.ok()) {
+            shared->Finish(report.status());
+            return;
+          }
+          v1::VerifyResponse answer = VerifyAnswer(*report);
+          answer.set_repair_started(RepairIfDamaged(*report));
+          ToProto(steady_.Now() - began, answer.mutable_duration());
+          shared->Finish(answer);
+        };
+        scrubs_.Run(std::move(scrub));
+      });
+}
+
+bool ReplicaServiceImpl::RepairIfDamaged(const ScrubReport& report) const {
+  if (report.damaged_count == 0 || parts_.replicator == nullptr || !parts_.store->failure().ok()) {
+    return false;
+  }
+  parts_.replicator->Repair();
+  return true;
+}
+
 v1::GetStatusResponse ReplicaServiceImpl::MakeStatus() const {
   v1::GetStatusResponse response;
   v1::Status* status = response.mutable_status();
@@ -46,8 +111,11 @@ v1::GetStatusResponse ReplicaServiceImpl::MakeStatus() const {
   status->set_version(GetBuildInfo().version);
   status->set_build(DescribeBuild(GetBuildInfo()));
   status->set_watchers(watches_->streams());
-  status->set_serving(parts_.gate->Check().ok());
-  status->set_serving_detail(parts_.gate->reason());
+  // The loop that tells the gate looks some times a second; a store that has failed shows at once.
+  const bool answering = parts_.gate->Check().ok();
+  const absl::Status failure = parts_.store->failure();
+  status->set_serving(answering && failure.ok());
+  status->set_serving_detail(answering && !failure.ok() ? std::string(failure.message()) : parts_.gate->reason());
   ToProto(steady_.Now() - started_at_, status->mutable_uptime());
   FillStore(status);
   FillReplication(status);
@@ -60,10 +128,11 @@ void ReplicaServiceImpl::FillStore(v1::Status* status) const {
   const absl::StatusOr<uint64_t> used_bytes = parts_.store->UsedBytes();
   if (used_bytes.ok()) {
     status->set_database_bytes(*used_bytes);
-  } else {
-    status->set_store_detail(std::string(used_bytes.status().message()));
   }
   status->set_damaged_records(parts_.store->CountDamaged().value_or(0));
+  absl::Status trouble = parts_.store->failure();
+  trouble.Update(used_bytes.status());
+  status->set_store_detail(std::string(trouble.message()));
   const StoreState state = parts_.store->state();
   status->set_store_id(parts_.store->store_id());
   status->set_epoch(state.epoch == 0 ? "" : FormatEpoch(state.epoch));

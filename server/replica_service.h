@@ -4,13 +4,16 @@
 #include <grpcpp/grpcpp.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dunlin/v1/replica.grpc.pb.h"
 #include "server/replica_parts.h"
+#include "server/scrub_runner.h"
 #include "server/watch_service.h"
 #include "storage/clock.h"
+#include "storage/scrubber.h"
 
 namespace dunlin {
 
@@ -18,8 +21,8 @@ namespace dunlin {
 // serve, too: that is when operators look.
 //
 // Thread-safety: safe for concurrent use.
-class ReplicaServiceImpl final
-    : public v1::ReplicaService::WithRawCallbackMethod_GetStatus<v1::ReplicaService::Service> {
+class ReplicaServiceImpl final : public v1::ReplicaService::WithRawCallbackMethod_GetStatus<
+                                     v1::ReplicaService::WithRawCallbackMethod_Verify<v1::ReplicaService::Service>> {
  public:
   struct Identity {
     std::string replica_id;
@@ -28,12 +31,21 @@ class ReplicaServiceImpl final
 
   // `watches` must outlive this object.
   ReplicaServiceImpl(Identity identity, const ReplicaParts& parts, const WatchService* watches)
-      : identity_(std::move(identity)), parts_(parts), watches_(watches), started_at_(steady_.Now()) {}
+      : identity_(std::move(identity)),
+        parts_(parts),
+        watches_(watches),
+        started_at_(steady_.Now()),
+        scrubs_(parts.store) {}
 
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
 
  private:
+  // Has the replicator read again from the fleet what is damaged. Whether it does: alone, a replica has nowhere to read
+  // it, and a failed disk cannot store it.
+  bool RepairIfDamaged(const ScrubReport& report) const;
   v1::GetStatusResponse MakeStatus() const;
   void FillStore(v1::Status* status) const;
   void FillReplication(v1::Status* status) const;
@@ -45,6 +57,8 @@ class ReplicaServiceImpl final
   const ReplicaParts parts_;
   const WatchService* const watches_;
   const absl::Time started_at_;
+
+  ScrubRunner scrubs_;
 };
 
 }  // namespace dunlin

@@ -37,6 +37,17 @@ bool HasPut(const LocalWrite& write) {
                      [](const Mutation& mutation) { return mutation.kind == Mutation::Kind::kPut; });
 }
 
+bool IsDelete(const Operation& operation) {
+  const auto* write = std::get_if<WriteOperation>(&operation);
+  return write != nullptr && !HasPut(write->write);
+}
+
+// What the mirror has sent is owed by then, and made up for with whatever comes next.
+bool IsNeitherPutNorProgress(const Operation& operation) {
+  return IsDelete(operation) ||
+         !(std::holds_alternative<WriteOperation>(operation) || std::holds_alternative<MirrorProgress>(operation));
+}
+
 }  // namespace
 
 GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
@@ -52,6 +63,35 @@ GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock
 // ---- A group ----
 
 void GroupCommitter::Commit(OperationGroup* group) {
+  absl::Status status = CommitWhole(group);
+  // A delete, which makes room, must not fail because it came together with a put, or with a batch of others, that does
+  // not fit.
+  for (const auto& keeps : {IsNeitherPutNorProgress, IsDelete}) {
+    if (!absl::IsResourceExhausted(status)) {
+      return;
+    }
+    status = CommitPart(keeps, group);
+  }
+}
+
+// Commits those operations of `group` that `keeps` wants, if there are any.
+absl::Status GroupCommitter::CommitPart(bool (*keeps)(const Operation&), OperationGroup* group) {
+  OperationGroup part;
+  std::vector<Operation*> places;
+  for (Operation& operation : *group) {
+    if (keeps(operation)) {
+      places.push_back(&operation);
+      part.push_back(std::move(operation));
+    }
+  }
+  const absl::Status status = part.empty() ? absl::OkStatus() : CommitWhole(&part);
+  for (size_t i = 0; i < part.size(); ++i) {
+    *places[i] = std::move(part[i]);
+  }
+  return status;
+}
+
+absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
   const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(used_bytes_, txn->UsedBytes());
     for (const MirrorProgress& progress : owed_progress_) {
@@ -64,7 +104,7 @@ void GroupCommitter::Commit(OperationGroup* group) {
   });
   if (status.ok()) {
     owed_progress_.clear();
-    return;
+    return status;
   }
   for (Operation& operation : *group) {
     // The mirror has moved on and does not say it again: what came later would leave the outbox's count wrong for ever.
@@ -73,6 +113,7 @@ void GroupCommitter::Commit(OperationGroup* group) {
     }
     SetError(status, &operation);
   }
+  return status;
 }
 
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.

@@ -24,6 +24,8 @@ namespace dunlin {
 //
 // It also forgets, page by page, what has been deleted or expired for longer than the horizon.
 //
+// A disk that fails a write or a sync ends all of that for good: see Store::failure().
+//
 // Thread-safety: one thread at a time. There is one for each store.
 class GroupCommitter {
  public:
@@ -47,7 +49,8 @@ class GroupCommitter {
 
   // Carries `group` out in its order, makes it durable, hands the changes to the feed, and leaves each operation with
   // its result. An error of the database is the result of all, and nothing of the group is stored; an operation that is
-  // turned down concerns no other.
+  // turned down concerns no other. When the disk or the map is full, what may still fit is tried once more without the
+  // puts, and the deletes, which make room, once more alone.
   void Commit(OperationGroup* group);
 
   // Does what is due. To be called at least every kSweepPeriod.
@@ -60,6 +63,8 @@ class GroupCommitter {
   void FlushPositions();
 
  private:
+  absl::Status CommitWhole(OperationGroup* group);
+  absl::Status CommitPart(bool (*keeps)(const Operation&), OperationGroup* group);
   absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
   absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
   absl::Status Execute(Operation* operation, Applier* applier);

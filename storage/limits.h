@@ -101,6 +101,11 @@ inline constexpr absl::Duration kCollectRetryDelay = absl::Minutes(1);
 // Change entries looked at, and rows removed, in one transaction of a round.
 inline constexpr size_t kCollectedEntriesMax = 1000;
 
+// A page of a verification, which is read in one read transaction, and the findings that it remembers.
+inline constexpr size_t kScrubPageRowsMax = 1000;
+inline constexpr size_t kScrubPageMaxBytes = size_t{4} << 20;
+inline constexpr size_t kScrubFindingsMax = 100;
+
 // ---- Watch ----
 
 // What a stream may leave unread in memory before it is set aside to read the changes table instead.

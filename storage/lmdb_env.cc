@@ -1,11 +1,14 @@
 #include "storage/lmdb_env.h"
 
 #include <lmdb.h>
+#include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "storage/status_macros.h"
 
@@ -63,6 +66,15 @@ absl::Status ErrorOf(int error, absl::string_view what) {
   return absl::Status(CodeOf(error), absl::StrCat("database: ", what, ": ", mdb_strerror(error), RemedyFor(error)));
 }
 
+// Calls LMDB to write. It says EIO, too, of a write that the system has cut short, which is what a disk does that has
+// just become full; errno then tells of no error.
+template <typename Call>
+int WriteBy(const Call& call) {
+  errno = 0;
+  const int error = call();
+  return error == EIO && errno != EIO ? ENOSPC : error;
+}
+
 MDB_val ToVal(absl::string_view bytes) { return MDB_val{bytes.size(), const_cast<char*>(bytes.data())}; }
 
 absl::string_view FromVal(const MDB_val& val) {
@@ -104,24 +116,27 @@ absl::StatusOr<absl::optional<absl::string_view>> LmdbTxn::Get(Table table, absl
 }
 
 absl::Status LmdbTxn::Put(Table table, absl::string_view key, absl::string_view value) {
-  MDB_val key_val = ToVal(key);
-  MDB_val value_val = ToVal(value);
-  const int error = mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, 0);
-  return error == 0 ? absl::OkStatus() : ErrorOf(error, absl::StrCat("writing ", NameOf(table)));
+  return Put(table, key, value, /*flags=*/0);
 }
 
 absl::Status LmdbTxn::Append(Table table, absl::string_view key, absl::string_view value) {
+  return Put(table, key, value, MDB_APPEND);
+}
+
+absl::Status LmdbTxn::Put(Table table, absl::string_view key, absl::string_view value, unsigned flags) {
   MDB_val key_val = ToVal(key);
   MDB_val value_val = ToVal(value);
-  const int error = mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, MDB_APPEND);
-  return error == 0 ? absl::OkStatus() : ErrorOf(error, absl::StrCat("appending to ", NameOf(table)));
+  const int error =
+      WriteBy([&] { return mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, flags); });
+  return error == 0 ? absl::OkStatus() : WriteError(error, absl::StrCat("writing ", NameOf(table)));
 }
 
 absl::Status LmdbTxn::Delete(Table table, absl::string_view key) {
   MDB_val key_val = ToVal(key);
-  const int error = mdb_del(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, nullptr);
+  const int error =
+      WriteBy([&] { return mdb_del(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, nullptr); });
   return error == 0 || error == MDB_NOTFOUND ? absl::OkStatus()
-                                             : ErrorOf(error, absl::StrCat("deleting from ", NameOf(table)));
+                                             : WriteError(error, absl::StrCat("deleting from ", NameOf(table)));
 }
 
 absl::StatusOr<uint64_t> LmdbTxn::Count(Table table) const {
@@ -149,8 +164,13 @@ absl::StatusOr<uint64_t> LmdbTxn::UsedBytes() const {
 absl::Status LmdbTxn::Commit() {
   assert(!read_only_);
   // LMDB frees the transaction whether or not the commit succeeds.
-  const int error = mdb_txn_commit(std::exchange(txn_, nullptr));
-  return error == 0 ? absl::OkStatus() : ErrorOf(error, "committing");
+  const int error = WriteBy([&] { return mdb_txn_commit(std::exchange(txn_, nullptr)); });
+  return error == 0 ? absl::OkStatus() : WriteError(error, "committing");
+}
+
+absl::Status LmdbTxn::WriteError(int error, absl::string_view what) const {
+  const absl::Status status = ErrorOf(error, what);
+  return IsDiskFailure(error) ? env_->failure_.Note(status) : status;
 }
 
 // ---- LmdbCursor ----
@@ -202,27 +222,68 @@ absl::Status LmdbCursor::Next() {
 
 absl::Status LmdbCursor::SeekLast() { return Move({}, MDB_LAST); }
 
-// ---- LmdbEnv ----
+// ---- LmdbEnv: opening ----
 
-absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const Options& options) {
-  MDB_env* raw = nullptr;
-  int error = mdb_env_create(&raw);
+namespace {
+
+std::string DataFileOf(const std::string& directory) { return absl::StrCat(directory, "/data.mdb"); }
+
+absl::StatusOr<MDB_env*> OpenEnv(const LmdbEnv::Options& options, const std::string& path, unsigned flags) {
+  MDB_env* env = nullptr;
+  int error = mdb_env_create(&env);
   if (error != 0) {
     return ErrorOf(error, "creating the environment");
   }
-  std::unique_ptr<LmdbEnv> env(new LmdbEnv(raw));
-  mdb_env_set_mapsize(raw, options.map_size_bytes);
-  mdb_env_set_maxreaders(raw, options.readers_max);
-  mdb_env_set_maxdbs(raw, kTableCount);
+  mdb_env_set_mapsize(env, options.map_size_bytes);
+  mdb_env_set_maxreaders(env, options.readers_max);
+  mdb_env_set_maxdbs(env, kTableCount);
+  error = mdb_env_open(env, path.c_str(), flags, 0640);
+  if (error != 0) {
+    mdb_env_close(env);
+    return ErrorOf(error, absl::StrCat("opening ", path));
+  }
+  return env;
+}
+
+// LMDB writes the first two pages of a new database without syncing in between; a power failure meanwhile would leave
+// a file that it takes for damaged. So they are written and synced under another name.
+absl::Status CreateDataFile(const LmdbEnv::Options& options) {
+  const std::string unfinished = absl::StrCat(DataFileOf(options.directory), ".new");
+  // Of an attempt that came to no end.
+  unlink(unfinished.c_str());
+  DUNLIN_ASSIGN_OR_RETURN(MDB_env* const env, OpenEnv(options, unfinished, MDB_NOSUBDIR | MDB_NOLOCK));
+  int error = options.sync ? mdb_env_sync(env, /*force=*/1) : 0;
+  mdb_env_close(env);
+  if (error == 0 && std::rename(unfinished.c_str(), DataFileOf(options.directory).c_str()) != 0) {
+    error = errno;
+  }
+  return error == 0 ? absl::OkStatus() : ErrorOf(error, absl::StrCat("creating ", unfinished));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LmdbEnv>> LmdbEnv::Open(const Options& options) {
+  std::unique_ptr<LmdbEnv> env(new LmdbEnv(options));
+  DUNLIN_RETURN_IF_ERROR(env->OpenAll());
+  return env;
+}
+
+absl::Status LmdbEnv::OpenAll() {
+  if (access(DataFileOf(options_.directory).c_str(), F_OK) != 0 && errno == ENOENT) {
+    DUNLIN_RETURN_IF_ERROR(CreateDataFile(options_));
+  }
+  // LMDB writes its table of readers through a mapping. Its first page is touched at once; the rest is there when LMDB
+  // has given the file its size.
+  DUNLIN_RETURN_IF_ERROR(lock_file_.Reserve());
   // MDB_NOTLS: a read transaction belongs to whoever holds it, not to a thread. No MDB_WRITEMAP: a stray write in this
   // process must not reach the file.
-  const unsigned flags = MDB_NOTLS | (options.sync ? 0 : MDB_NOSYNC);
-  error = mdb_env_open(raw, options.directory.c_str(), flags, 0640);
-  if (error != 0) {
-    return ErrorOf(error, absl::StrCat("opening ", options.directory));
+  DUNLIN_ASSIGN_OR_RETURN(env_, OpenEnv(options_, options_.directory, MDB_NOTLS | (options_.sync ? 0 : MDB_NOSYNC)));
+  DUNLIN_RETURN_IF_ERROR(lock_file_.Reserve());
+  {
+    MutexLock lock(&mutex_);
+    read_env_ = env_;
   }
-  DUNLIN_RETURN_IF_ERROR(env->OpenTables());
-  return env;
+  return OpenTables();
 }
 
 absl::Status LmdbEnv::OpenTables() {
@@ -240,39 +301,89 @@ LmdbEnv::~LmdbEnv() {
   for (MDB_txn* txn : pool_) {
     mdb_txn_abort(txn);
   }
+  if (read_env_ != env_) {
+    mdb_env_close(read_env_);
+  }
   mdb_env_close(env_);
 }
 
+// ---- LmdbEnv: transactions ----
+
 absl::StatusOr<LmdbTxn> LmdbEnv::BeginRead() {
+  MDB_env* env = nullptr;
   MDB_txn* txn = nullptr;
   {
     MutexLock lock(&mutex_);
+    env = read_env_;
     if (!pool_.empty()) {
       txn = pool_.back();
       pool_.pop_back();
     }
   }
-  const int error = txn != nullptr ? mdb_txn_renew(txn) : mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+  int error = txn != nullptr ? mdb_txn_renew(txn) : mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
+  if (error != 0 && txn != nullptr) {
+    mdb_txn_abort(txn);
+  }
+  if (error == MDB_PANIC) {
+    DUNLIN_ASSIGN_OR_RETURN(env, OpenForReading());
+    error = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
+  }
   if (error != 0) {
-    if (txn != nullptr) {
-      mdb_txn_abort(txn);
-    }
     return ErrorOf(error, "beginning a read transaction");
   }
   return LmdbTxn(this, txn, /*read_only=*/true);
 }
 
+// A second environment on the same file. That is allowed here because it takes no locks, and needs none: nobody writes
+// any more. It sees the last commit that succeeded, since LMDB has taken back the first step of the one that failed.
+absl::StatusOr<MDB_env*> LmdbEnv::OpenForReading() {
+  MutexLock lock(&mutex_);
+  if (read_env_ != env_) {
+    return read_env_;
+  }
+  DUNLIN_ASSIGN_OR_RETURN(MDB_env* const env,
+                          OpenEnv(options_, options_.directory, MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK));
+  absl::Cleanup close_env = [env] { mdb_env_close(env); };
+  MDB_txn* txn = nullptr;
+  int error = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
+  for (size_t i = 0; error == 0 && i < kTableCount; ++i) {
+    unsigned table = 0;
+    error = mdb_dbi_open(txn, kTableNames[i], 0, &table);
+    // Cursors and lookups know the tables by the handles of env_.
+    assert(error != 0 || table == tables_[i]);
+  }
+  error = error == 0 ? mdb_txn_commit(std::exchange(txn, nullptr)) : error;
+  mdb_txn_abort(txn);
+  if (error != 0) {
+    return ErrorOf(error, "opening the database again for reading");
+  }
+  std::move(close_env).Cancel();
+  for (MDB_txn* pooled : pool_) {
+    mdb_txn_abort(pooled);
+  }
+  pool_.clear();
+  read_env_ = env;
+  return env;
+}
+
 void LmdbEnv::Recycle(MDB_txn* txn) {
   mdb_txn_reset(txn);
   MutexLock lock(&mutex_);
-  pool_.push_back(txn);
+  if (mdb_txn_env(txn) == read_env_) {
+    pool_.push_back(txn);
+  } else {
+    mdb_txn_abort(txn);
+  }
 }
 
 absl::StatusOr<LmdbTxn> LmdbEnv::BeginWrite() {
+  DUNLIN_RETURN_IF_ERROR(failure_.status());
   MDB_txn* txn = nullptr;
   const int error = mdb_txn_begin(env_, nullptr, 0, &txn);
   if (error != 0) {
-    return ErrorOf(error, "beginning a write transaction");
+    const absl::Status status = ErrorOf(error, "beginning a write transaction");
+    // The last step of a commit has failed, for whatever reason: LMDB writes no more.
+    return error == MDB_PANIC ? failure_.Note(status) : status;
   }
   return LmdbTxn(this, txn, /*read_only=*/false);
 }

@@ -13,7 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "storage/disk_failure.h"
 #include "storage/mutex.h"
+#include "storage/reserved_file.h"
 
 // lmdb.h is included in lmdb_env.cc alone.
 struct MDB_env;
@@ -32,9 +34,9 @@ class LmdbEnv;
 // Views that it returns stay valid until the next change or the end of the transaction. Destroying it without Commit()
 // discards its changes.
 //
-// Errors of all calls: kResourceExhausted when the map or the disk is full, kDataLoss when the database is damaged,
-// kInternal otherwise; each names the table and LMDB's reason. After an error a write transaction can only be
-// destroyed.
+// Errors of all calls: kResourceExhausted when the map or the disk is full, kUnavailable once the disk has failed (see
+// LmdbEnv::failure()), kDataLoss when the database is damaged, kInternal otherwise; each names the table and LMDB's
+// reason. After an error a write transaction can only be destroyed.
 //
 // Thread-safety: one thread at a time.
 class LmdbTxn {
@@ -69,6 +71,10 @@ class LmdbTxn {
   friend class LmdbCursor;
 
   LmdbTxn(LmdbEnv* env, MDB_txn* txn, bool read_only) : env_(env), txn_(txn), read_only_(read_only) {}
+
+  absl::Status Put(Table table, absl::string_view key, absl::string_view value, unsigned flags);
+  // The error of a call that may have written to the disk.
+  absl::Status WriteError(int error, absl::string_view what) const;
 
   LmdbEnv* env_;
   MDB_txn* txn_;
@@ -111,6 +117,9 @@ class LmdbCursor {
 // LmdbEnv owns an open LMDB database (http://www.lmdb.tech/doc/): a copy-on-write B+ tree with one writer at a time and
 // readers that block nobody. Read transactions are pooled, since beginning one afresh costs more than a lookup.
 //
+// A disk that fails ends all writing, see failure(); reading goes on. A disk that is full only turns down what needs
+// room, for as long as it is full.
+//
 // Thread-safety: safe for concurrent use; all transactions must have ended before destruction.
 class LmdbEnv {
  public:
@@ -123,7 +132,8 @@ class LmdbEnv {
     bool sync = true;
   };
 
-  // Opens the database in `options.directory`, creating it if it is empty.
+  // Opens the database in `options.directory`, creating it if it is empty. A power failure while it is created leaves
+  // an empty directory or an empty database.
   // Errors: kPermissionDenied, kDataLoss when it is not a database or damaged, kResourceExhausted when the disk is
   // full.
   static absl::StatusOr<std::unique_ptr<LmdbEnv>> Open(const Options& options);
@@ -132,10 +142,15 @@ class LmdbEnv {
   ~LmdbEnv();
 
   // Begins a view of what has been committed so far. End it soon: pages it may read cannot be reused meanwhile.
-  absl::StatusOr<LmdbTxn> BeginRead();
+  absl::StatusOr<LmdbTxn> BeginRead() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Begins a write transaction, waiting for the one under way.
-  absl::StatusOr<LmdbTxn> BeginWrite();
+  // Begins a write transaction, waiting for the one under way. Errors: failure().
+  absl::StatusOr<LmdbTxn> BeginWrite() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // OK; or, from the first write or sync on that the disk has failed, the error that ends all writing for good. Whether
+  // the transaction that met it is found after a restart is open if its commit failed in the last step; it is never
+  // half there.
+  absl::Status failure() const { return failure_.status(); }
 
   // LmdbTxn::UsedBytes() as of now.
   absl::StatusOr<uint64_t> UsedBytes();
@@ -144,15 +159,26 @@ class LmdbEnv {
   friend class LmdbTxn;
   friend class LmdbCursor;
 
-  explicit LmdbEnv(MDB_env* env) : env_(env) {}
+  explicit LmdbEnv(const Options& options) : options_(options), lock_file_(options.directory + "/lock.mdb") {}
+
+  absl::Status OpenAll();
   absl::Status OpenTables();
+  // What readers use once LMDB has given its environment up.
+  absl::StatusOr<MDB_env*> OpenForReading() ABSL_LOCKS_EXCLUDED(mutex_);
   void Recycle(MDB_txn* txn) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  MDB_env* const env_;
+  const Options options_;
+  // These are set while opening.
+  ReservedFile lock_file_;
+  MDB_env* env_ = nullptr;
   std::array<unsigned, kTableCount> tables_{};
 
+  DiskFailure failure_;
+
   Mutex mutex_;
-  // Ended read transactions, ready to be renewed.
+  // env_, until LMDB gives that up.
+  MDB_env* read_env_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  // Ended read transactions of read_env_, ready to be renewed.
   std::vector<MDB_txn*> pool_ ABSL_GUARDED_BY(mutex_);
 };
 

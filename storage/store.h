@@ -160,8 +160,13 @@ class Store {
   // As it was when the store was opened.
   const RevisionHistory& revision_history() const { return revision_history_; }
 
+  // OK; or, once the disk has failed a write or a sync, kUnavailable with what failed and the remedy. Nothing is stored
+  // any more then, whatever the disk says later; reads go on.
+  absl::Status failure() const { return env_->failure(); }
+
  private:
   friend class GroupCommitter;
+  friend class Scrubber;
 
   Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
       : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}

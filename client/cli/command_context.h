@@ -2,9 +2,11 @@
 #define DUNLIN_CLIENT_CLI_COMMAND_CONTEXT_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "client/cli/console.h"
 #include "client/cli/output_format.h"
 #include "client/client.h"
@@ -17,6 +19,8 @@ struct CommandContext {
   Client& client;
   std::string server;
   OutputFormat format = OutputFormat::kText;
+  // As the user has asked for; unset: what suits the command.
+  std::optional<absl::Duration> timeout;
 };
 
 // A command with its arguments. What it prints, it prints as a whole or not at all; its error is printed by the caller.

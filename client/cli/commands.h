@@ -21,6 +21,7 @@ void AddDeleteCommand(CommandLine& line);
 void AddListCommand(CommandLine& line);
 void AddWatchCommand(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
+void AddVerifyCommand(CommandLine& line);
 void AddShellCommand(CommandLine& line);
 
 // How text output shows a value: as the bytes it is, for files and pipes, or escaped and on a line of its own.
@@ -38,6 +39,10 @@ absl::Status RunList(CommandContext& context, ListOptions options, uint64_t limi
 absl::Status RunWatch(CommandContext& context, const WatchOptions& options, const WatchLimits& limits);
 
 absl::Status RunStatus(CommandContext& context);
+
+// Prints what the verification has come to. Errors, beside those of the call: kDataLoss when it has found something
+// wrong.
+absl::Status RunVerify(CommandContext& context);
 
 }  // namespace dunlin::client::cli
 

@@ -143,4 +143,26 @@ std::string JsonLine(const ReplicaStatus& status) {
   return ToLine(json);
 }
 
+std::string JsonLine(const VerifyResult& result) {
+  Json json;
+  json["entries_checked"] = result.entries_checked;
+  json["tombstones_checked"] = result.tombstones_checked;
+  json["changes_checked"] = result.changes_checked;
+  json["expiries_checked"] = result.expiries_checked;
+  json["leftover_expiries"] = result.leftover_expiries;
+  json["damaged_count"] = result.damaged_count;
+  json["damaged"] = Json::array();
+  for (const DamagedKey& damaged : result.damaged) {
+    json["damaged"].push_back({{"key", damaged.key}, {"reason", damaged.reason}});
+  }
+  json["counts"] = std::string(NameOf(result.counts));
+  json["digest"] = std::string(NameOf(result.digest));
+  json["not_compared_reason"] = result.not_compared_reason;
+  json["first_revision"] = result.first_revision;
+  json["last_revision"] = result.last_revision;
+  json["duration"] = absl::ToDoubleSeconds(result.duration);
+  json["repair_started"] = result.repair_started;
+  return ToLine(json);
+}
+
 }  // namespace dunlin::client::cli

@@ -50,4 +50,18 @@ absl::string_view NameOf(SyncState state) {
   return "unknown";
 }
 
+absl::string_view NameOf(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::kNotMade:
+      return "not_made";
+    case Comparison::kEqual:
+      return "equal";
+    case Comparison::kDifferent:
+      return "different";
+    case Comparison::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
 }  // namespace dunlin::client::cli

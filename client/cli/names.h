@@ -11,6 +11,7 @@ namespace dunlin::client::cli {
 absl::string_view NameOf(EventType type);
 absl::string_view NameOf(WatchMarker marker);
 absl::string_view NameOf(SyncState state);
+absl::string_view NameOf(Comparison comparison);
 
 }  // namespace dunlin::client::cli
 

@@ -1,6 +1,7 @@
 #include "client/cli/run_cli.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,7 @@ namespace {
 // What holds for every command: whom to ask, and how to show the answer.
 struct GlobalOptions {
   ClientOptions client;
+  std::optional<absl::Duration> timeout;
   OutputFormat format = OutputFormat::kText;
 };
 
@@ -30,8 +32,10 @@ void AddGlobalOptions(CommandLine& line, GlobalOptions* options) {
   global.Option<OutputFormat>({"--output", "text|json", "How to show answers", "text"}, ParseOutputFormatArgument,
                               [options](OutputFormat format) { options->format = format; });
   global.Option<absl::Duration>({"--timeout", "DURATION", "How long to wait for an answer", "5s"},
-                                ParseDurationArgument,
-                                [options](absl::Duration timeout) { options->client.timeout = timeout; });
+                                ParseDurationArgument, [options](absl::Duration timeout) {
+                                  options->client.timeout = timeout;
+                                  options->timeout = timeout;
+                                });
   global.Notes(kExitCodesHelp);
 }
 
@@ -42,6 +46,7 @@ void AddCommands(CommandLine& line) {
   AddListCommand(line);
   AddWatchCommand(line);
   AddStatusCommand(line);
+  AddVerifyCommand(line);
   AddShellCommand(line);
 }
 
@@ -56,7 +61,7 @@ absl::Status ParseAndRun(int argc, const char* const* argv, Console& console) {
     return absl::OkStatus();
   }
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Client::Create(options.client));
-  CommandContext context{console, *client, options.client.server, options.format};
+  CommandContext context{console, *client, options.client.server, options.format, options.timeout};
   return choice.action(context);
 }
 

@@ -156,4 +156,25 @@ std::string StatusTable(const ReplicaStatus& status) {
   return table;
 }
 
+std::string VerifyTable(const VerifyResult& result) {
+  std::string table;
+  AddRow("entries", result.entries_checked, &table);
+  AddRow("tombstones", result.tombstones_checked, &table);
+  AddRow("changes", result.changes_checked, &table);
+  AddRow("expiries", absl::StrFormat("%d, %d left over", result.expiries_checked, result.leftover_expiries), &table);
+  AddRow("damaged", result.damaged_count, &table);
+  AddRow("counts", NameOf(result.counts), &table);
+  AddRow("digest", NameOf(result.digest), &table);
+  if (!result.not_compared_reason.empty()) {
+    AddRow("not compared", EscapeForTerminal(result.not_compared_reason), &table);
+  }
+  AddRow("revisions", absl::StrFormat("%d to %d", result.first_revision, result.last_revision), &table);
+  AddRow("duration", absl::FormatDuration(absl::Trunc(result.duration, absl::Milliseconds(1))), &table);
+  AddRow("repair started", result.repair_started ? "yes" : "no", &table);
+  for (const DamagedKey& damaged : result.damaged) {
+    absl::StrAppend(&table, "DAMAGED\t", EscapeForTerminal(damaged.key), "\t", EscapeForTerminal(damaged.reason), "\n");
+  }
+  return table;
+}
+
 }  // namespace dunlin::client::cli

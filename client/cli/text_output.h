@@ -25,6 +25,9 @@ std::string DamagedLine(absl::string_view key);      // DAMAGED <tab> KEY
 // A table of two columns for people.
 std::string StatusTable(const ReplicaStatus& status);
 
+// The same of a verification, then a line for each finding: DAMAGED, key, reason.
+std::string VerifyTable(const VerifyResult& result);
+
 }  // namespace dunlin::client::cli
 
 #endif  // DUNLIN_CLIENT_CLI_TEXT_OUTPUT_H_

@@ -140,6 +140,7 @@ TEST_F(ClientTest, GetStatusReturnsWhatTheReplicaTells) {
   proto.set_digest(std::string(16, '\x5a'));
   proto.set_serving(true);
   proto.mutable_uptime()->set_seconds(90);
+  proto.set_store_detail("the disk has failed");
   replica_.SetStatus(proto);
   const absl::StatusOr<ReplicaStatus> status = client_->GetStatus();
   ASSERT_TRUE(status.ok()) << status.status();
@@ -150,6 +151,45 @@ TEST_F(ClientTest, GetStatusReturnsWhatTheReplicaTells) {
   EXPECT_EQ(status->digest, std::string(16, '\x5a'));
   EXPECT_TRUE(status->serving);
   EXPECT_EQ(status->uptime, absl::Seconds(90));
+  EXPECT_EQ(status->store_detail, "the disk has failed");
+}
+
+TEST_F(ClientTest, VerifyReturnsEveryField) {
+  v1::VerifyResponse proto;
+  proto.set_entries_checked(1);
+  proto.set_tombstones_checked(2);
+  proto.set_changes_checked(3);
+  proto.set_expiries_checked(4);
+  proto.set_leftover_expiries(5);
+  proto.set_damaged_count(6);
+  proto.add_damaged()->set_key("k");
+  proto.mutable_damaged(0)->set_reason("why");
+  proto.set_counts(v1::COMPARISON_EQUAL);
+  proto.set_digest(v1::COMPARISON_DIFFERENT);
+  proto.set_not_compared_reason("because");
+  proto.set_first_revision(7);
+  proto.set_last_revision(8);
+  proto.mutable_duration()->set_nanos(9);
+  proto.set_repair_started(true);
+  replica_.SetVerification(proto);
+  const absl::StatusOr<VerifyResult> result = client_->Verify({});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->entries_checked, 1u);
+  EXPECT_EQ(result->tombstones_checked, 2u);
+  EXPECT_EQ(result->changes_checked, 3u);
+  EXPECT_EQ(result->expiries_checked, 4u);
+  EXPECT_EQ(result->leftover_expiries, 5u);
+  EXPECT_EQ(result->damaged_count, 6u);
+  ASSERT_EQ(result->damaged.size(), 1u);
+  EXPECT_EQ(result->damaged[0].key, "k");
+  EXPECT_EQ(result->damaged[0].reason, "why");
+  EXPECT_EQ(result->counts, Comparison::kEqual);
+  EXPECT_EQ(result->digest, Comparison::kDifferent);
+  EXPECT_EQ(result->not_compared_reason, "because");
+  EXPECT_EQ(result->first_revision, 7u);
+  EXPECT_EQ(result->last_revision, 8u);
+  EXPECT_EQ(result->duration, absl::Nanoseconds(9));
+  EXPECT_TRUE(result->repair_started);
 }
 
 TEST_F(ClientTest, EveryCallHasADeadline) {

@@ -25,6 +25,7 @@ class FakeReplica::State {
 
   FakeEntries entries ABSL_GUARDED_BY(mutex);
   v1::Status status ABSL_GUARDED_BY(mutex);
+  v1::VerifyResponse verification ABSL_GUARDED_BY(mutex);
 
   std::optional<grpc::Status> next_failure ABSL_GUARDED_BY(mutex);
   bool holding ABSL_GUARDED_BY(mutex) = false;
@@ -209,6 +210,15 @@ class FakeReplica::ReplicaService : public v1::ReplicaService::CallbackService {
     });
   }
 
+  grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context, const v1::VerifyRequest*,
+                                   v1::VerifyResponse* response) override {
+    return state_.Answer(context, [=] {
+      state_.mutex.AssertHeld();
+      *response = state_.verification;
+      return grpc::Status::OK;
+    });
+  }
+
  private:
   State& state_;
 };
@@ -274,6 +284,11 @@ void FakeReplica::HoldAnswers() {
 void FakeReplica::SetStatus(v1::Status status) {
   MutexLock lock(&state_->mutex);
   state_->status = std::move(status);
+}
+
+void FakeReplica::SetVerification(v1::VerifyResponse verification) {
+  MutexLock lock(&state_->mutex);
+  state_->verification = std::move(verification);
 }
 
 v1::PutRequest FakeReplica::last_put() const {

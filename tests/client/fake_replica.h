@@ -43,6 +43,7 @@ class FakeReplica {
   void HoldAnswers();
 
   void SetStatus(v1::Status status);
+  void SetVerification(v1::VerifyResponse verification);
 
   // The latest request of each kind, and what its caller's deadline left of the time when it arrived.
   v1::PutRequest last_put() const;

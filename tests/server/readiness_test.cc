@@ -43,6 +43,11 @@ ReadinessFacts Fleet(bool reachable, bool holds_data, uint64_t barrier_generatio
   return facts;
 }
 
+ReadinessFacts Failed(ReadinessFacts facts) {
+  facts.store_failure = "the disk has failed";
+  return facts;
+}
+
 ReadinessFacts Draining(ReadinessFacts facts) {
   facts.draining = true;
   return facts;
@@ -111,6 +116,40 @@ TEST(ReadinessTest, EveryStoryHolds) {
       EXPECT_THAT(verdict.reason, HasSubstr(moment.reason)) << story.name << ", second " << moment.second;
     }
   }
+}
+
+TEST(ReadinessTest, DataCallsAreAnsweredWhileItServesAndAreNotOtherwise) {
+  const absl::Time start = absl::FromUnixSeconds(1000000000);
+  for (const Story& story : kStories) {
+    Readiness readiness(kPatience, start);
+    for (const Moment& moment : story.moments) {
+      const ReadinessVerdict verdict = readiness.Update(moment.facts, start + absl::Seconds(moment.second));
+      EXPECT_EQ(verdict.answering, verdict.serving) << story.name << ", second " << moment.second;
+    }
+  }
+}
+
+TEST(ReadinessTest, AFailedStoreIsReadButDoesNotServe) {
+  const absl::Time start = absl::FromUnixSeconds(1000000000);
+  Readiness readiness(kPatience, start);
+  ASSERT_TRUE(readiness.Update(Fleet(kReachable, kData, 1), start).serving);
+  const ReadinessVerdict failed = readiness.Update(Failed(Fleet(kReachable, kData, 1)), start);
+  EXPECT_FALSE(failed.serving);
+  EXPECT_TRUE(failed.answering);
+  EXPECT_EQ(failed.reason, "the disk has failed");
+  const ReadinessVerdict draining = readiness.Update(Draining(Failed(Fleet(kReachable, kData, 1))), start);
+  EXPECT_FALSE(draining.serving);
+  EXPECT_FALSE(draining.answering);
+  EXPECT_EQ(draining.reason, "shutting down");
+}
+
+TEST(ReadinessTest, AStoreThatFailedBeforeTheReplicaWasReadyIsNotReadEither) {
+  const absl::Time start = absl::FromUnixSeconds(1000000000);
+  Readiness readiness(kPatience, start);
+  const ReadinessVerdict verdict = readiness.Update(Failed(Fleet(kReachable, kEmpty, 0)), start);
+  EXPECT_FALSE(verdict.serving);
+  EXPECT_FALSE(verdict.answering) << "it would answer NOT_FOUND for what it lacks";
+  EXPECT_TRUE(readiness.Update(Failed(Standalone()), start).answering);
 }
 
 TEST(ReadinessTest, EndlessPatienceNeverServesAlone) {

@@ -1,16 +1,19 @@
-// Goal: operators see how a replica stands, also when it does not serve or its store is in trouble. Method: a real
-// stand-alone replica; one that never reaches its Redis; a store whose read transactions are all taken.
+// Goal: operators see how a replica stands, also when it does not serve or its store is in trouble, and can have all of
+// it checked. Method: a real stand-alone replica; one that never reaches its Redis; a store whose read transactions are
+// all taken, whose disk fails, or in which a record was changed behind its back.
 
 #include "server/replica_service.h"
 
+#include <cerrno>
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/build_info.h"
 #include "tests/server/replica_tester.h"
+#include "tests/support/recorded_files.h"
+#include "tests/support/temp_dir.h"
 
 namespace dunlin {
 namespace {
@@ -132,6 +135,92 @@ TEST(ReplicaServiceTest, WhatRedisHasHadIsNotWaiting) {
   tester.data.Put("b", "1");
   tester.data.Advance(absl::Seconds(5));
   EXPECT_EQ(StatusOf(tester).outbox_age().seconds(), 5);
+}
+
+TEST(ReplicaServiceTest, AFailedDiskIsReported) {
+  RecordedFiles files(TempDir::Parent());
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  files.FailWriteAfter(0, EIO);
+  Mutation put;
+  put.key = "b";
+  EXPECT_FALSE(tester.data.Write({put}).ok());
+  const v1::Status status = StatusOf(tester);
+  EXPECT_THAT(status.store_detail(), HasSubstr("the disk has failed (database: committing: Input/output error)"));
+  EXPECT_FALSE(status.serving());
+  EXPECT_THAT(status.serving_detail(), HasSubstr("the disk has failed"));
+  EXPECT_EQ(status.entries(), 1u);
+  EXPECT_GT(status.database_bytes(), 0u) << "it can be read";
+}
+
+// ---- Verify ----
+
+TEST(ReplicaServiceTest, AVerificationOfASoundStoreComparesEverything) {
+  ReplicaTester tester;
+  tester.data.Put("a", "1");
+  tester.data.Put("b", "2", absl::Hours(1));
+  tester.data.Put("c", "3");
+  tester.data.Delete("a");
+  v1::VerifyResponse response;
+  const grpc::Status status = tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.entries_checked(), 2u);
+  EXPECT_EQ(response.tombstones_checked(), 1u);
+  EXPECT_EQ(response.changes_checked(), 4u);
+  EXPECT_EQ(response.expiries_checked(), 1u);
+  EXPECT_EQ(response.leftover_expiries(), 0u);
+  EXPECT_EQ(response.damaged_count(), 0u);
+  EXPECT_EQ(response.counts(), v1::COMPARISON_EQUAL);
+  EXPECT_EQ(response.digest(), v1::COMPARISON_EQUAL);
+  EXPECT_EQ(response.not_compared_reason(), "");
+  EXPECT_EQ(response.first_revision(), 4u);
+  EXPECT_EQ(response.last_revision(), 4u);
+  EXPECT_TRUE(response.has_duration());
+}
+
+// Two entries, of which `a` is damaged.
+ReplicaTester::Options WithDamage(bool replicated) {
+  ReplicaTester::Options options;
+  options.replicated = replicated;
+  options.prepare = [](StoreParts* data) {
+    data->Put("a", "1");
+    data->Put("b", "2");
+    data->Damage("a");
+  };
+  return options;
+}
+
+TEST(ReplicaServiceTest, AVerificationNamesDamagedKeys) {
+  ReplicaTester tester(WithDamage(/*replicated=*/false));
+  v1::VerifyResponse response;
+  const grpc::Status status = tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.entries_checked(), 1u);
+  ASSERT_EQ(response.damaged_count(), 1u);
+  EXPECT_EQ(response.damaged(0).key(), "a");
+  EXPECT_THAT(response.damaged(0).reason(), HasSubstr("its checksum does not match"));
+  EXPECT_EQ(response.counts(), v1::COMPARISON_NOT_MADE);
+  EXPECT_EQ(response.digest(), v1::COMPARISON_NOT_MADE);
+  EXPECT_THAT(response.not_compared_reason(), HasSubstr("damaged"));
+  EXPECT_FALSE(response.repair_started()) << "there is nobody to read it from";
+  EXPECT_EQ(StatusOf(tester).damaged_records(), 1u);
+}
+
+TEST(ReplicaServiceTest, AVerificationThatFindsDamageStartsItsRepair) {
+  ReplicaTester damaged(WithDamage(/*replicated=*/true));
+  v1::VerifyResponse response;
+  ASSERT_TRUE(damaged.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response).ok());
+  EXPECT_TRUE(response.repair_started());
+  ReplicaTester sound(Replicated());
+  ASSERT_TRUE(sound.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response).ok());
+  EXPECT_FALSE(response.repair_started());
+}
+
+TEST(ReplicaServiceTest, AVerificationGoesOnWhileTheReplicaDoesNotServe) {
+  ReplicaTester tester;
+  tester.gate.Close("catching up");
+  v1::VerifyResponse response;
+  EXPECT_TRUE(tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response).ok());
 }
 
 TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {

@@ -1,9 +1,15 @@
-// Goal: a store of an earlier format opens with all it holds, and what the format did not know is found out.
-// Method: a store of today whose state is put back into the bytes of format 1.
+// Goal: a store of an earlier format opens with all it holds, and what the format did not know is found out; a power
+// failure meanwhile leaves it as it was or upgraded.
+// Method: a store of today whose state is put back into the bytes of format 1; images of what the disk may be left
+// with.
 
 #include <xxhash.h>
 
+#include <cstdint>
+#include <memory>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "storage/big_endian.h"
@@ -11,7 +17,10 @@
 #include "storage/tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
+#include "tests/support/power_loss.h"
+#include "tests/support/recorded_files.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_size.h"
 
 namespace dunlin {
 namespace {
@@ -28,18 +37,21 @@ std::string EncodeStateOfFormat1(const StoreState& state) {
   return row;
 }
 
+std::unique_ptr<LmdbEnv> OpenTables(const std::string& directory) {
+  LmdbEnv::Options options;
+  options.directory = directory;
+  options.map_size_bytes = size_t{1} << 30;
+  options.readers_max = 4;
+  return *LmdbEnv::Open(options);
+}
+
 class UpgradeTest : public testing::Test {
  protected:
   // Closes the store, and gives the tables to `change`.
   template <typename Change>
   void Tables(const Change& change) {
     tester_.Close();
-    LmdbEnv::Options options;
-    options.directory = dir_.path();
-    options.map_size_bytes = size_t{1} << 30;
-    options.readers_max = 4;
-    options.sync = false;
-    const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+    const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
     absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
     ASSERT_TRUE(txn.ok());
     change(&*txn);
@@ -54,7 +66,9 @@ class UpgradeTest : public testing::Test {
   }
 
   TempDir dir_;
-  StoreTester tester_{dir_.path()};
+  // Nothing is synced in earnest while it is there.
+  RecordedFiles files_{dir_.path()};
+  StoreTester tester_{dir_.path(), /*sync=*/true};
 };
 
 TEST_F(UpgradeTest, WhatFormat1DidNotKnowIsCounted) {
@@ -101,6 +115,43 @@ TEST_F(UpgradeTest, ADamagedStateIsNotUpgraded) {
     ASSERT_TRUE(txn->Put(Table::kMeta, kMetaState, row).ok());
   });
   EXPECT_TRUE(absl::IsDataLoss(tester_.Open()));
+}
+
+TEST_F(UpgradeTest, APowerFailureMeanwhileLeavesTheOldFormatOrTheNewOne) {
+  ASSERT_TRUE(tester_.opened().ok());
+  ASSERT_TRUE(tester_.EnterEpoch(7, /*refill=*/false).ok());
+  ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1"), PutOf("b", "2"), DeleteOf("c")})).ok());
+  tester_.Settle();
+  PutBack(tester_.state());
+  const size_t begin = files_.events().size();
+  ASSERT_TRUE(tester_.Open().ok());
+  const std::string upgraded = EncodeState(tester_.state());
+  const std::vector<FileEvent> events = files_.events();
+  tester_.Close();
+
+  std::mt19937_64 random(TestSeeds(1).front());
+  PowerLoss power(&events);
+  int images_of_format_1 = 0;
+  int images_of_today = 0;
+  for (size_t point = begin; point <= events.size(); ++point) {
+    power.AdvanceTo(point);
+    for (int i = 0; i < 12; ++i) {
+      TempDir image;
+      power.WriteImage(&random, image.path());
+      {
+        const std::unique_ptr<LmdbEnv> env = OpenTables(image.path());
+        const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
+        const uint64_t format = ReadBigEndian64(**txn->Get(Table::kMeta, kMetaFormat));
+        ++(format == 1 ? images_of_format_1 : images_of_today);
+      }
+      StoreTester found(image.path());
+      ASSERT_TRUE(found.opened().ok()) << found.opened() << ", before event " << point;
+      EXPECT_EQ(EncodeState(found.state()), upgraded);
+      EXPECT_EQ(found.Get("b"), "2");
+    }
+  }
+  EXPECT_GT(images_of_format_1, 0);
+  EXPECT_GT(images_of_today, 0);
 }
 
 }  // namespace

@@ -9,9 +9,13 @@
 
 namespace dunlin {
 
+std::string TempDir::Parent() {
+  const char* const parent = std::getenv("DUNLIN_TEST_DIR");
+  return parent != nullptr ? parent : "/tmp";
+}
+
 TempDir::TempDir() {
-  const char* parent = std::getenv("DUNLIN_TEST_DIR");
-  path_ = absl::StrCat(parent != nullptr ? parent : "/tmp", "/dunlin-test-XXXXXX");
+  path_ = absl::StrCat(Parent(), "/dunlin-test-XXXXXX");
   if (mkdtemp(path_.data()) == nullptr) {
     std::perror(path_.c_str());
     std::abort();

@@ -15,6 +15,9 @@ namespace dunlin {
 // Thread-safety: immutable after construction.
 class TempDir {
  public:
+  // The directory that all of them lie in.
+  static std::string Parent();
+
   // Aborts the test program when the directory cannot be made.
   TempDir();
   ~TempDir();

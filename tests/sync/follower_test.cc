@@ -98,6 +98,29 @@ TEST_F(FollowerTest, AnEventOfNothingSaysNothing) {
   EXPECT_EQ(follower_->status().redis_sequence, 5u);
 }
 
+TEST_F(FollowerTest, ARepairComparesEverythingAndReadsWhatIsLackingWithoutClosingTheBarrier) {
+  GoLive(3);
+  follower_->OnRepairWanted();
+  EXPECT_EQ(Next<Follower::ReadOrders>().after, 0u);
+  follower_->OnOrders(Page(0, 3));
+  EXPECT_EQ(Next<Follower::Compare>().items.size(), 3u);
+  follower_->OnCompared(std::vector<size_t>{1}, now_);
+  EXPECT_EQ(Next<Follower::ReadRecords>().keys, std::vector<std::string>{KeyOf(2)});
+  follower_->OnRecords({kEpoch, {RecordOf(2)}});
+  EXPECT_TRUE(follower_->live());
+  EXPECT_EQ(Next<Follower::ReadChanges>().after, 3u);
+  follower_->OnChanges(Page(3, 4), now_);
+  const RemoteBatch batch = Next<Follower::Apply>().batch;
+  ASSERT_EQ(batch.records.size(), 2u) << "and what came meanwhile";
+  EXPECT_EQ(batch.records[0].key, KeyOf(2));
+  EXPECT_EQ(batch.applied_sequence, 4u);
+  EXPECT_EQ(batch.fleet_keys, nullptr) << "nothing is deleted";
+  Applied();
+  EXPECT_TRUE(follower_->live());
+  EXPECT_TRUE(follower_->WantsEvent());
+  EXPECT_EQ(follower_->status().generation, 1u);
+}
+
 TEST_F(FollowerTest, AReferenceIsReadFromRedisWithoutClosingTheBarrier) {
   GoLive(5);
   follower_->OnEvent(Event(6), now_);

@@ -272,6 +272,19 @@ TEST_F(ReplicatorTest, ADamagedRecordDoesNotKeepTheOutboxFromRedis) {
   ASSERT_TRUE(Converge());
 }
 
+TEST_F(ReplicatorTest, WhatIsDamagedIsReadAgainFromTheFleet) {
+  AddReplicas(2);
+  PutEverywhere("a", 5);
+  ASSERT_TRUE(replicas_[1]->Put("damaged", "value").ok());
+  ASSERT_TRUE(Converge());
+  replicas_[0]->Damage("damaged");
+  ASSERT_TRUE(replicas_[0]->WaitLive());
+  ASSERT_EQ(replicas_[0]->Get("damaged"), "");
+  replicas_[0]->replicator().Repair();
+  EXPECT_TRUE(Eventually([&] { return replicas_[0]->Get("damaged") == "value"; }));
+  ASSERT_TRUE(Converge());
+}
+
 TEST_F(ReplicatorTest, StopAnswersEverybodyWhateverGoesOn) {
   for (int round = 0; round < 6; ++round) {
     Replica replica(redis_.endpoint());

@@ -129,6 +129,30 @@ TEST(JsonOutputTest, StatusHasTheFieldsOfTheApi) {
       "\n");
 }
 
+TEST(JsonOutputTest, AVerificationHasTheFieldsOfTheApi) {
+  VerifyResult result;
+  result.entries_checked = 1;
+  result.tombstones_checked = 2;
+  result.changes_checked = 3;
+  result.expiries_checked = 4;
+  result.leftover_expiries = 5;
+  result.damaged_count = 6;
+  result.damaged = {{"k", "why"}};
+  result.counts = Comparison::kEqual;
+  result.digest = Comparison::kNotMade;
+  result.not_compared_reason = "because";
+  result.first_revision = 7;
+  result.last_revision = 8;
+  result.duration = absl::Milliseconds(1500);
+  result.repair_started = true;
+  EXPECT_EQ(JsonLine(result),
+            R"({"entries_checked":1,"tombstones_checked":2,"changes_checked":3,"expiries_checked":4,)"
+            R"("leftover_expiries":5,"damaged_count":6,"damaged":[{"key":"k","reason":"why"}],"counts":"equal",)"
+            R"("digest":"not_made","not_compared_reason":"because","first_revision":7,"last_revision":8,)"
+            R"("duration":1.5,"repair_started":true})"
+            "\n");
+}
+
 TEST(JsonOutputTest, BytesThatAreNotUtf8DoNotBreakALine) {
   ReplicaStatus status;
   status.sync_detail = "bad \xff byte";

@@ -27,6 +27,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class RunCliTest : public ::testing::Test {
@@ -170,6 +171,61 @@ TEST_F(RunCliTest, StatusIsATableOrAnObject) {
   EXPECT_EQ(json["serving"], true);
   EXPECT_EQ(json["sync_state"], "live");
   EXPECT_EQ(json["digest"], "ab");
+}
+
+TEST_F(RunCliTest, StatusShowsWhatIsWrongWithTheStore) {
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("store detail")));
+  v1::Status status;
+  status.set_store_detail("the disk has failed");
+  replica_.SetStatus(status);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("store detail         the disk has failed\n"));
+}
+
+TEST_F(RunCliTest, VerifyOfASoundStoreIsATableOrAnObject) {
+  v1::VerifyResponse verification;
+  verification.set_entries_checked(7);
+  verification.set_counts(v1::COMPARISON_EQUAL);
+  verification.set_digest(v1::COMPARISON_NOT_MADE);
+  verification.set_not_compared_reason("it was written to");
+  replica_.SetVerification(verification);
+  const CliRun run = Run({"verify"});
+  EXPECT_EQ(run.exit_code, kExitOk) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("entries              7\n"));
+  EXPECT_THAT(run.out, HasSubstr("counts               equal\n"));
+  EXPECT_THAT(run.out, HasSubstr("not compared         it was written to\n"));
+  const auto json = nlohmann::json::parse(Run({"verify", "--output", "json"}).out);
+  EXPECT_EQ(json["entries_checked"], 7);
+  EXPECT_EQ(json["digest"], "not_made");
+}
+
+TEST_F(RunCliTest, VerifyFailsAfterItHasShownWhatIsWrong) {
+  v1::VerifyResponse verification;
+  verification.set_damaged_count(2);
+  verification.add_damaged()->set_key("a\tb");
+  verification.mutable_damaged(0)->set_reason("its checksum does not match");
+  replica_.SetVerification(verification);
+  CliRun run = Run({"verify"});
+  EXPECT_EQ(run.exit_code, kExitFailure);
+  EXPECT_THAT(run.out, HasSubstr("DAMAGED\ta\\tb\tits checksum does not match\n"));
+  EXPECT_THAT(run.err, AllOf(HasSubstr("damaged: 2 findings"), Not(HasSubstr("verify once more"))));
+  verification.set_repair_started(true);
+  replica_.SetVerification(verification);
+  run = Run({"verify"});
+  EXPECT_EQ(run.exit_code, kExitFailure);
+  EXPECT_THAT(run.err, HasSubstr("verify once more"));
+  verification.Clear();
+  verification.set_digest(v1::COMPARISON_DIFFERENT);
+  replica_.SetVerification(verification);
+  run = Run({"verify"});
+  EXPECT_EQ(run.exit_code, kExitFailure);
+  EXPECT_THAT(run.err, HasSubstr("digest"));
+}
+
+TEST_F(RunCliTest, VerifyWaitsForLongUnlessToldOtherwise) {
+  RunWith({"--server", replica_.address(), "verify"});
+  EXPECT_GT(replica_.last_time_left(), absl::Minutes(5));
+  Run({"verify"});
+  EXPECT_LT(replica_.last_time_left(), absl::Minutes(2));
 }
 
 v1::WatchResponse PutMessage(const std::string& key) {

@@ -1,0 +1,74 @@
+#include "server/scrub_runner.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+
+ScrubRunner::ScrubRunner(const Store* store) : store_(store), thread_([this] { Loop(); }) {}
+
+ScrubRunner::~ScrubRunner() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.Signal();
+  }
+  thread_.join();
+}
+
+void ScrubRunner::Run(Request request) {
+  {
+    MutexLock lock(&mutex_);
+    if (!busy_) {
+      busy_ = true;
+      next_ = std::move(request);
+      changed_.Signal();
+      return;
+    }
+  }
+  request.done(absl::ResourceExhaustedError("a verification is under way already: wait for its end"));
+}
+
+void ScrubRunner::Loop() {
+  while (true) {
+    Request request;
+    {
+      MutexLock lock(&mutex_);
+      while (!next_.has_value() && !stopping_) {
+        changed_.Wait(&mutex_);
+      }
+      if (!next_.has_value()) {
+        return;
+      }
+      request = *std::exchange(next_, std::nullopt);
+    }
+    absl::StatusOr<ScrubReport> report = Scrub(&request);
+    {
+      // Before the answer: whoever gets it may ask again.
+      MutexLock lock(&mutex_);
+      busy_ = false;
+    }
+    request.done(std::move(report));
+  }
+}
+
+absl::StatusOr<ScrubReport> ScrubRunner::Scrub(Request* request) {
+  Scrubber scrubber(store_);
+  for (bool more = true; more;) {
+    if (request->abandoned()) {
+      return absl::CancelledError("nobody waits for the verification any more");
+    }
+    {
+      MutexLock lock(&mutex_);
+      if (stopping_) {
+        return absl::UnavailableError("the replica is shutting down");
+      }
+    }
+    DUNLIN_ASSIGN_OR_RETURN(more, scrubber.Step());
+  }
+  return scrubber.report();
+}
+
+}  // namespace dunlin

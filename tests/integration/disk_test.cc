@@ -1,0 +1,213 @@
+// Goal: a replica whose disk fails stops acknowledging at once and for good, says why wherever operators look, goes on
+// answering reads, and still gives its fleet what it has acknowledged; damage on a disk is found by a verification, and
+// made good from the fleet.
+// Method: real replicas, on files whose syncs fail when the test says so (tests/support/faulty_disk.cc), or with bytes
+// turned in the file itself. (Each way to fail: tests/storage/disk_failure_test; full disks: full_disk_test.)
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/health_watch.h"
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+#include "tests/support/redis_server.h"
+#include "tests/support/replica_process.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+namespace {
+
+using client::Comparison;
+using client::ReplicaStatus;
+using client::VerifyResult;
+using testing::HasSubstr;
+
+size_t Occurrences(const std::string& text, const std::string& of) {
+  size_t count = 0;
+  for (size_t at = text.find(of); at != std::string::npos; at = text.find(of, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+// Puts `to` in the place of `from`, which is as long, wherever it stands in the file: old pages may hold it, too.
+void TurnBytes(const std::string& path, const std::string& from, const std::string& to) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  const std::string bytes = content.str();
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  for (size_t at = bytes.find(from); at != std::string::npos; at = bytes.find(from, at + 1)) {
+    file.seekp(static_cast<std::streamoff>(at));
+    file << to;
+  }
+}
+
+// A replica on a disk that fails from BreakDisk() on until MendDisk().
+class ReplicaOnFaultyDisk {
+ public:
+  explicit ReplicaOnFaultyDisk(const std::string& redis_url = "") {
+    ReplicaProcess::Options options;
+    options.data_dir = directory_.Join("data");
+    options.log_path = directory_.Join("log");
+    options.redis_url = redis_url;
+    options.environment = {absl::StrCat("LD_PRELOAD=", LibraryPath()),
+                           absl::StrCat("DUNLIN_FAULTY_DISK=", options.data_dir),
+                           absl::StrCat("DUNLIN_FAULTY_DISK_SWITCH=", directory_.Join("broken")),
+                           // A sanitizer's runtime wants to be the first library.
+                           "ASAN_OPTIONS=verify_asan_link_order=0"};
+    process_ = std::make_unique<ReplicaProcess>(options);
+    process_->Start();
+    EXPECT_TRUE(process_->WaitServing()) << process_->Log();
+  }
+
+  void BreakDisk() { std::ofstream(directory_.Join("broken")) << "broken"; }
+  void MendDisk() { unlink(directory_.Join("broken").c_str()); }
+
+  ReplicaProcess& process() { return *process_; }
+  Client& client() { return process_->client(); }
+
+ private:
+  static std::string LibraryPath() {
+    char* const path = realpath("tests/support/faulty_disk.so", nullptr);
+    const std::string result = path == nullptr ? "" : path;
+    free(path);
+    return result;
+  }
+
+  TempDir directory_;
+  std::unique_ptr<ReplicaProcess> process_;
+};
+
+TEST(FailedDisk, EndsAcknowledgingForGoodSaysWhyAndReadsGoOn) {
+  ReplicaOnFaultyDisk replica;
+  const auto health = std::make_unique<HealthWatch>(replica.process().address());
+  ASSERT_TRUE(health->Saw(HealthWatch::Health::kServing));
+  ASSERT_TRUE(replica.client().Put("a", "1").ok());
+  EXPECT_EQ(replica.process().Status().store_detail, "");
+
+  replica.BreakDisk();
+  const absl::Status refused = replica.client().Put("b", "1").status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable) << refused;
+  for (const char* part :
+       {"the disk has failed", "Input/output error", "reads go on", "check the disk, then restart"}) {
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(part));
+  }
+  EXPECT_TRUE(health->Saw(HealthWatch::Health::kNotServing));
+
+  replica.MendDisk();
+  EXPECT_EQ(replica.client().Put("b", "1").status().code(), absl::StatusCode::kUnavailable) << "it is not believed";
+  EXPECT_EQ(replica.client().Delete("a").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(replica.client().Get("a")->entry.value, "1");
+  EXPECT_EQ(replica.client().Get("b").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(replica.client().List({})->entries.size(), 1u);
+  const ReplicaStatus status = replica.process().Status();
+  EXPECT_FALSE(status.serving);
+  EXPECT_THAT(status.store_detail, HasSubstr("the disk has failed"));
+  EXPECT_EQ(Occurrences(replica.process().Log(), "the store has failed"), 1u) << replica.process().Log();
+
+  EXPECT_EQ(replica.process().Terminate().code, 0);
+  replica.process().Start();
+  ASSERT_TRUE(replica.process().WaitServing());
+  EXPECT_EQ(replica.client().Get("a")->entry.value, "1");
+  EXPECT_TRUE(replica.client().Put("b", "2").ok());
+}
+
+TEST(FailedDisk, KeepsNothingFromTheFleetThatWasAcknowledgedAndLetsRedisJudgeNothing) {
+  RedisServer redis;
+  const std::string redis_url = absl::StrCat("redis://127.0.0.1:", redis.port());
+  ReplicaOnFaultyDisk replica(redis_url);
+  redis.Pause();
+  ASSERT_TRUE(replica.client().Put("acknowledged", "1").ok());
+  replica.BreakDisk();
+  ASSERT_EQ(replica.client().Put("refused", "1").status().code(), absl::StatusCode::kUnavailable);
+  redis.Resume();
+
+  TempDir directory;
+  ReplicaProcess::Options options;
+  options.data_dir = directory.Join("data");
+  options.log_path = directory.Join("log");
+  options.redis_url = redis_url;
+  options.replica_id = "other";
+  ReplicaProcess other(options);
+  other.Start();
+  ASSERT_TRUE(other.WaitServing());
+  EXPECT_TRUE(Eventually([&] {
+    const auto entry = other.client().Get("acknowledged");
+    return entry.ok() && entry->entry.value == "1";
+  })) << replica.process().Log();
+  EXPECT_EQ(other.client().Get("refused").status().code(), absl::StatusCode::kNotFound);
+
+  client::PutOptions if_absent;
+  if_absent.precondition = client::IfAbsent();
+  const absl::Status judged = replica.client().Put("conditional", "1", if_absent).status();
+  EXPECT_EQ(judged.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(judged.message()), HasSubstr("the disk has failed"));
+  EXPECT_TRUE(other.client().Put("conditional", "2", if_absent).ok()) << "Redis was not asked to store it";
+}
+
+TEST(DamagedDisk, IsFoundByAVerification) {
+  TempDir directory;
+  ReplicaProcess::Options options;
+  options.data_dir = directory.Join("data");
+  options.log_path = directory.Join("log");
+  ReplicaProcess replica(options);
+  replica.Start();
+  ASSERT_TRUE(replica.WaitServing());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(replica.client().Put(absl::StrCat("key", i), absl::StrCat("<value ", i, ">")).ok());
+  }
+  absl::StatusOr<VerifyResult> sound = replica.client().Verify({});
+  ASSERT_TRUE(sound.ok()) << sound.status();
+  EXPECT_EQ(sound->entries_checked, 50u);
+  EXPECT_EQ(sound->damaged_count, 0u);
+  EXPECT_EQ(sound->counts, Comparison::kEqual) << sound->not_compared_reason;
+  EXPECT_EQ(sound->digest, Comparison::kEqual);
+
+  TurnBytes(directory.Join("data/data.mdb"), "<value 7>", "<vAlue 7>");
+  const absl::StatusOr<VerifyResult> damaged = replica.client().Verify({});
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  EXPECT_EQ(damaged->entries_checked, 49u);
+  ASSERT_EQ(damaged->damaged_count, 1u);
+  EXPECT_EQ(damaged->damaged[0].key, "key7");
+  EXPECT_THAT(damaged->damaged[0].reason, HasSubstr("its checksum does not match"));
+  EXPECT_EQ(damaged->digest, Comparison::kNotMade);
+  EXPECT_FALSE(damaged->repair_started) << "it stands alone";
+  ASSERT_TRUE(replica.client().Put("key7", "again").ok());
+  EXPECT_EQ(replica.client().Verify({})->digest, Comparison::kEqual);
+}
+
+TEST(DamagedDisk, IsMadeGoodFromTheFleetAfterAVerification) {
+  Fleet::Options options;
+  options.replicas = 2;
+  Fleet fleet(options);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(fleet.client(i % 2).Put(absl::StrCat("key", i), absl::StrCat("<value ", i, ">")).ok());
+  }
+  ASSERT_TRUE(fleet.Converges());
+  TurnBytes(fleet.replica(0).options().data_dir + "/data.mdb", "<value 7>", "<vAlue 7>");
+  EXPECT_EQ(fleet.client(0).Get("key7").status().code(), absl::StatusCode::kDataLoss);
+
+  const absl::StatusOr<VerifyResult> damaged = fleet.client(0).Verify({});
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  EXPECT_EQ(damaged->damaged_count, 1u);
+  EXPECT_TRUE(damaged->repair_started);
+  EXPECT_TRUE(Eventually([&] { return HasValue(fleet.client(0), "key7", "<value 7>"); })) << fleet.Describe();
+  ASSERT_TRUE(fleet.Converges());
+  const absl::StatusOr<VerifyResult> repaired = fleet.client(0).Verify({});
+  ASSERT_TRUE(repaired.ok()) << repaired.status();
+  EXPECT_EQ(repaired->entries_checked, 50u);
+  EXPECT_EQ(repaired->damaged_count, 0u);
+  EXPECT_FALSE(repaired->repair_started);
+  EXPECT_EQ(fleet.replica(0).Status().damaged_records, 0u);
+}
+
+}  // namespace
+}  // namespace dunlin
