@@ -219,6 +219,33 @@ TEST_F(FollowerRebuildTest, ALostConnectionLosesNoneOfTheKeys) {
   EXPECT_EQ(batch.fleet_keys->size(), 7u);
 }
 
+// Else the next attempt would merge, and bring back what was deleted.
+TEST_F(FollowerRebuildTest, ARebuildThatCouldNotBeStoredIsDoneAgain) {
+  Rebuilt();
+  ApplyFails();
+  HearAtHeartbeat(PositionAtTime(7, TooLate() + absl::Seconds(1)), WithData());
+  Compare(0, 7, {});
+  const RemoteBatch batch = ReadToTheEndAt(TooLate() + absl::Seconds(1), 7, 7);
+  ASSERT_NE(batch.fleet_keys, nullptr);
+  EXPECT_EQ(batch.fleet_keys->size(), 7u);
+  Applied();
+  EXPECT_EQ(follower_->status().rebuilds, 1u);
+}
+
+// The last page is as good as a position: the store may be tried again between two of these.
+TEST_F(FollowerRebuildTest, ARebuildThatCouldNotBeStoredIsDoneAgainAlsoBeforeTheNextHeartbeat) {
+  Rebuilt();
+  ApplyFails();
+  now_ = Next<Follower::Wait>().until;
+  Compare(0, 7, {});
+  Next<Follower::ReadChanges>();
+  RelayChangePage page = Page(7, 7);
+  page.redis_time = TooLate();
+  follower_->OnChanges(std::move(page), now_);
+  Compare(0, 7, {});
+  EXPECT_NE(ReadToTheEndAt(TooLate(), 7, 7).fleet_keys, nullptr);
+}
+
 // What Redis had in the epoch before it may have lost.
 TEST_F(FollowerRebuildTest, AnotherEpochGathersItsOwnKeys) {
   BeginAt(PositionAtTime(7, TooLate()));
