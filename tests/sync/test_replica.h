@@ -15,6 +15,7 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
+#include "storage/version.h"
 #include "sync/replicator.h"
 #include "tests/storage/tamper.h"
 #include "tests/support/eventually.h"
@@ -92,6 +93,7 @@ class Replica {
     Start();
   }
 
+  HybridClock& clock() { return clock_; }
   Replicator& replicator() { return *replicator_; }
   Committer& committer() { return *committer_; }
   StoreState state() const { return store_->state(); }
@@ -117,6 +119,13 @@ class Replica {
     return answer.Get();
   }
 
+  absl::StatusOr<WriteResult> WriteIfVersion(absl::string_view key, absl::string_view value, const Version& version) {
+    Answer<absl::StatusOr<WriteResult>> answer;
+    replicator_->WriteIf(MutationOf(key, value), Precondition{Precondition::Kind::kVersion, version}, kTestPatience,
+                         answer.Callback());
+    return answer.Get();
+  }
+
   absl::Status WaitForOutbox(uint64_t revision, absl::Duration timeout = kTestPatience) {
     Answer<absl::Status> answer;
     replicator_->WaitForOutbox(revision, timeout, answer.Callback());
@@ -126,6 +135,12 @@ class Replica {
   std::string Get(absl::string_view key) const {
     const absl::StatusOr<StoredEntry> entry = store_->Get(key);
     return entry.ok() ? entry->value : "";
+  }
+
+  // The version of the entry of `key`; 0 if there is none.
+  Version VersionOf(absl::string_view key) const {
+    const absl::StatusOr<StoredEntry> entry = store_->Get(key);
+    return entry.ok() ? entry->version : Version();
   }
 
   bool WaitLive() {
