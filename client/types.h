@@ -16,7 +16,8 @@
 // Strings called `value` and `token` hold bytes; strings called `key` and `prefix` hold UTF-8.
 namespace dunlin::client {
 
-// Identifies one write. For each key the highest version wins on every replica.
+// Identifies one write. For each key the highest version wins on every replica. A write may end with another version
+// than its answer named (proto/dunlin/v1/kv.proto says when): take the one for a precondition from a read or an event.
 struct Version {
   uint64_t time = 0;    // Hybrid logical clock: 48 bits of Unix milliseconds, 16 bits of counter.
   uint64_t origin = 0;  // The store that issued it.

@@ -18,6 +18,10 @@ constexpr BuildInfo kBuildInfo = {"0.1.0", DUNLIN_BUILD_COMMIT, kCompiler};
 
 const BuildInfo& GetBuildInfo() { return kBuildInfo; }
 
+std::string VersionLine(absl::string_view program, const BuildInfo& info) {
+  return absl::StrCat(program, " ", info.version, " (", DescribeBuild(info), ")");
+}
+
 std::string DescribeBuild(const BuildInfo& info) { return absl::StrCat("commit ", info.commit, ", ", info.compiler); }
 
 }  // namespace dunlin

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "absl/strings/string_view.h"
+
 namespace dunlin {
 
 // What this program was built from.
@@ -15,6 +17,9 @@ struct BuildInfo {
 };
 
 const BuildInfo& GetBuildInfo();
+
+// The line that `program --version` prints, such as "dunlind 0.1.0 (commit 0acad58, gcc 12.2.0)", without its end.
+std::string VersionLine(absl::string_view program, const BuildInfo& info);
 
 // Commit and compiler in one line, such as "commit 0acad58, gcc 12.2.0".
 std::string DescribeBuild(const BuildInfo& info);

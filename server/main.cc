@@ -163,6 +163,12 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   server->AtShutdown([&] { watches.Shutdown(options.drain_timeout / 2); });
   // It also answers the calls that wait for Redis to have their writes.
   server->AtShutdown([&] { FlushOutbox(parts, options.drain_timeout / 4); });
+  // Who waits for a Redis that does not answer hears why: gRPC would cancel the call without a word of ours.
+  server->AtShutdown([&] {
+    if (replicator != nullptr) {
+      replicator->TurnAway(options.drain_timeout / 8);
+    }
+  });
   if (replicator != nullptr) {
     replicator->Start();
   }

@@ -77,7 +77,7 @@ class CommandLine {
       return UsageError(absl::StrCat(error.what(), "; write --option VALUE or --option=VALUE"));
     }
     if (app_.count("--version") > 0) {
-      text_ = absl::StrCat("dunlind ", GetBuildInfo().version, " (", DescribeBuild(GetBuildInfo()), ")\n");
+      text_ = VersionLine("dunlind", GetBuildInfo()) + "\n";
       return absl::OkStatus();
     }
     return CheckExtras();

@@ -43,7 +43,8 @@ void UnaryCall::Release() {
 
 void UnaryCall::OnCancel() {
   cancelled_.store(true, std::memory_order_relaxed);
-  Complete(absl::CancelledError("the call was cancelled"));
+  // A caller who has given up hears nothing any more. Whoever might is cut off by a shutdown, and may try elsewhere.
+  Complete(absl::UnavailableError("the replica is shutting down; try another replica"));
 }
 
 }  // namespace internal

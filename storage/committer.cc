@@ -11,7 +11,7 @@
 namespace dunlin {
 namespace {
 
-absl::Status StoppedError() { return absl::CancelledError("the replica is shutting down"); }
+absl::Status StoppedError() { return absl::UnavailableError("the replica is shutting down"); }
 
 }  // namespace
 

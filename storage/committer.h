@@ -44,7 +44,7 @@ class Committer {
 
   // Stores `write`, whole or not at all, and answers once it is durable.
   // Errors: kInvalidArgument for a key that cannot be stored; kFailedPrecondition; kResourceExhausted when the queue,
-  // the quota or the disk is full; kCancelled after Stop(); kDataLoss and kInternal as the database's.
+  // the quota or the disk is full; kUnavailable after Stop(); kDataLoss and kInternal as the database's.
   void Write(LocalWrite write, WriteCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // What Write() would answer to a put because of the quota: for whoever has to know before something else happens.
@@ -67,7 +67,7 @@ class Committer {
   // only sends again what Redis already has.
   void AdvanceMirrored(MirrorProgress progress) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Finishes what was given before, writes the positions down, and ends the thread. Later calls answer kCancelled.
+  // Finishes what was given before, writes the positions down, and ends the thread. Later calls answer kUnavailable.
   // REQUIRES: not called from a callback.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_, stop_mutex_);
 

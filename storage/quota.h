@@ -9,7 +9,8 @@
 
 namespace dunlin {
 
-// Whether a put may take place in a database that uses `used_bytes`.
+// Whether a write with a put may take place in a database that uses `used_bytes`. Deletes are not asked: they leave a
+// tombstone in the place of a value, and are the remedy.
 // Errors: kResourceExhausted, naming the quota and the remedy.
 inline absl::Status CheckQuota(uint64_t used_bytes, uint64_t quota_bytes) {
   if (used_bytes < quota_bytes) {
@@ -19,8 +20,10 @@ inline absl::Status CheckQuota(uint64_t used_bytes, uint64_t quota_bytes) {
                                                    quota_bytes, ": delete entries or raise --database-quota"));
 }
 
-// Whether a put may take place while `unsent_bytes` have been waiting for Redis, which has never had them, since `age`
-// ago. Refusing early loses nothing; an outbox that grew for ever would end on a full disk.
+// Whether a write with a put may take place while `unsent_bytes` have been waiting for Redis, which has never had them,
+// since `age` ago. Refusing early loses nothing; an outbox that grew for ever would end on a full disk. Deletes are not
+// asked here either: one that replaces what waits makes it lighter. One of a key that this store does not have waits as
+// a tombstone all the same, because the fleet may have it; how many of them there are is bounded by the database alone.
 // Errors: kResourceExhausted, naming the limit and the remedy.
 inline absl::Status CheckOutbox(uint64_t unsent_bytes, uint64_t quota_bytes, absl::Duration age,
                                 absl::Duration age_max) {

@@ -10,9 +10,17 @@
 #include "sync/conditional_writer.h"
 
 namespace dunlin {
+namespace {
+
+constexpr absl::string_view kShuttingDown = "the replica is shutting down";
+
+}  // namespace
 
 absl::StatusOr<uint64_t> ConditionalCallers::Admit(size_t size_bytes, absl::Time deadline, WriteCallback* done) {
   MutexLock lock(&mutex_);
+  if (turned_away_) {
+    return ConditionalWriter::NotDone(kShuttingDown);
+  }
   if (callers_.size() >= kConditionalQueueWritesMax || size_bytes_ + size_bytes > kConditionalQueueMaxBytes) {
     return absl::ResourceExhaustedError(
         absl::StrCat(callers_.size(), " writes with a precondition, of ", size_bytes_,
@@ -21,6 +29,7 @@ absl::StatusOr<uint64_t> ConditionalCallers::Admit(size_t size_bytes, absl::Time
   }
   size_bytes_ += size_bytes;
   callers_[++last_id_] = Caller{size_bytes, deadline, std::move(*done)};
+  ++waiting_;
   return last_id_;
 }
 
@@ -55,7 +64,7 @@ void ConditionalCallers::Answer(uint64_t id, absl::StatusOr<WriteResult> result)
       return;
     }
     size_bytes_ -= found->second.size_bytes;
-    done = std::move(found->second.done);
+    done = TakeDone(&found->second);
     callers_.erase(found);
   }
   if (done != nullptr) {
@@ -64,25 +73,58 @@ void ConditionalCallers::Answer(uint64_t id, absl::StatusOr<WriteResult> result)
 }
 
 absl::Time ConditionalCallers::Expire(absl::Time now) {
-  std::vector<std::pair<WriteCallback, bool>> late;
-  absl::Time next = absl::InfiniteFuture();
+  std::vector<Caller> late;
+  absl::Time next;
   {
     MutexLock lock(&mutex_);
-    for (auto& [id, caller] : callers_) {
-      if (caller.done == nullptr) {
-        continue;
-      }
-      if (caller.deadline <= now) {
-        late.emplace_back(std::exchange(caller.done, nullptr), caller.in_doubt);
-      } else {
-        next = std::min(next, caller.deadline);
-      }
+    late = TakeLate(now, &next);
+  }
+  Refuse(std::move(late), kNotJudgedInTime);
+  return next;
+}
+
+void ConditionalCallers::TurnAway(absl::Duration patience) {
+  std::vector<Caller> left;
+  {
+    MutexLock lock(&mutex_);
+    turned_away_ = true;
+    const absl::Time give_up = steady_.Now() + patience;
+    while (waiting_ > 0 && steady_.Now() < give_up) {
+      all_answered_.WaitWithTimeout(&mutex_, give_up - steady_.Now());
+    }
+    absl::Time next;
+    left = TakeLate(absl::InfiniteFuture(), &next);
+  }
+  Refuse(std::move(left), kShuttingDown);
+}
+
+std::vector<ConditionalCallers::Caller> ConditionalCallers::TakeLate(absl::Time now, absl::Time* next) {
+  std::vector<Caller> late;
+  *next = absl::InfiniteFuture();
+  for (auto& [id, caller] : callers_) {
+    if (caller.done == nullptr) {
+      continue;
+    }
+    if (caller.deadline <= now) {
+      late.push_back(Caller{0, caller.deadline, TakeDone(&caller), caller.in_doubt});
+    } else {
+      *next = std::min(*next, caller.deadline);
     }
   }
-  for (auto& [done, in_doubt] : late) {
-    done(in_doubt ? ConditionalWriter::NotKnown() : ConditionalWriter::NotDone(kNotJudgedInTime));
+  return late;
+}
+
+WriteCallback ConditionalCallers::TakeDone(Caller* caller) {
+  if (caller->done != nullptr && --waiting_ == 0) {
+    all_answered_.SignalAll();
   }
-  return next;
+  return std::exchange(caller->done, nullptr);
+}
+
+void ConditionalCallers::Refuse(std::vector<Caller> callers, absl::string_view why) {
+  for (Caller& caller : callers) {
+    caller.done(caller.in_doubt ? ConditionalWriter::NotKnown() : ConditionalWriter::NotDone(why));
+  }
 }
 
 }  // namespace dunlin

@@ -4,10 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/clock.h"
 #include "storage/mutex.h"
 #include "storage/write.h"
 
@@ -30,7 +33,7 @@ class ConditionalCallers {
   ConditionalCallers& operator=(const ConditionalCallers&) = delete;
 
   // Takes in a caller whose write weighs `size_bytes`, and returns what it is called below.
-  // Errors: kResourceExhausted when too many wait already; `done` is then left as it is.
+  // Errors: kResourceExhausted when too many wait already, kUnavailable after TurnAway(); `done` is then left as it is.
   absl::StatusOr<uint64_t> Admit(size_t size_bytes, absl::Time deadline, WriteCallback* done)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -46,6 +49,10 @@ class ConditionalCallers {
   // Answers those whose deadline has passed; returns the next deadline.
   absl::Time Expire(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The replica is shutting down: takes in nobody any more, waits for at most `patience` until everybody has been
+  // answered, and answers who is left as Expire() does.
+  void TurnAway(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   struct Caller {
     size_t size_bytes = 0;
@@ -56,7 +63,18 @@ class ConditionalCallers {
     bool in_doubt = false;
   };
 
+  // Takes the callers whose deadline has come by `now` out of the waiting, and tells the next deadline.
+  std::vector<Caller> TakeLate(absl::Time now, absl::Time* next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  WriteCallback TakeDone(Caller* caller) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Refuse(std::vector<Caller> callers, absl::string_view why);
+
+  const SteadyClock steady_;
+
   Mutex mutex_;
+  CondVar all_answered_;
+  bool turned_away_ ABSL_GUARDED_BY(mutex_) = false;
+  // Callers that are still to be answered.
+  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t size_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, Caller> callers_ ABSL_GUARDED_BY(mutex_);

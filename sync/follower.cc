@@ -23,6 +23,7 @@ Follower::Follower(const Options& options, absl::Time now)
       read_after_(options.applied_sequence),
       complete_unix_ms_(options.complete_unix_ms),
       complete_told_unix_ms_(options.complete_unix_ms),
+      complete_stored_unix_ms_(options.complete_unix_ms),
       up_to_date_at_(now) {}
 
 // ---- What to do ----
@@ -295,6 +296,8 @@ void Follower::OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time n
     error_ = result.status();
     retry_at_ = retry_.Failed(now);
     accepted_ = applied_;
+    complete_unix_ms_ = complete_stored_unix_ms_;
+    complete_told_unix_ms_ = complete_stored_unix_ms_;
     pending_ready_ = false;
     CatchUp(Cause::kReconnect);
     return;
@@ -303,6 +306,7 @@ void Follower::OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time n
   // fails time and again closer together.
   retry_.Succeeded();
   applied_ = applying_sequence_;
+  complete_stored_unix_ms_ = complete_told_unix_ms_;
   damaged_records_ += result->damaged;
   version_conflicts_ += result->conflicts;
   rebuilds_ += std::exchange(applying_rebuild_, false) ? 1 : 0;

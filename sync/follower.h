@@ -302,9 +302,11 @@ class Follower {
   uint64_t rebuilt_sent_revision_ = 0;
   uint64_t forgotten_unix_ms_ = 0;
 
-  // When, on Redis' clock, the store was last known to be complete, and what of that has been told to it.
+  // When, on Redis' clock, the store was last known to be complete once what has been read is stored, what of that has
+  // been told to it, and what it has stored. A rebuild that could not be stored has still to be done.
   uint64_t complete_unix_ms_;
   uint64_t complete_told_unix_ms_;
+  uint64_t complete_stored_unix_ms_;
   bool holds_data_ = false;
   // A position of this epoch has been told in this run. Data that come later are no data from before.
   bool position_seen_ = false;

@@ -64,6 +64,9 @@ void MirrorAcks::Await(uint64_t revision, Awaited awaited, Answers* answers) {
         return Answer(awaited.waiter.get(), ShuttingDown(), answers);
       }
       if (revision > mirrored_revision_) {
+        if (turned_away_ && !awaited.key.empty()) {
+          return Answer(awaited.waiter.get(), ShuttingDown(), answers);
+        }
         awaited_.emplace(revision, std::move(awaited));
         return;
       }
@@ -128,6 +131,23 @@ absl::Time MirrorAcks::Expire(absl::Time now) {
   }
   Tell(std::move(answers));
   return next;
+}
+
+void MirrorAcks::TurnAway() {
+  Answers answers;
+  {
+    MutexLock lock(&mutex_);
+    turned_away_ = true;
+    for (auto it = awaited_.begin(); it != awaited_.end();) {
+      if (it->second.key.empty()) {
+        ++it;
+        continue;
+      }
+      Answer(it->second.waiter.get(), ShuttingDown(), &answers);
+      it = awaited_.erase(it);
+    }
+  }
+  Tell(std::move(answers));
 }
 
 void MirrorAcks::Shutdown() {

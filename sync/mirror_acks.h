@@ -40,8 +40,8 @@ class MirrorAcks {
 
   // Calls `done` once Redis has each of `writes`, or a later write of its key.
   // Errors: kDeadlineExceeded once `deadline` has passed: the write is stored here and will reach Redis later;
-  // kUnavailable, meaning the same, after Shutdown() and when the store cannot be read; kDataLoss when the record is
-  // damaged here.
+  // kUnavailable, meaning the same, after TurnAway() or Shutdown() and when the store cannot be read; kDataLoss when
+  // the record is damaged here.
   void Wait(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls `done` once the cursor has reached `revision`: what was in the outbox up to there is in Redis, or has been
@@ -56,6 +56,10 @@ class MirrorAcks {
 
   // Answers those whose deadline has passed; returns the next deadline.
   absl::Time Expire(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The replica is shutting down: answers whoever waits for a write, now and later, with kUnavailable unless Redis has
+  // it. Who waits for the cursor goes on waiting.
+  void TurnAway() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Answers everybody, now and later.
   void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -85,6 +89,7 @@ class MirrorAcks {
 
   Mutex mutex_;
   uint64_t mirrored_revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool turned_away_ ABSL_GUARDED_BY(mutex_) = false;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
   // By revision.
   std::multimap<uint64_t, Awaited> awaited_ ABSL_GUARDED_BY(mutex_);

@@ -143,6 +143,11 @@ void Replicator::WaitForOutbox(uint64_t revision, absl::Duration timeout, Status
   deadlines_.Expect(deadline);
 }
 
+void Replicator::TurnAway(absl::Duration patience) {
+  callers_.TurnAway(patience);
+  acks_.TurnAway();
+}
+
 Replicator::Status Replicator::status() const {
   Status status;
   status.follower = follower_.status();

@@ -94,6 +94,10 @@ class Replicator {
   // Calls `done` once nothing up to `revision` is in the outbox, and within `timeout`: MirrorAcks::WaitForCursor().
   void WaitForOutbox(uint64_t revision, absl::Duration timeout, StatusCallback done);
 
+  // The replica is shutting down: answers whoever still waits in WriteIf(), after at most `patience`, and then whoever
+  // waits in WaitMirrored(), now and later. The outbox goes on to be sent, and WaitForOutbox() to wait.
+  void TurnAway(absl::Duration patience);
+
   // Compares the whole store with Redis, and reads again what is missing or damaged here.
   void Repair() { follower_.Repair(); }
 

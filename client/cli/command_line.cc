@@ -53,6 +53,10 @@ CommandLine::CommandLine(const std::string& program, const std::string& descript
 
 CommandLine::~CommandLine() = default;
 
+void CommandLine::Version(const std::string& text) {
+  app_->set_version_flag("--version", text, "Print version and build and exit");
+}
+
 Command CommandLine::Global() { return Command(app_.get()); }
 
 Command CommandLine::Add(const std::string& name, const std::string& help, Action action) {
@@ -64,10 +68,10 @@ Command CommandLine::Add(const std::string& name, const std::string& help, Actio
 absl::StatusOr<CommandLine::Choice> CommandLine::Parse(int argc, const char* const* argv) {
   try {
     app_->parse(argc, argv);
-  } catch (const CLI::Success& asked_for_help) {
-    std::ostringstream help;
-    app_->exit(asked_for_help, help, help);
-    return Choice{help.str(), nullptr};
+  } catch (const CLI::Success& asked_for_text) {
+    std::ostringstream text;
+    app_->exit(asked_for_text, text, text);
+    return Choice{text.str(), nullptr};
   } catch (const CLI::ParseError& error) {
     return UsageError(error.what());
   }

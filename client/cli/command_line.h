@@ -86,6 +86,9 @@ class CommandLine {
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
+  // What --version prints, without the end of the line.
+  void Version(const std::string& text);
+
   // For what stands before or behind every command.
   Command Global();
 

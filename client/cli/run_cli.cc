@@ -12,6 +12,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/error_line.h"
 #include "client/client.h"
+#include "server/build_info.h"
 #include "storage/status_macros.h"
 
 namespace dunlin::client::cli {
@@ -52,6 +53,7 @@ void AddCommands(CommandLine& line) {
 
 absl::Status ParseAndRun(int argc, const char* const* argv, Console& console) {
   CommandLine line("dunlin", "Reads, writes and watches the entries of a Dunlin replica.");
+  line.Version(VersionLine("dunlin", GetBuildInfo()));
   GlobalOptions options;
   AddGlobalOptions(line, &options);
   AddCommands(line);

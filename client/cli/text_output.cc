@@ -47,8 +47,13 @@ void AddRow(absl::string_view name, absl::string_view value, std::string* table)
 
 void AddRow(absl::string_view name, uint64_t value, std::string* table) { AddRow(name, absl::StrCat(value), table); }
 
+// Always with a unit, which Abseil leaves out of nothing.
+std::string DurationToText(absl::Duration duration) {
+  return duration == absl::ZeroDuration() ? "0s" : absl::FormatDuration(duration);
+}
+
 std::string LagToText(const Lag& lag) {
-  return absl::StrFormat("%d changes, %s, %s", lag.sequences, absl::FormatDuration(lag.duration),
+  return absl::StrFormat("%d changes, %s, %s", lag.sequences, DurationToText(lag.duration),
                          lag.connected ? "connected" : "not connected");
 }
 
@@ -71,7 +76,7 @@ void AddSyncRows(const ReplicaStatus& status, std::string* table) {
   AddRow("lag", LagToText(status.lag), table);
   AddRow("outbox",
          absl::StrFormat("%d writes, oldest %s, %d bytes never sent", status.outbox_depth,
-                         absl::FormatDuration(status.outbox_age), status.outbox_bytes),
+                         DurationToText(status.outbox_age), status.outbox_bytes),
          table);
   AddRow("ring", RingToText(status.ring), table);
   AddRow("gaps repaired", status.gaps_repaired, table);
@@ -151,7 +156,7 @@ std::string StatusTable(const ReplicaStatus& status) {
   }
   AddRow("watchers", status.watchers, &table);
   AddRow("digest", absl::BytesToHexString(status.digest), &table);
-  AddRow("uptime", absl::FormatDuration(absl::Trunc(status.uptime, absl::Seconds(1))), &table);
+  AddRow("uptime", DurationToText(absl::Trunc(status.uptime, absl::Seconds(1))), &table);
   AddRow("version", absl::StrCat(status.version, " (", status.build, ")"), &table);
   return table;
 }

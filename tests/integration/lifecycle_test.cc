@@ -3,8 +3,10 @@
 // Method: real replicas, ended by SIGTERM; exit codes, times and what the streams say are checked.
 
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
@@ -113,6 +115,24 @@ TEST(Shutdown, DoesNotWaitForARedisThatHangs) {
   ASSERT_TRUE(fleet.client(0).Put("unsent", "1").ok());
   const std::unique_ptr<client::Watcher> stuck = OpenStuckWatcher(fleet.client(0));
   ExpectEndsInGoodOrder(fleet.replica(0));
+}
+
+// Cut off without a word, its caller would not know whether to write again.
+TEST(Shutdown, TellsWhoWaitsForARedisThatHangsThatTheWriteIsStored) {
+  Fleet fleet(Replicas(1));
+  fleet.redis().Pause();
+  absl::Status answer;
+  std::thread caller([&] {
+    client::PutOptions options;
+    options.ack = client::Ack::kMirrored;
+    options.timeout = kTestPatience;
+    answer = fleet.client(0).Put("key", "value", options).status();
+  });
+  EXPECT_TRUE(Eventually([&] { return fleet.replica(0).Status().outbox_depth == 1; }));
+  ExpectEndsInGoodOrder(fleet.replica(0));
+  caller.join();
+  EXPECT_EQ(answer.code(), absl::StatusCode::kUnavailable) << answer;
+  EXPECT_THAT(std::string(answer.message()), HasSubstr("stored on this replica"));
 }
 
 TEST(Shutdown, AnswersTheWritesThatItTookAndKeepsThem) {

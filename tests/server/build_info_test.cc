@@ -21,5 +21,10 @@ TEST(BuildInfoTest, NamesVersionCommitAndCompiler) {
   EXPECT_THAT(description, Not(HasSubstr("\n")));
 }
 
+TEST(BuildInfoTest, TheVersionLineNamesTheProgramFirst) {
+  EXPECT_EQ(VersionLine("dunlin", BuildInfo{"1.2.3", "0acad58", "gcc 12.2.0"}),
+            "dunlin 1.2.3 (commit 0acad58, gcc 12.2.0)");
+}
+
 }  // namespace
 }  // namespace dunlin

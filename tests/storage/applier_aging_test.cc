@@ -26,8 +26,9 @@ class ApplierAgingTest : public ApplierTester {
     return Version{(clock_.NowUnixMillis() - age_ms) << kVersionCounterBits, kOther};
   }
 
-  // Rebuilds over a fleet that has `keys`, and whose tombstones are remembered for an hour.
-  ApplyResult Rebuild(const std::vector<std::string>& keys) {
+  // Rebuilds over a fleet that has `keys`, and whose tombstones are remembered for an hour. When it began, this store's
+  // writes up to `sent_revision` were in Redis.
+  ApplyResult Rebuild(const std::vector<std::string>& keys, uint64_t sent_revision = 0) {
     auto fleet_keys = std::make_shared<KeySet>();
     for (const std::string& key : keys) {
       fleet_keys->Insert(key);
@@ -35,29 +36,13 @@ class ApplierAgingTest : public ApplierTester {
     RemoteBatch batch;
     batch.fleet_keys = fleet_keys;
     batch.rebuilt_revision = state_.revision;
-    batch.rebuilt_sent_revision = state_.mirrored_revision;
+    batch.rebuilt_sent_revision = sent_revision;
     batch.forgotten_unix_ms = clock_.NowUnixMillis() - absl::ToInt64Milliseconds(absl::Hours(1));
     absl::StatusOr<ApplyResult> result;
     Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyRemote(batch); });
     EXPECT_TRUE(result.ok()) << result.status();
     return result.ok() ? *result : ApplyResult();
   }
-
-  RecordRow RowOf(const std::string& key) {
-    bytes_ = Row(key)->value_or("");
-    const absl::StatusOr<RecordRow> row = DecodeRecordRow(key, bytes_);
-    EXPECT_TRUE(row.ok()) << key << ": " << row.status();
-    return row.ok() ? *row : RecordRow();
-  }
-
-  uint64_t BatchOf(uint64_t revision) {
-    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
-    return DecodeChangeRow(**txn->Get(Table::kChanges, EncodeBigEndian64(revision)))->batch_first_revision;
-  }
-
- private:
-  // What the row returned last lies in.
-  std::string bytes_;
 };
 
 TEST_F(ApplierAgingTest, ARebuildDropsWhatADeletionThatIsForgottenMayHaveDeleted) {
@@ -99,6 +84,34 @@ TEST_F(ApplierAgingTest, AWriteOlderThanAnyMemoryOfDeletionsIsStampedAnewWithIts
     EXPECT_TRUE(row.unsent) << key;
     EXPECT_EQ(BatchOf(row.revision), first) << key;
   }
+}
+
+// Its key is no sign of anything: it was sent after Redis was asked for that page of its keys.
+TEST_F(ApplierAgingTest, AnOwnWriteThatWasSentWhileTheKeysWereGatheredStays) {
+  ASSERT_TRUE(Write(WriteOf({PutOf("before", "1")})).ok());
+  ASSERT_TRUE(Write(WriteOf({PutOf("meanwhile", "1")})).ok());
+  wall_clock_.Advance(absl::Hours(2));
+  Run([](Applier* applier, LmdbTxn*) {
+    EXPECT_TRUE(applier->AdvanceMirrored({0, 2, {{"before", 1}, {"meanwhile", 2}}}).ok());
+  });
+  const Version meanwhile = RowOf("meanwhile").record.version;
+  EXPECT_EQ(Rebuild({}, /*sent_revision=*/1).dropped, 1u);
+  EXPECT_TRUE(RowOf("before").record.tombstone) << "the fleet had it, and has it no more";
+  EXPECT_FALSE(RowOf("meanwhile").record.tombstone);
+  EXPECT_EQ(RowOf("meanwhile").record.version, meanwhile) << "Redis knows it by that";
+}
+
+TEST_F(ApplierAgingTest, WhatCameWhileTheKeysWereGatheredStays) {
+  ASSERT_TRUE(Apply({RemotePut("before", Aged(absl::Hours(2)), "x")}).ok());
+  const uint64_t began = state_.revision;
+  ASSERT_TRUE(Apply({RemotePut("meanwhile", Aged(absl::Hours(2)), "x")}).ok());
+  RemoteBatch batch;
+  batch.fleet_keys = std::make_shared<KeySet>();
+  batch.rebuilt_revision = began;
+  batch.forgotten_unix_ms = clock_.NowUnixMillis();
+  Run([&](Applier* applier, LmdbTxn*) { EXPECT_EQ(applier->ApplyRemote(batch)->dropped, 1u); });
+  EXPECT_TRUE(RowOf("before").record.tombstone);
+  EXPECT_FALSE(RowOf("meanwhile").record.tombstone);
 }
 
 TEST_F(ApplierAgingTest, CollectingRemovesTheDeadAndNothingElse) {

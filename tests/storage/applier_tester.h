@@ -13,6 +13,7 @@
 #include "absl/types/optional.h"
 #include "gtest/gtest.h"
 #include "storage/applier.h"
+#include "storage/big_endian.h"
 #include "storage/hybrid_clock.h"
 #include "storage/lmdb_env.h"
 #include "storage/tables.h"
@@ -82,11 +83,29 @@ class ApplierTester : public ::testing::Test {
     return row->has_value() ? absl::make_optional(std::string(**row)) : absl::nullopt;
   }
 
+  // The row of `key`, which must be there and whole. Its views end with the next call.
+  RecordRow RowOf(const std::string& key) {
+    row_bytes_ = Row(key)->value_or("");
+    const absl::StatusOr<RecordRow> row = DecodeRecordRow(key, row_bytes_);
+    EXPECT_TRUE(row.ok()) << key << ": " << row.status();
+    return row.ok() ? *row : RecordRow();
+  }
+
+  // The first revision of the atomic batch that the change at `revision` is of.
+  uint64_t BatchOf(uint64_t revision) {
+    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
+    return DecodeChangeRow(**txn->Get(Table::kChanges, EncodeBigEndian64(revision)))->batch_first_revision;
+  }
+
   TempDir dir_;
   std::unique_ptr<LmdbEnv> env_;
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
   StoreState state_;
+
+ private:
+  // What the row returned last lies in.
+  std::string row_bytes_;
 };
 
 }  // namespace dunlin

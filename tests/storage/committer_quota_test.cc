@@ -2,12 +2,16 @@
 // deletes and what comes from others go on, and so does everything once Redis has what waited. Method: a real committer
 // on a real store; Redis is the test, which says what has been sent.
 
+#include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "storage/version.h"
+#include "storage/write.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
@@ -85,6 +89,38 @@ TEST_F(CommitterQuotaTest, AKeyThatIsWrittenAgainCountsOnce) {
   for (int i = 0; i < 20; ++i) {
     EXPECT_TRUE(Put("same").ok()) << i;
   }
+}
+
+TEST_F(CommitterQuotaTest, DeletingWhatWaitsMakesRoomForPuts) {
+  Open(/*outbox_quota_bytes=*/200, absl::InfiniteDuration());
+  ASSERT_TRUE(Put("first").ok());
+  ASSERT_TRUE(Put("second").ok());
+  ASSERT_TRUE(absl::IsResourceExhausted(Put("third")));
+  ASSERT_TRUE(tester_.Delete("first").ok());
+  EXPECT_TRUE(Put("third").ok());
+}
+
+// The fleet may have the key, so that its deletion has to wait for Redis like any other.
+TEST_F(CommitterQuotaTest, ADeleteOfAKeyThatIsNotHerePassesAndWaitsForRedis) {
+  Open(/*outbox_quota_bytes=*/1, absl::InfiniteDuration());
+  ASSERT_TRUE(Put("first").ok());
+  ASSERT_TRUE(absl::IsResourceExhausted(Put("second")));
+  const uint64_t bytes_before = tester_.state().unsent_bytes;
+  const absl::StatusOr<WriteResult> deleted = tester_.Delete("elsewhere");
+  ASSERT_TRUE(deleted.ok()) << deleted.status();
+  EXPECT_FALSE(deleted->existed[0]);
+  EXPECT_EQ(tester_.state().outbox_depth, 2u);
+  EXPECT_GT(tester_.state().unsent_bytes, bytes_before);
+}
+
+TEST_F(CommitterQuotaTest, ABatchWithAPutIsRefusedWholeAndOneOfDeletesPasses) {
+  Open(/*outbox_quota_bytes=*/1, absl::InfiniteDuration());
+  ASSERT_TRUE(Put("first").ok());
+  const absl::Status mixed = tester_.Write(WriteOf({DeleteOf("first"), PutOf("second", "x")})).status();
+  EXPECT_TRUE(absl::IsResourceExhausted(mixed)) << mixed;
+  EXPECT_NE(tester_.Get("first"), "(absent)");
+  EXPECT_TRUE(tester_.Write(WriteOf({DeleteOf("first"), DeleteOf("second")})).ok());
+  EXPECT_EQ(tester_.Get("first"), "(absent)");
 }
 
 TEST_F(CommitterQuotaTest, WhereThereIsNoRedisNothingWaitsForIt) {

@@ -252,11 +252,11 @@ TEST_F(CommitterTest, AGroupThatFailsDoesNotForgetWhatTheMirrorHasSent) {
 
 // ---- Stopping ----
 
-TEST_F(CommitterTest, AfterStoppingEverythingIsCancelledAtOnce) {
+TEST_F(CommitterTest, AfterStoppingEverythingIsUnavailableAtOnce) {
   tester_.committer().Stop();
-  EXPECT_EQ(tester_.Put("key", "value").status().code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(tester_.Apply({}).status().code(), absl::StatusCode::kCancelled);
-  EXPECT_EQ(tester_.EnterEpoch(1, false).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(tester_.Put("key", "value").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(tester_.Apply({}).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(tester_.EnterEpoch(1, false).code(), absl::StatusCode::kUnavailable);
   tester_.committer().AdvanceMirrored({});
   tester_.committer().Stop();
   EXPECT_EQ(tester_.Get("key"), "(absent)") << "reads go on";

@@ -4,6 +4,29 @@
 #include "storage/record.h"
 
 namespace dunlin {
+namespace {
+
+// All changes that `read_page(after_revision)` gives, page after page.
+template <typename ReadPage>
+std::vector<Change> ReadAll(uint64_t after_revision, const ReadPage& read_page) {
+  std::vector<Change> all;
+  while (true) {
+    absl::StatusOr<ChangePage> page = read_page(after_revision);
+    EXPECT_TRUE(page.ok()) << page.status();
+    if (!page.ok()) {
+      return all;
+    }
+    for (Change& change : page->changes) {
+      all.push_back(std::move(change));
+    }
+    if (page->complete) {
+      return all;
+    }
+    after_revision = page->covered_revision;
+  }
+}
+
+}  // namespace
 
 Mutation PutOf(absl::string_view key, absl::string_view value, absl::Duration ttl) {
   Mutation mutation;
@@ -163,41 +186,14 @@ std::vector<StoredEntry> StoreTester::ListAll(absl::string_view prefix, size_t p
 }
 
 std::vector<Change> StoreTester::ChangesAfter(uint64_t revision, size_t page_size) const {
-  std::vector<Change> all;
-  while (true) {
-    absl::StatusOr<ChangePage> page = store_->ReadChanges(
-        revision, [](absl::string_view) { return true; }, page_size, 1 << 20);
-    EXPECT_TRUE(page.ok()) << page.status();
-    if (!page.ok()) {
-      return all;
-    }
-    for (Change& change : page->changes) {
-      all.push_back(std::move(change));
-    }
-    if (page->complete) {
-      return all;
-    }
-    revision = page->covered_revision;
-  }
+  return ReadAll(revision, [&](uint64_t after) {
+    return store_->ReadChanges(
+        after, [](absl::string_view) { return true; }, page_size, 1 << 20);
+  });
 }
 
 std::vector<Change> StoreTester::Outbox(size_t page_size) const {
-  std::vector<Change> all;
-  uint64_t revision = 0;
-  while (true) {
-    absl::StatusOr<ChangePage> page = store_->ReadOutbox(revision, page_size, 1 << 20);
-    EXPECT_TRUE(page.ok()) << page.status();
-    if (!page.ok()) {
-      return all;
-    }
-    for (Change& change : page->changes) {
-      all.push_back(std::move(change));
-    }
-    if (page->complete) {
-      return all;
-    }
-    revision = page->covered_revision;
-  }
+  return ReadAll(0, [&](uint64_t after) { return store_->ReadOutbox(after, page_size, 1 << 20); });
 }
 
 }  // namespace dunlin

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,48 +17,10 @@
 #include "storage/mutex.h"
 #include "storage/store.h"
 #include "storage/write.h"
+#include "tests/support/answer.h"
 #include "tests/support/fake_clock.h"
 
 namespace dunlin {
-
-// Answer is what a callback is going to bring; Get() waits for it.
-//
-// Thread-safety: safe for concurrent use.
-template <typename T>
-class Answer {
- public:
-  // What to give as callback. It may outlive this object.
-  auto Callback() {
-    return [shared = shared_](T value) {
-      MutexLock lock(&shared->mutex);
-      shared->value.emplace(std::move(value));
-      ++shared->calls;
-      shared->changed.SignalAll();
-    };
-  }
-
-  T Get() {
-    MutexLock lock(&shared_->mutex);
-    while (!shared_->value.has_value()) {
-      shared_->changed.Wait(&shared_->mutex);
-    }
-    return *shared_->value;
-  }
-
-  int calls() const {
-    MutexLock lock(&shared_->mutex);
-    return shared_->calls;
-  }
-
- private:
-  struct Shared {
-    Mutex mutex;
-    CondVar changed;
-    std::optional<T> value;
-    int calls = 0;
-  };
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
 
 // Gate holds back whoever waits at it until it is opened, for instance the committer's thread in a callback, so that
 // what is written meanwhile becomes one group.

@@ -1,26 +1,18 @@
 #ifndef DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 #define DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
-#include "absl/types/span.h"
-#include "sync/redis_reply.h"
 #include "sync/redis_url.h"
-#include "tests/support/process.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/redis_process.h"
 
 namespace dunlin {
 
-// RedisServer is a real redis-server of the test's own, on a free port of 127.0.0.1 and on a Unix socket, in its own
-// directory. Whatever goes wrong with it aborts the test program, with Redis' log.
+// RedisServer is a real redis-server of the test's own, on a free port of 127.0.0.1 and on a Unix socket.
 //
 // Thread-safety: one thread uses a RedisServer.
-class RedisServer {
+class RedisServer final : public RedisProcess {
  public:
   struct Options {
     // Keep data over Restart() by an append-only file.
@@ -34,21 +26,11 @@ class RedisServer {
   RedisServer();
   // Starts it and waits until it answers.
   explicit RedisServer(Options options);
-  ~RedisServer();
-  RedisServer(const RedisServer&) = delete;
-  RedisServer& operator=(const RedisServer&) = delete;
 
-  uint16_t port() const { return port_; }
   // Over TCP and over the Unix socket, as the default user, with the password.
   RedisEndpoint endpoint() const;
   RedisEndpoint unix_endpoint() const;
 
-  // Ends it in good order.
-  void Stop();
-  // Ends it at once, as a crash does.
-  void Kill();
-  // Starts it again, on the same port, after Stop() or Kill(), and waits until it answers.
-  void Start();
   // Stop() or Kill() and Start().
   void Restart();
   void CrashAndRestart();
@@ -57,26 +39,12 @@ class RedisServer {
   // REQUIRES: it is not running.
   void EraseData();
 
-  bool IsRunning();
-
-  // Makes it hang (SIGSTOP) and go on (SIGCONT): its connections stay open and silent.
-  void Pause();
-  void Resume();
-
-  // Runs one command on a connection of its own and returns the reply, which may be an error reply.
-  RedisReply Run(absl::Span<const absl::string_view> command);
-  // As Run(), where it may not be up or hang. Errors: those of RedisConnection.
-  absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
-
  private:
-  bool Answers();
-  // Starts the process; returns whether it came up, which it does not when somebody has taken the port.
-  bool TryStart();
+  std::vector<std::string> Command() const override;
+  // By the socket in our own directory: on the port, somebody else's server might answer.
+  RedisEndpoint CommandEndpoint() const override { return unix_endpoint(); }
 
   const Options options_;
-  TempDir directory_;
-  uint16_t port_ = 0;
-  std::unique_ptr<Process> process_;
 };
 
 }  // namespace dunlin

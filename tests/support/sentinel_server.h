@@ -2,23 +2,20 @@
 #define DUNLIN_TESTS_SUPPORT_SENTINEL_SERVER_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
-#include "absl/types/span.h"
-#include "sync/redis_reply.h"
 #include "sync/redis_url.h"
-#include "tests/support/process.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/redis_process.h"
 
 namespace dunlin {
 
-// SentinelServer is a real Redis Sentinel of the test's own, on a free port of 127.0.0.1. It keeps what it learns over
-// Restart(). Whatever goes wrong with it aborts the test program, with its log.
+// SentinelServer is a real Redis Sentinel of the test's own, on a free port of 127.0.0.1. It keeps what it learns when
+// it is started again.
 //
 // Thread-safety: one thread uses a SentinelServer.
-class SentinelServer {
+class SentinelServer final : public RedisProcess {
  public:
   struct Options {
     std::string master_name = "mymaster";
@@ -34,33 +31,16 @@ class SentinelServer {
 
   // Starts it and waits until it answers.
   explicit SentinelServer(Options options);
-  ~SentinelServer();
-  SentinelServer(const SentinelServer&) = delete;
-  SentinelServer& operator=(const SentinelServer&) = delete;
 
-  uint16_t port() const { return port_; }
   RedisEndpoint endpoint() const;
 
-  void Kill();
-  // REQUIRES: Kill() has been called.
-  void Start();
-  bool IsRunning();
-  // Makes it hang (SIGSTOP) and go on (SIGCONT).
-  void Pause();
-  void Resume();
-
-  // Runs one command on a connection of its own and returns the reply, which may be an error reply.
-  RedisReply Run(absl::Span<const absl::string_view> command);
-
  private:
-  void WriteConfiguration() const;
-  bool TryStart();
-  bool Answers();
+  // Writes the configuration. Sentinel keeps in it what it learns, so that a later start takes it as it is.
+  void OnPort() override;
+  std::vector<std::string> Command() const override;
+  RedisEndpoint CommandEndpoint() const override { return endpoint(); }
 
   const Options options_;
-  TempDir directory_;
-  uint16_t port_ = 0;
-  std::unique_ptr<Process> process_;
 };
 
 }  // namespace dunlin

@@ -111,6 +111,29 @@ TEST_F(ConditionalCallersTest, TheirWritesAreBoundedInBytes) {
   EXPECT_TRUE(Admit(kNow, &told, size).ok());
 }
 
+TEST_F(ConditionalCallersTest, AtAShutdownWhoIsLeftIsAnsweredAndNobodyIsTakenIn) {
+  std::string waiting, judged, refused;
+  ASSERT_TRUE(Admit(absl::InfiniteFuture(), &waiting).ok());
+  EXPECT_TRUE(callers_.BeginJudging(Admit(absl::InfiniteFuture(), &judged).value()));
+  callers_.TurnAway(absl::ZeroDuration());
+  EXPECT_EQ(waiting, "UNAVAILABLE;");
+  EXPECT_EQ(judged, "ABORTED;") << "Redis may have it";
+  const absl::Status status = Admit(absl::InfiniteFuture(), &refused).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("shutting down"));
+  EXPECT_EQ(refused, "");
+}
+
+TEST_F(ConditionalCallersTest, AShutdownWaitsForAnswersThatAreOnTheirWay) {
+  std::string told;
+  const uint64_t id = Admit(absl::InfiniteFuture(), &told).value();
+  EXPECT_TRUE(callers_.BeginJudging(id));
+  std::thread answers([&] { callers_.Answer(id, WriteResult()); });
+  callers_.TurnAway(absl::InfiniteDuration());
+  answers.join();
+  EXPECT_EQ(told, "OK;");
+}
+
 // Whatever the order in which the two threads come: UNAVAILABLE if and only if it was not put to Redis.
 TEST_F(ConditionalCallersTest, LatenessAndJudgementAtOnceNeverContradictEachOther) {
   for (int round = 0; round < 2000; ++round) {

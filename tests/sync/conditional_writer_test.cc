@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/record.h"
+#include "storage/version.h"
 #include "tests/support/fake_clock.h"
 #include "tests/sync/test_records.h"
 
@@ -89,6 +90,18 @@ TEST_F(ConditionalWriterTest, ACleanRefusalNamesWhatIsThere) {
   ASSERT_TRUE(outcome.has_value());
   EXPECT_TRUE(absl::IsFailedPrecondition(outcome->error));
   EXPECT_THAT(outcome->error.message(), HasSubstr("exists with version"));
+}
+
+// Its version may have been stamped anew since the caller was answered.
+TEST_F(ConditionalWriterTest, WhoAsksForAnotherVersionIsToldTheOneThatIsThere) {
+  Add("a", Precondition::Kind::kVersion);
+  Put();
+  const Version there = MakeVersion(wall_clock_.Now());
+  const auto outcome = Reply(ConditionalReply::Outcome::kConditionFailed, MakeRecord(there, "other"));
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_TRUE(absl::IsFailedPrecondition(outcome->error)) << outcome->error;
+  EXPECT_THAT(outcome->error.message(), HasSubstr(VersionToString(there)));
+  EXPECT_THAT(outcome->error.message(), HasSubstr(VersionToString(Version{1, 2})));
 }
 
 TEST_F(ConditionalWriterTest, ALostAnswerIsAskedForAgainWithTheSameRecord) {

@@ -51,8 +51,7 @@ TEST_F(FollowerEpochTest, ANewStoreEntersTheFleetBeforeItReads) {
   EXPECT_EQ(change.epoch, kEpoch);
   EXPECT_EQ(change.fleet_id, kFleet);
   EXPECT_FALSE(change.refill);
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(3), {}, now_);
+  Hear(PositionAt(3));
   CatchUp(0, 3);
   EXPECT_TRUE(follower_->live());
 }
@@ -82,10 +81,7 @@ TEST_F(FollowerEpochTest, ANewcomerLeavesAnEmptyRedisToItsFleetForAWhile) {
 TEST_F(FollowerEpochTest, AnEmptyRedisThatHasNoEpochIsNothingToBeLiveOn) {
   Begin(Follower::Options());
   follower_->OnSubscribed();
-  Next<Follower::Connect>();
-  follower_->OnConnected(now_);
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(RelayPosition(), {}, now_);
+  ConnectTo(RelayPosition());
   Next<Follower::Wait>();
   EXPECT_FALSE(follower_->live());
 }
@@ -101,9 +97,7 @@ TEST_F(FollowerEpochTest, AMemberGivesAnEmptyRedisItsFleetAtOnce) {
 
 TEST_F(FollowerEpochTest, AnotherEpochIsEnteredWithARefillAndReadFromTheStart) {
   GoLive(5);
-  now_ += kRedisHeartbeatPeriod;
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(2, kEpoch + 1), {}, now_);
+  HearAtHeartbeat(PositionAt(2, kEpoch + 1));
   EXPECT_FALSE(follower_->live());
   EXPECT_TRUE(Enter().refill);
   EXPECT_EQ(follower_->status().epoch, kEpoch + 1);
@@ -116,9 +110,7 @@ TEST_F(FollowerEpochTest, AnotherEpochWaitsForTheBatchUnderWay) {
   follower_->OnEvent(Event(6), now_);
   Next<Follower::Apply>();
   follower_->OnEvent(Event(7), now_);
-  now_ += kRedisHeartbeatPeriod;
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
+  HearAtHeartbeat(PositionAt(0, kEpoch + 1));
   EXPECT_EQ(Next<Follower::Wait>().until, absl::InfiniteFuture());
   Applied();
   // Gathered under the old epoch, and told to the store as such.
@@ -131,9 +123,7 @@ TEST_F(FollowerEpochTest, AnotherEpochWaitsForTheBatchUnderWay) {
 
 TEST_F(FollowerEpochTest, AnEpochThatTheStoreCouldNotEnterIsTriedAgain) {
   GoLive(5);
-  now_ += kRedisHeartbeatPeriod;
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
+  HearAtHeartbeat(PositionAt(0, kEpoch + 1));
   Next<Follower::EnterEpoch>();
   follower_->OnEpochEntered(absl::ResourceExhaustedError("disk full"), now_);
   EXPECT_EQ(follower_->status().epoch, kEpoch);
@@ -173,8 +163,7 @@ TEST_F(FollowerEpochTest, SequencesThatRedisHasForgottenStartANewEpoch) {
   EXPECT_NE(proposal.next, kNoEpoch);
   // Somebody else was faster.
   follower_->OnEpochStarted(EpochInForce{99, 8});
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(8, 99), {}, now_);
+  Hear(PositionAt(8, 99));
   const EpochChange change = Enter();
   EXPECT_EQ(change.epoch, 99u);
   EXPECT_TRUE(change.refill);
@@ -198,8 +187,7 @@ TEST_F(FollowerEpochTest, AStartThatWasCutOffIsRepeated) {
   follower_->OnConnected(now_);
   EXPECT_EQ(Next<Follower::StartEpoch>().proposal.next, proposal.next);
   follower_->OnEpochStarted(EpochInForce{proposal.next, 5});
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5, proposal.next), {}, now_);
+  Hear(PositionAt(5, proposal.next));
   EXPECT_EQ(Enter().epoch, proposal.next);
 }
 
@@ -225,10 +213,7 @@ TEST_F(FollowerEpochTest, AnotherPrimaryStartsANewEpochEvenIfItIsNotBehind) {
 TEST_F(FollowerEpochTest, AnotherPrimaryThanBeforeARestartStartsANewEpochToo) {
   Begin(Follower::Options());
   follower_->OnSubscribed();
-  Next<Follower::Connect>();
-  follower_->OnConnected(now_);
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5), {}, now_);
+  Connect(5);
   Follower::Options after_restart = Known(5);
   after_restart.primary = Enter().primary;
   EXPECT_NE(after_restart.primary, 0u);
@@ -267,8 +252,7 @@ TEST_F(FollowerEpochTest, AnotherFleetsDataIsNeverRead) {
     EXPECT_THAT(follower_->status().error.message(), HasSubstr("fleet"));
     now_ = Next<Follower::Wait>().until;
   }
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(5), {}, now_);
+  Hear(PositionAt(5));
   CatchUp(5, 5);
   EXPECT_TRUE(follower_->live());
 }
@@ -287,9 +271,7 @@ TEST_F(FollowerEpochTest, ARedisThatDoesNotSayItsFleetIsNotForeign) {
 
 TEST_F(FollowerEpochTest, AnOverflowWhileAnEpochIsEnteredIsNotForgotten) {
   GoLive(5);
-  now_ += kRedisHeartbeatPeriod;
-  Next<Follower::ReadPosition>();
-  follower_->OnPosition(PositionAt(0, kEpoch + 1), {}, now_);
+  HearAtHeartbeat(PositionAt(0, kEpoch + 1));
   Next<Follower::EnterEpoch>();
   follower_->OnOverflow();
   follower_->OnEpochEntered(EpochEntry{0, true}, now_);

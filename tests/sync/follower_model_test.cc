@@ -26,6 +26,9 @@
 namespace dunlin {
 namespace {
 
+// What a page of Redis' answers holds, so that a few keys make several.
+constexpr size_t kPageEntries = 3;
+
 Follower::Options OptionsWithSeed(uint64_t seed) {
   Follower::Options options;
   options.seed = seed;
@@ -241,45 +244,15 @@ class World {
     follower_.OnPosition(position, {!ring_.empty(), store_.size(), 0}, now_);
   }
 
-  RelayChangePage PageAfter(uint64_t after) const {
-    std::map<uint64_t, std::string> by_sequence;
-    for (const auto& [key, entry] : redis_.entries) {
-      if (entry.first > after) {
-        by_sequence[entry.first] = key;
-      }
-    }
-    RelayChangePage page;
-    page.epoch = redis_.epoch;
-    page.sequence = redis_.sequence;
-    page.covered_sequence = after;
-    page.complete = true;
-    for (const auto& [sequence, key] : by_sequence) {
-      if (page.changes.size() == 3) {
-        page.complete = false;
-        break;
-      }
-      page.changes.push_back({sequence, key, redis_.entries.at(key).second});
-      page.covered_sequence = sequence;
-    }
-    if (page.complete) {
-      page.covered_sequence = redis_.sequence;
-    }
-    return page;
-  }
-
   void Do(const Follower::ReadChanges& read) {
     if (CallSucceeds()) {
-      follower_.OnChanges(PageAfter(read.after), now_);
+      follower_.OnChanges(redis_.ChangesAfter(read.after, kPageEntries), now_);
     }
   }
 
   void Do(const Follower::ReadOrders& read) {
     if (CallSucceeds()) {
-      RelayChangePage page = PageAfter(read.after);
-      for (RelayChange& change : page.changes) {
-        change.record = RecordOrder(change.record);
-      }
-      follower_.OnOrders(std::move(page));
+      follower_.OnOrders(redis_.OrdersAfter(read.after, kPageEntries));
     }
   }
 

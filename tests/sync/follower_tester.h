@@ -9,6 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "storage/limits.h"
+#include "storage/record.h"
 #include "sync/epoch.h"
 #include "sync/event_message.h"
 #include "sync/follower.h"
@@ -88,19 +90,27 @@ class FollowerTester : public testing::Test {
   void Applied() { follower_->OnApplied(ApplyResult(), now_); }
   void ApplyFails() { follower_->OnApplied(absl::ResourceExhaustedError("disk full"), now_); }
 
-  // Connects, to a Redis that stands at `sequence`.
-  void Connect(uint64_t sequence) {
+  // Connects, to a Redis that stands at `position`.
+  void ConnectTo(const RelayPosition& position, const Follower::Local& local = {}) {
     Next<Follower::Connect>();
     follower_->OnConnected(now_);
+    Hear(position, local);
+  }
+  void Connect(uint64_t sequence) { ConnectTo(PositionAt(sequence)); }
+
+  // The follower asks where Redis stands, and hears it.
+  void Hear(const RelayPosition& position, const Follower::Local& local = {}) {
     Next<Follower::ReadPosition>();
-    follower_->OnPosition(PositionAt(sequence), {}, now_);
+    follower_->OnPosition(position, local, now_);
+  }
+  void HearAtHeartbeat(const RelayPosition& position, const Follower::Local& local = {}) {
+    now_ += kRedisHeartbeatPeriod;
+    Hear(position, local);
   }
 
   // Reads all after `after` in one page and applies it.
   void CatchUp(uint64_t after, uint64_t upto) {
-    EXPECT_EQ(Next<Follower::ReadChanges>().after, after);
-    follower_->OnChanges(Page(after, upto), now_);
-    const RemoteBatch batch = Next<Follower::Apply>().batch;
+    const RemoteBatch batch = ReadToTheEnd(after, upto);
     EXPECT_EQ(batch.records.size(), upto - after);
     EXPECT_EQ(batch.applied_sequence, upto);
     EXPECT_EQ(batch.epoch, kEpoch);
@@ -117,9 +127,31 @@ class FollowerTester : public testing::Test {
   }
 
   void Heartbeat(uint64_t sequence, bool events_waiting = false) {
-    now_ += kRedisHeartbeatPeriod;
-    Next<Follower::ReadPosition>();
-    follower_->OnPosition(PositionAt(sequence), {events_waiting, 0, 0}, now_);
+    HearAtHeartbeat(PositionAt(sequence), {events_waiting, 0, 0});
+  }
+
+  // As Page(), of the orders alone.
+  RelayChangePage OrdersPage(uint64_t after, uint64_t upto, bool complete = true, uint64_t epoch = kEpoch) const {
+    RelayChangePage page = Page(after, upto, complete, epoch);
+    for (RelayChange& change : page.changes) {
+      change.record = RecordOrder(change.record);
+    }
+    return page;
+  }
+
+  // Redis tells the orders after `after` up to `upto`, at least one; the store lacks those at the positions `lacking`.
+  void Compare(uint64_t after, uint64_t upto, const std::vector<size_t>& lacking, bool complete = true) {
+    EXPECT_EQ(Next<Follower::ReadOrders>().after, after);
+    follower_->OnOrders(OrdersPage(after, upto, complete));
+    EXPECT_EQ(Next<Follower::Compare>().items.size(), upto - after);
+    follower_->OnCompared(lacking, now_);
+  }
+
+  // The last page of changes, after `after` up to `upto`. Returns the batch that is to be stored then.
+  RemoteBatch ReadToTheEnd(uint64_t after, uint64_t upto) {
+    EXPECT_EQ(Next<Follower::ReadChanges>().after, after);
+    follower_->OnChanges(Page(after, upto), now_);
+    return Next<Follower::Apply>().batch;
   }
 
   Follower::State state() const { return follower_->status().state; }

@@ -1,6 +1,7 @@
 #ifndef DUNLIN_TESTS_SYNC_LISTED_REDIS_H_
 #define DUNLIN_TESTS_SYNC_LISTED_REDIS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -9,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "storage/record.h"
 #include "sync/epoch.h"
+#include "sync/relay_types.h"
 
 namespace dunlin {
 
@@ -46,6 +48,40 @@ struct ListedRedis {
       }
     }
     return result;
+  }
+
+  // A page of the changes after `after`, of at most `entries_max`.
+  RelayChangePage ChangesAfter(uint64_t after, size_t entries_max) const {
+    std::map<uint64_t, std::string> by_sequence;
+    for (const auto& [key, entry] : entries) {
+      if (entry.first > after) {
+        by_sequence[entry.first] = key;
+      }
+    }
+    RelayChangePage page;
+    page.epoch = epoch;
+    page.sequence = sequence;
+    page.complete = by_sequence.size() <= entries_max;
+    for (const auto& [sequence_of_key, key] : by_sequence) {
+      if (page.changes.size() == entries_max) {
+        break;
+      }
+      page.changes.push_back({sequence_of_key, key, entries.at(key).second});
+      page.covered_sequence = sequence_of_key;
+    }
+    if (page.complete) {
+      page.covered_sequence = sequence;
+    }
+    return page;
+  }
+
+  // The same, of the orders alone.
+  RelayChangePage OrdersAfter(uint64_t after, size_t entries_max) const {
+    RelayChangePage page = ChangesAfter(after, entries_max);
+    for (RelayChange& change : page.changes) {
+      change.record = RecordOrder(change.record);
+    }
+    return page;
   }
 };
 

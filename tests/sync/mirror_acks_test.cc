@@ -171,6 +171,22 @@ TEST_F(MirrorAcksTest, DeadlinesAreKeptAndTold) {
   EXPECT_EQ(acks_.Expire(now), absl::InfiniteFuture());
 }
 
+TEST_F(MirrorAcksTest, TurningAwayAnswersWhoWaitsForAWriteAndNotWhoFlushes) {
+  absl::Status before, after, sent, flush;
+  Advance(1, {{"a", 1}});
+  Wait({{"b", 2}, {"c", 3}}, &before);
+  WaitForCursor(3, &flush);
+  acks_.TurnAway();
+  EXPECT_TRUE(absl::IsUnavailable(before)) << before;
+  Wait({{"d", 4}}, &after);
+  EXPECT_TRUE(absl::IsUnavailable(after)) << after;
+  Wait({{"a", 1}}, &sent);
+  EXPECT_TRUE(sent.ok()) << "Redis has it: " << sent;
+  EXPECT_TRUE(absl::IsUnknown(flush)) << flush;
+  Advance(3, {{"b", 2}, {"c", 3}});
+  EXPECT_TRUE(flush.ok()) << flush;
+}
+
 TEST_F(MirrorAcksTest, ShutdownAnswersEverybodyNowAndLater) {
   absl::Status before, after;
   Wait({{"a", 1}, {"b", 2}}, &before);

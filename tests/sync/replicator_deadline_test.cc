@@ -76,6 +76,28 @@ TEST_F(ReplicatorDeadlineTest, AnAckThatAHungRedisOwesIsAnsweredInTimeAndTheWrit
   EXPECT_TRUE(IsInRedis("key2"));
 }
 
+TEST_F(ReplicatorDeadlineTest, WhoWaitsForAHungRedisWhenTheReplicaEndsIsToldWhatBecameOfTheWrite) {
+  redis_.Pause();
+  WriteAnswer judged;
+  replica_.StartWriteIfAbsent("judged", "value", &judged);
+  const absl::StatusOr<WriteResult> put = replica_.Put("stored", "value");
+  ASSERT_TRUE(put.ok()) << put.status();
+  Answer<absl::Status> mirrored;
+  replica_.replicator().WaitMirrored({OutboxItem{"stored", put->revisions[0]}}, kTestPatience, mirrored.Callback());
+  replica_.replicator().TurnAway(absl::ZeroDuration());
+  const absl::Status not_judged = judged.Get().status();
+  EXPECT_TRUE(absl::IsUnavailable(not_judged)) << not_judged;
+  EXPECT_THAT(not_judged.message(), HasSubstr("nothing was changed"));
+  const absl::Status not_mirrored = mirrored.Get();
+  EXPECT_TRUE(absl::IsUnavailable(not_mirrored)) << not_mirrored;
+  EXPECT_THAT(not_mirrored.message(), HasSubstr("stored on this replica"));
+  // The outbox goes on to Redis all the same.
+  redis_.Resume();
+  ASSERT_TRUE(Flush());
+  EXPECT_TRUE(IsInRedis("stored"));
+  EXPECT_FALSE(IsInRedis("judged"));
+}
+
 TEST_F(ReplicatorDeadlineTest, MoreThanRedisCanJudgeInTimeAreRefusedAtOnce) {
   redis_.Pause();
   std::vector<WriteAnswer> answers(kConditionalQueueWritesMax);

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
+#include "storage/version.h"
 #include "tests/support/eventually.h"
 #include "tests/support/redis_server.h"
 #include "tests/sync/test_replica.h"
@@ -203,6 +205,27 @@ TEST_F(ReplicatorTest, OwnWritesAreJudgedBeforeALaterCondition) {
     ASSERT_TRUE(replicas_[0]->Put(key, "1").ok());
     EXPECT_TRUE(absl::IsFailedPrecondition(replicas_[0]->WriteIfAbsent(key, "2").status()));
   }
+}
+
+// Its clock was wrong while Redis was away, so that its write ends with another version than its answer named.
+TEST_F(ReplicatorTest, WhoAsksForTheVersionBeforeItWasStampedAnewIsToldTheOneInForce) {
+  AddReplicas(1);
+  ASSERT_TRUE(Converge());
+  Replica& replica = *replicas_[0];
+  redis_.Kill();
+  // From here on no answer of Redis puts the clock right.
+  ASSERT_TRUE(Eventually([&] { return replica.replicator().status().follower.state == Follower::State::kOffline; }));
+  replica.clock().SetOffset(replica.clock().offset() + absl::Hours(1));
+  const absl::StatusOr<WriteResult> put = replica.Put("key", "1");
+  ASSERT_TRUE(put.ok()) << put.status();
+  redis_.Start();
+  ASSERT_TRUE(Converge());
+  const Version in_force = replica.VersionOf("key");
+  ASSERT_LT(in_force, put->versions[0]);
+  const absl::Status refused = replica.WriteIfVersion("key", "2", put->versions[0]).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::StrContains(refused.message(), VersionToString(in_force))) << refused;
+  EXPECT_TRUE(replica.WriteIfVersion("key", "2", in_force).ok());
 }
 
 TEST_F(ReplicatorTest, AMirroredWriteIsInRedis) {

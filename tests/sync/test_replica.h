@@ -2,7 +2,6 @@
 #define DUNLIN_TESTS_SYNC_TEST_REPLICA_H_
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,45 +12,15 @@
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/logger.h"
-#include "storage/mutex.h"
 #include "storage/store.h"
+#include "storage/version.h"
 #include "sync/replicator.h"
 #include "tests/storage/tamper.h"
+#include "tests/support/answer.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
-
-// Answer is what a callback is going to bring, once; Get() waits for it. The callback may outlive this object.
-//
-// Thread-safety: safe for concurrent use.
-template <typename T>
-class Answer {
- public:
-  auto Callback() {
-    return [shared = shared_](T value) {
-      MutexLock lock(&shared->mutex);
-      EXPECT_FALSE(shared->value.has_value()) << "answered twice";
-      shared->value.emplace(std::move(value));
-      shared->changed.SignalAll();
-    };
-  }
-  T Get() {
-    MutexLock lock(&shared_->mutex);
-    while (!shared_->value.has_value()) {
-      shared_->changed.Wait(&shared_->mutex);
-    }
-    return *shared_->value;
-  }
-
- private:
-  struct Shared {
-    Mutex mutex;
-    CondVar changed;
-    std::optional<T> value;
-  };
-  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
 
 // Replica is a store with its committer and its replicator: a whole replica but for gRPC.
 //
@@ -92,6 +61,7 @@ class Replica {
     Start();
   }
 
+  HybridClock& clock() { return clock_; }
   Replicator& replicator() { return *replicator_; }
   Committer& committer() { return *committer_; }
   StoreState state() const { return store_->state(); }
@@ -117,6 +87,13 @@ class Replica {
     return answer.Get();
   }
 
+  absl::StatusOr<WriteResult> WriteIfVersion(absl::string_view key, absl::string_view value, const Version& version) {
+    Answer<absl::StatusOr<WriteResult>> answer;
+    replicator_->WriteIf(MutationOf(key, value), Precondition{Precondition::Kind::kVersion, version}, kTestPatience,
+                         answer.Callback());
+    return answer.Get();
+  }
+
   absl::Status WaitForOutbox(uint64_t revision, absl::Duration timeout = kTestPatience) {
     Answer<absl::Status> answer;
     replicator_->WaitForOutbox(revision, timeout, answer.Callback());
@@ -126,6 +103,12 @@ class Replica {
   std::string Get(absl::string_view key) const {
     const absl::StatusOr<StoredEntry> entry = store_->Get(key);
     return entry.ok() ? entry->value : "";
+  }
+
+  // The version of the entry of `key`; 0 if there is none.
+  Version VersionOf(absl::string_view key) const {
+    const absl::StatusOr<StoredEntry> entry = store_->Get(key);
+    return entry.ok() ? entry->version : Version();
   }
 
   bool WaitLive() {

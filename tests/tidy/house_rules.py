@@ -44,6 +44,8 @@ LAYERS = {
 LAYER_EXCEPTIONS = {
     # Headers without a store behind them; a client would only write them again.
     "client/": ("storage/limits.h", "storage/mutex.h", "storage/status_macros.h", "storage/utf8.h"),
+    # What a program says of its build is the same for all programs.
+    "client/cli/": ("server/build_info.h",),
     # Reads of a local replica's disk need the read-only part of storage.
     "client/local_reader.": ("storage/",),
 }

@@ -75,6 +75,17 @@ TEST_F(CommandLineTest, HelpIsATextAndNoError) {
   EXPECT_THAT(Parse({"count", "--help"})->help, HasSubstr("Count twice."));
 }
 
+TEST_F(CommandLineTest, TheVersionIsATextAndNeedsNoCommand) {
+  line_.Version("birds 1.2.3");
+  const std::vector<std::vector<const char*>> lines = {{"--version"}, {"count", "dunlin", "--version"}};
+  for (const std::vector<const char*>& line : lines) {
+    const auto version = Parse(line);
+    ASSERT_TRUE(version.ok()) << version.status();
+    EXPECT_EQ(version->action, nullptr);
+    EXPECT_EQ(version->help, "birds 1.2.3\n");
+  }
+}
+
 TEST_F(CommandLineTest, MistakesAreNamed) {
   const std::pair<std::vector<const char*>, const char*> cases[] = {
       {{}, "required; see birds --help"},        {{"cuont"}, "there is no command or option cuont"},

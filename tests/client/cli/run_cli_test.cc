@@ -17,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "server/build_info.h"
 #include "tests/client/cli/cli_run.h"
 #include "tests/client/fake_replica.h"
 #include "tests/support/temp_dir.h"
@@ -347,6 +348,13 @@ TEST(RunCliUsageTest, WrongUsageIsTwoWithOneLineThatSaysWhatIsWrong) {
     EXPECT_THAT(run.err, AllOf(StartsWith("dunlin: "), HasSubstr(c.message), EndsWith("\n")));
     EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
   }
+}
+
+TEST(RunCliUsageTest, TheVersionIsThatOfTheBuildAndAsksNoReplica) {
+  const CliRun run = RunWith({"--server", "127.0.0.1:1", "--version"});
+  EXPECT_EQ(run.exit_code, kExitOk);
+  EXPECT_EQ(run.out, absl::StrCat(VersionLine("dunlin", GetBuildInfo()), "\n"));
+  EXPECT_EQ(run.err, "");
 }
 
 TEST(RunCliUsageTest, HelpIsNoErrorAndTellsTheExitCodes) {

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/time.h"
 #include "client/cli/shell_line.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -69,6 +70,17 @@ TEST(TextOutputTest, WritesShowVersionAndRevision) {
   EXPECT_EQ(DeleteLine(result), "existed=false\tversion=17-00000000000000d0\trevision=3\n");
   result.existed = true;
   EXPECT_THAT(DeleteLine(result), HasSubstr("existed=true"));
+}
+
+TEST(TextOutputTest, DurationsOfTheStatusHaveAUnitAlsoWhereTheyAreNothing) {
+  ReplicaStatus status;
+  status.lag = Lag{0, absl::ZeroDuration(), true};
+  const std::string idle = StatusTable(status);
+  EXPECT_THAT(idle, HasSubstr("lag                  0 changes, 0s, connected\n"));
+  EXPECT_THAT(idle, HasSubstr("outbox               0 writes, oldest 0s, 0 bytes never sent\n"));
+  EXPECT_THAT(idle, HasSubstr("uptime               0s\n"));
+  status.lag = Lag{7, absl::Milliseconds(20), true};
+  EXPECT_THAT(StatusTable(status), HasSubstr("lag                  7 changes, 20ms, connected\n"));
 }
 
 TEST(TextOutputTest, TheStatusTableShowsWhatOperatorsLookFor) {

@@ -1,0 +1,81 @@
+#ifndef DUNLIN_TESTS_SUPPORT_REDIS_PROCESS_H_
+#define DUNLIN_TESTS_SUPPORT_REDIS_PROCESS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "sync/redis_reply.h"
+#include "sync/redis_url.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin {
+
+// RedisProcess is a process that speaks Redis' protocol on a free port of 127.0.0.1, in a directory of its own: what
+// Redis and Sentinel have in common. Whatever goes wrong with it aborts the test program, with its log.
+//
+// Thread-safety: one thread uses a RedisProcess.
+class RedisProcess {
+ public:
+  virtual ~RedisProcess() = default;
+  RedisProcess(const RedisProcess&) = delete;
+  RedisProcess& operator=(const RedisProcess&) = delete;
+
+  uint16_t port() const { return port_; }
+
+  // Ends it in good order.
+  void Stop();
+  // Ends it at once, as a crash does.
+  void Kill();
+  // Starts it again, on the same port, after Stop() or Kill(), and waits until it answers.
+  void Start();
+
+  bool IsRunning() { return process_->IsRunning(); }
+
+  // Makes it hang (SIGSTOP) and go on (SIGCONT): its connections stay open and silent.
+  void Pause();
+  void Resume();
+
+  // Runs one command on a connection of its own and returns the reply, which may be an error reply.
+  RedisReply Run(absl::Span<const absl::string_view> command);
+  // As Run(), where it may not be up or hang. Errors: those of RedisConnection.
+  absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
+
+ protected:
+  // `name` is what messages and the log are called by.
+  explicit RedisProcess(std::string name) : name_(std::move(name)) {}
+
+  // Finds a free port and starts on it. To be called once, at the end of the constructor of what is derived.
+  void StartOnFreePort();
+
+  const TempDir& directory() const { return directory_; }
+
+ private:
+  // What has to be done when a port has been chosen, before the first start on it.
+  virtual void OnPort() {}
+  virtual std::vector<std::string> Command() const = 0;
+  // Where commands are run.
+  virtual RedisEndpoint CommandEndpoint() const = 0;
+
+  bool Answers();
+  // Starts the process; returns whether it came up, which it does not when somebody has taken the port.
+  bool TryStart();
+  std::string LogPath() const;
+  [[noreturn]] void Fail(absl::string_view what) const;
+
+  const std::string name_;
+  TempDir directory_;
+  uint16_t port_ = 0;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_TESTS_SUPPORT_REDIS_PROCESS_H_
