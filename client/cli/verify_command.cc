@@ -17,9 +17,9 @@ constexpr absl::Duration kDefaultTimeout = absl::Minutes(10);
 void AddVerifyCommand(CommandLine& line) {
   line.Add("verify", "Check all that the replica holds", RunVerify)
       .Notes(
-          "Exit code 1 says that something is damaged, or that counts or digest do not fit the records. What is damaged "
-          "and the fleet has, the replica then reads again by itself. Waits for up to 10 minutes unless --timeout says "
-          "otherwise.");
+          "Exit code 1 says that something is damaged, or that counts or digest do not fit the records. What is "
+          "damaged and the fleet has, the replica then reads again by itself. Waits for up to 10 minutes unless "
+          "--timeout says otherwise.");
 }
 
 absl::Status RunVerify(CommandContext& context) {
