@@ -123,6 +123,12 @@ bool IsTurnedAway(absl::string_view error) {
   return StartsWithWords(error, "DENIED") || StartsWithWords(error, "ERR max number of clients");
 }
 
+std::string EvictionWarning(absl::string_view policy) {
+  return absl::StrCat("the maxmemory-policy of Redis is ", policy,
+                      ": when its memory is full it throws away the fleet's data, which the replicas then send again, "
+                      "time after time (CONFIG SET maxmemory-policy noeviction)");
+}
+
 RedisRemedy RemedyOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:

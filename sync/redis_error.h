@@ -1,6 +1,8 @@
 #ifndef DUNLIN_SYNC_REDIS_ERROR_H_
 #define DUNLIN_SYNC_REDIS_ERROR_H_
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -28,6 +30,10 @@ absl::Status RedisErrorToStatus(absl::string_view error, absl::string_view where
 
 // Whether Redis says this in place of its first answer, whatever was asked, and closes the connection.
 bool IsTurnedAway(absl::string_view error);
+
+// What to tell of a Redis whose maxmemory-policy, `policy`, lets it throw Dunlin's keys away: which thing is wrong,
+// what comes of it and what to do. It is no error of any call.
+std::string EvictionWarning(absl::string_view policy);
 
 // The remedy for a status of RedisErrorToStatus(), RedisConnection or Relay: decided by its code.
 // REQUIRES: `status` is not OK.
