@@ -60,7 +60,7 @@ RedisEndpoint RedisServer::unix_endpoint() const {
   return endpoint;
 }
 
-bool RedisServer::TryStart() {
+bool RedisServer::TryStart(Awaited awaited) {
   Process::Options process;
   process.command = {"redis-server",
                      "--port",
@@ -87,13 +87,13 @@ bool RedisServer::TryStart() {
     Fail(started.status().message(), directory_.Join(kLogName));
   }
   process_ = *std::move(started);
-  if (!Eventually([this] { return !process_->IsRunning() || Answers(); })) {
+  if (!Eventually([&] { return !process_->IsRunning() || Answers(awaited); })) {
     Fail("does not answer", directory_.Join(kLogName));
   }
   return process_->IsRunning();
 }
 
-bool RedisServer::Answers() {
+bool RedisServer::Answers(Awaited awaited) {
   RedisConnection connection;
   const absl::Time deadline = absl::Now() + absl::Seconds(1);
   // By the socket in our own directory: on the port, somebody else's server might answer.
@@ -102,11 +102,17 @@ bool RedisServer::Answers() {
   }
   const absl::StatusOr<RedisReply> reply = connection.Call({"PING"}, deadline);
   // A server that asks for a password has come up, too.
-  return reply.ok() && (reply->text == "PONG" || reply->text.rfind("NOAUTH", 0) == 0);
+  return reply.ok() && (awaited == Awaited::kAnything || reply->text == "PONG" || reply->text.rfind("NOAUTH", 0) == 0);
 }
 
 void RedisServer::Start() {
   if (!TryStart()) {
+    Fail("does not start again", directory_.Join(kLogName));
+  }
+}
+
+void RedisServer::StartLoading() {
+  if (!TryStart(Awaited::kAnything)) {
     Fail("does not start again", directory_.Join(kLogName));
   }
 }

@@ -49,6 +49,8 @@ class RedisServer {
   void Kill();
   // Starts it again, on the same port, after Stop() or Kill(), and waits until it answers.
   void Start();
+  // As Start(), where it has so much to read from its disk that the test goes on meanwhile: it answers LOADING.
+  void StartLoading();
   // Stop() or Kill() and Start().
   void Restart();
   void CrashAndRestart();
@@ -69,9 +71,11 @@ class RedisServer {
   absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
 
  private:
-  bool Answers();
+  // What a server answers that has come up.
+  enum class Awaited { kAnything, kThatItHasRead };
+  bool Answers(Awaited awaited);
   // Starts the process; returns whether it came up, which it does not when somebody has taken the port.
-  bool TryStart();
+  bool TryStart(Awaited awaited = Awaited::kThatItHasRead);
 
   const Options options_;
   TempDir directory_;
