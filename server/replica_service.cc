@@ -12,6 +12,7 @@
 #include "storage/utf8.h"
 #include "storage/version.h"
 #include "sync/epoch.h"
+#include "sync/redis_error.h"
 
 namespace dunlin {
 namespace {
@@ -173,6 +174,8 @@ void ReplicaServiceImpl::FillReplication(v1::Status* status) const {
     status->set_sync_detail(std::string(replication.follower.error.message()));
   } else if (!replication.mirror_error.ok()) {
     status->set_sync_detail(absl::StrCat("own writes do not get to Redis: ", replication.mirror_error.message()));
+  } else if (!replication.follower.eviction_policy.empty()) {
+    status->set_sync_detail(EvictionWarning(replication.follower.eviction_policy));
   }
   status->set_redis_sequence(replication.follower.redis_sequence);
   status->set_gaps_repaired(replication.follower.gaps_repaired);

@@ -167,6 +167,9 @@ inline constexpr size_t kCatchUpAtomicMaxBytes = size_t{256} << 20;
 // How far ahead of Redis' clock a version may be before Redis refuses it.
 inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
 inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
+// How often a replica asks Redis whether it throws keys away when its memory is full: nothing depends on the answer but
+// a warning.
+inline constexpr absl::Duration kEvictionPolicyPeriod = absl::Seconds(10);
 // How long a store that belongs to no fleet yet leaves it to others to put the fleet's id into an empty Redis. Whoever
 // is connected does so within a heartbeat; if a newcomer was first, they would take the Redis for somebody else's.
 inline constexpr absl::Duration kFleetFoundingDelay = absl::Milliseconds(1500);

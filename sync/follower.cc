@@ -360,6 +360,7 @@ Follower::Status Follower::status() const {
   status.rebuilds = rebuilds_;
   status.tombstones_collected = tombstones_collected_;
   status.has_rival = has_rival_;
+  status.eviction_policy = eviction_policy_;
   status.generation = generation_;
   return status;
 }

@@ -184,6 +184,8 @@ class Follower {
     uint64_t tombstones_collected = 0;
     // Another run goes on under this store's id: somebody has copied the data directory.
     bool has_rival = false;
+    // The policy by which Redis may throw away what the fleet keeps there; empty while it does not.
+    std::string eviction_policy;
     // How often the barrier has opened.
     uint64_t generation = 0;
   };
@@ -316,6 +318,9 @@ class Follower {
   // The lease: of a rival, as it was told first.
   std::string rival_lease_;
   bool has_rival_ = false;
+
+  // As of the last position.
+  std::string eviction_policy_;
 
   // Collecting old tombstones.
   bool collector_ = false;

@@ -27,6 +27,7 @@ uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fle
 void Follower::OnPosition(const RelayPosition& position, const Local& local, absl::Time now) {
   NoticeRival(position.rival_lease);
   collector_ = position.collector;
+  eviction_policy_ = position.eviction_policy;
   if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeNewEpoch(position) ||
       NoticeLostData(position)) {
     return;

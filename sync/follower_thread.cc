@@ -168,6 +168,9 @@ void FollowerThread::LogTransition(const Follower::Status& before, const Followe
     parts_.logger->Error(
         "another process runs on a copy of this data directory: stop one of them, and give it an empty one", {});
   }
+  if (before.eviction_policy != after.eviction_policy && !after.eviction_policy.empty()) {
+    parts_.logger->Warning(EvictionWarning(after.eviction_policy), {});
+  }
   if (before.version_conflicts != after.version_conflicts) {
     parts_.logger->Error("two stores issue versions under one id: a data directory has been copied",
                          {{"conflicts", after.version_conflicts}});

@@ -145,8 +145,10 @@ absl::Status RedisConnection::Introduce(const RedisEndpoint& endpoint, absl::str
   if (endpoint.database != 0) {
     DUNLIN_RETURN_IF_ERROR(Require({"SELECT", absl::StrCat(endpoint.database)}, deadline));
   }
-  // The name only helps the operator to read CLIENT LIST, so it does not matter if Redis refuses it.
-  return Call({"CLIENT", "SETNAME", client_name}, deadline).status();
+  DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, Call({"CLIENT", "SETNAME", client_name}, deadline));
+  // The name only helps the operator to read CLIENT LIST, so it does not matter if Redis refuses it. But who is turned
+  // away reads so here and nowhere else: what comes after is the end of the connection, which tells no reason.
+  return reply.is_error() && IsTurnedAway(reply.text) ? RedisErrorToStatus(reply.text, description_) : absl::OkStatus();
 }
 
 absl::Status RedisConnection::Require(absl::Span<const absl::string_view> arguments, absl::Time deadline) {

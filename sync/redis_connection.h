@@ -46,7 +46,7 @@ class RedisConnection {
   // Connects, authenticates, selects the database and sets the name shown by CLIENT LIST. A connection that exists is
   // closed first.
   // REQUIRES: `endpoint` says where it is; sentinels are asked by PrimaryFinder.
-  // Errors: also those of RedisErrorToStatus() when Redis refuses user or database.
+  // Errors: also those of RedisErrorToStatus() when Redis refuses user or database, or takes no client from here.
   absl::Status Connect(const RedisEndpoint& endpoint, absl::string_view client_name, absl::Time deadline);
 
   void Close();

@@ -17,18 +17,27 @@ constexpr absl::StatusCode kRetry = absl::StatusCode::kUnavailable;
 constexpr absl::StatusCode kFindPrimary = absl::StatusCode::kAborted;
 constexpr absl::StatusCode kLoadScript = absl::StatusCode::kNotFound;
 
+// Looking again would lead to the same node.
+constexpr absl::string_view kNoCluster =
+    "another node of a Redis Cluster serves the namespace's slot, and Dunlin follows no cluster: point --redis at a "
+    "Redis that is not part of one";
+
 constexpr KnownError kKnownErrors[] = {
     {"LOADING", kRetry, "Redis is reading its data from disk; it is tried again"},
     {"BUSY", kRetry, "a long script keeps Redis from answering; it is tried again (SCRIPT KILL ends such a script)"},
     {"MASTERDOWN", kRetry, "the replica has lost its primary; it is tried again"},
     {"TRYAGAIN", kRetry, "Redis Cluster is moving the slot; it is tried again"},
-    {"CLUSTERDOWN", kRetry, "Redis Cluster is not complete; it is tried again"},
-    {"NOREPLICAS", kRetry, "too few replicas follow the primary (min-replicas-to-write); it is tried again"},
+    {"CLUSTERDOWN", kRetry,
+     "the Redis Cluster that this node belongs to does not serve the namespace's slot; it is tried again (CLUSTER INFO "
+     "and CLUSTER SHARDS tell why)"},
+    {"NOREPLICAS", kRetry,
+     "too few replicas follow the primary; it is tried again (bring them back, or lower min-replicas-to-write of "
+     "Redis)"},
     {"ERR max number of clients", kRetry, "it is tried again; raise maxclients of Redis"},
 
-    {"READONLY", kFindPrimary, "this Redis is a replica; the primary is looked for again"},
-    {"MOVED", kFindPrimary, "the slot lives on another node of the cluster; it is looked for again"},
-    {"ASK", kFindPrimary, "the slot is moving to another node of the cluster; it is looked for again"},
+    {"READONLY", kFindPrimary,
+     "this Redis is a replica; the primary is looked for again: if it stays so, point --redis at the primary or at its "
+     "sentinels"},
 
     {"NOSCRIPT", kLoadScript, "the script is loaded again"},
 
@@ -43,14 +52,19 @@ constexpr KnownError kKnownErrors[] = {
     {"NOPERM", absl::StatusCode::kPermissionDenied,
      "grant the user the keys dunlin:*, the channels dunlin:* and the commands Dunlin uses, by ACL SETUSER"},
     {"DENIED", absl::StatusCode::kPermissionDenied,
-     "Redis is in protected mode: set a password, or bind it to the right interface"},
+     "Redis is in protected mode and serves its own machine only: set a password in Redis and give it in the URL, or "
+     "by "
+     "--redis-password-file"},
 
     {"OOM", absl::StatusCode::kResourceExhausted, "Redis has reached its maxmemory: raise it"},
 
     {"WRONGTYPE", absl::StatusCode::kFailedPrecondition,
      "something else uses Dunlin's names in this Redis: choose another namespace or database"},
     {"MISCONF", absl::StatusCode::kFailedPrecondition,
-     "Redis cannot write its snapshot and refuses writes: free its disk"},
+     "Redis cannot write to its disk and refuses writes until it can: see its log, free its disk or correct its "
+     "directory"},
+    {"MOVED", absl::StatusCode::kFailedPrecondition, kNoCluster},
+    {"ASK", absl::StatusCode::kFailedPrecondition, kNoCluster},
     {"DUNLINFORMAT", absl::StatusCode::kFailedPrecondition, "a newer Dunlin wrote this data: upgrade the replica"},
     {"ERR DB index", absl::StatusCode::kFailedPrecondition, "correct the number of the database in the URL"},
     {"ERR unknown command", absl::StatusCode::kFailedPrecondition,
@@ -103,6 +117,16 @@ absl::Status RedisErrorToStatus(absl::string_view error, absl::string_view where
         absl::StrCat(where, ": ", error, " (an error that Dunlin does not know: see the documentation of Redis)"));
   }
   return absl::Status(known->code, absl::StrCat(where, ": ", error, " (", known->advice, ")"));
+}
+
+bool IsTurnedAway(absl::string_view error) {
+  return StartsWithWords(error, "DENIED") || StartsWithWords(error, "ERR max number of clients");
+}
+
+std::string EvictionWarning(absl::string_view policy) {
+  return absl::StrCat("the maxmemory-policy of Redis is ", policy,
+                      ": when its memory is full it throws away the fleet's data, which the replicas then send again, "
+                      "time after time (CONFIG SET maxmemory-policy noeviction)");
 }
 
 RedisRemedy RemedyOf(const absl::Status& status) {

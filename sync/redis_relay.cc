@@ -56,6 +56,7 @@ std::string RedisRelay::Where(ScriptId id) const {
 
 absl::Status RedisRelay::Connect(absl::Time deadline) {
   DUNLIN_ASSIGN_OR_RETURN(connected_as_of_, finder_->ConnectToPrimary(options_.client_name, deadline, &connection_));
+  ask_eviction_policy_at_ = absl::InfinitePast();
   absl::Status status = LoadScripts(deadline);
   if (status.ok()) {
     status = LearnPrimary(deadline);
@@ -98,6 +99,19 @@ absl::Status RedisRelay::LearnPrimary(absl::Time deadline) {
   return absl::OkStatus();
 }
 
+// INFO tells it as CONFIG GET does, which fewer users may run and some providers of Redis do not have.
+absl::Status RedisRelay::LearnEvictionPolicy() {
+  const absl::Time now = absl::Now();
+  if (now < ask_eviction_policy_at_) {
+    return absl::OkStatus();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, connection_.Call({"INFO", "memory"}, Deadline()));
+  // Who may not ask is not told, and does not fill Redis' ACL LOG by asking again.
+  eviction_policy_ = reply.is_error() ? "" : ParseEvictionPolicy(reply.text);
+  ask_eviction_policy_at_ = reply.is_error() ? absl::InfiniteFuture() : now + kEvictionPolicyPeriod;
+  return absl::OkStatus();
+}
+
 void RedisRelay::AppendScript(ScriptId id, absl::Span<const absl::string_view> arguments) {
   std::vector<absl::string_view> command = {"EVALSHA",
                                             script_hashes_[static_cast<size_t>(id)],
@@ -137,6 +151,11 @@ absl::StatusOr<RelayPosition> RedisRelay::ReadPosition(const PositionProposal& p
                                                           absl::StrCat(absl::ToInt64Milliseconds(kLeaseDuration))}));
   DUNLIN_ASSIGN_OR_RETURN(RelayPosition position, ParsePosition(std::move(reply)));
   position.master_replid = master_replid_;
+  if (leases) {
+    // A heartbeat; what else asks for the position asks for nothing more.
+    DUNLIN_RETURN_IF_ERROR(LearnEvictionPolicy());
+    position.eviction_policy = eviction_policy_;
+  }
   return position;
 }
 

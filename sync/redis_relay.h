@@ -78,6 +78,8 @@ class RedisRelay final : public Relay {
   absl::Status LoadScripts(absl::Time deadline);
   // Sets master_replid_.
   absl::Status LearnPrimary(absl::Time deadline);
+  // Sets eviction_policy_, every now and then.
+  absl::Status LearnEvictionPolicy();
 
   absl::StatusOr<RelayChangePage> ReadPage(absl::string_view what, uint64_t after, size_t items_max,
                                            size_t size_max_bytes);
@@ -99,6 +101,8 @@ class RedisRelay final : public Relay {
   // By ScriptId: the names under which Redis knows the scripts.
   std::array<std::string, kScriptCount> script_hashes_;
   std::string master_replid_;
+  std::string eviction_policy_;
+  absl::Time ask_eviction_policy_at_ = absl::InfinitePast();
 };
 
 }  // namespace dunlin

@@ -126,6 +126,16 @@ absl::Status ParseAppliedBatch(Fields* fields, MirrorReply* result) {
   return fields->status();
 }
 
+// What stands behind `name` in an answer to INFO; empty if it is not there.
+absl::string_view InfoField(absl::string_view info, absl::string_view name) {
+  for (absl::string_view line : absl::StrSplit(info, '\n')) {
+    if (absl::ConsumePrefix(&line, name)) {
+      return absl::StripSuffix(line, "\r");
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply) {
@@ -283,13 +293,13 @@ absl::StatusOr<EpochInForce> ParseEpochInForce(RedisReply reply) {
   return in_force;
 }
 
-std::string ParseMasterReplid(absl::string_view info) {
-  for (absl::string_view line : absl::StrSplit(info, '\n')) {
-    if (absl::ConsumePrefix(&line, "master_replid:")) {
-      return std::string(absl::StripSuffix(line, "\r"));
-    }
-  }
-  return "";
+std::string ParseMasterReplid(absl::string_view info) { return std::string(InfoField(info, "master_replid:")); }
+
+std::string ParseEvictionPolicy(absl::string_view info) {
+  const absl::string_view limit = InfoField(info, "maxmemory:");
+  const absl::string_view policy = InfoField(info, "maxmemory_policy:");
+  const bool evicts = !limit.empty() && limit != "0" && absl::StartsWith(policy, "allkeys-");
+  return evicts ? std::string(policy) : "";
 }
 
 }  // namespace dunlin

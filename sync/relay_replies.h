@@ -33,6 +33,9 @@ absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply);
 
 // The replication id in the answer to INFO replication; empty if it does not tell.
 std::string ParseMasterReplid(absl::string_view info);
+// The maxmemory-policy in the answer to INFO memory, if it makes Redis throw keys away that never expire, as Dunlin's;
+// empty if it does not, or there is no limit to its memory.
+std::string ParseEvictionPolicy(absl::string_view info);
 
 }  // namespace dunlin
 

@@ -43,6 +43,9 @@ struct RelayPosition {
   std::string rival_lease;
   // Whether the asking store is the one that removes old tombstones.
   bool collector = false;
+  // The policy by which Redis throws Dunlin's keys away when its memory is full, as it was told in the last seconds;
+  // empty when it does no such thing, or does not let this user ask.
+  std::string eviction_policy;
 };
 
 // Who asks, so that two runs under one id are noticed, and one of all removes old tombstones.

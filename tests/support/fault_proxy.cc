@@ -81,6 +81,7 @@ void FaultProxy::Heal() {
   Order([](Orders* orders) {
     orders->cut = false;
     orders->conditions = LinkConditions();
+    orders->silenced.clear();
     orders->reset_after_bytes = SIZE_MAX;
     ++orders->reset_after_number;
   });
@@ -92,6 +93,14 @@ void FaultProxy::Cut() {
 
 void FaultProxy::BlackHole() {
   Order([](Orders* orders) { orders->conditions.forward = false; });
+}
+
+void FaultProxy::Silence(uint16_t source_port) {
+  Order([&](Orders* orders) { orders->silenced.insert(source_port); });
+}
+
+void FaultProxy::ConnectFrom(uint32_t source_address) {
+  Order([&](Orders* orders) { orders->conditions.source_address = source_address; });
 }
 
 void FaultProxy::SetDelay(absl::Duration delay) {
@@ -150,14 +159,14 @@ void FaultProxy::Run() {
     Accept(orders);
     const absl::Time now = absl::Now();
     links_.remove_if([&](ProxyLink& link) {
-      const bool goes_on = link.Step(orders.conditions, orders.target_port, now, &to_client_max_);
+      const bool goes_on = link.Step(ConditionsOf(link, orders), orders.target_port, now, &to_client_max_);
       if (to_client_max_ == 0) {
         to_client_max_ = SIZE_MAX;
       }
       return !goes_on;
     });
     CountConnections();
-    Wait(orders.conditions);
+    Wait(orders);
   }
 }
 
@@ -179,12 +188,18 @@ void FaultProxy::Accept(const Orders& orders) {
   }
 }
 
-void FaultProxy::Wait(const LinkConditions& conditions) const {
+LinkConditions FaultProxy::ConditionsOf(const ProxyLink& link, const Orders& orders) {
+  LinkConditions conditions = orders.conditions;
+  conditions.forward = conditions.forward && orders.silenced.count(link.source_port()) == 0;
+  return conditions;
+}
+
+void FaultProxy::Wait(const Orders& orders) const {
   const absl::Time now = absl::Now();
   absl::Time wake = absl::InfiniteFuture();
   std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
   for (const ProxyLink& link : links_) {
-    link.AddInterest(conditions, now, &polled, &wake);
+    link.AddInterest(ConditionsOf(link, orders), now, &polled, &wake);
   }
   poll(polled.data(), polled.size(), ToPollTimeoutMs(wake - now));
 }

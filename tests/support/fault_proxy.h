@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <set>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -19,7 +20,10 @@ namespace dunlin {
 //   Cut()         every connection is reset, and so is every new one: a server that is gone
 //   BlackHole()   nothing goes through, nobody is told: a cable that was pulled. What was sent waits, as it would in
 //                 TCP, and goes on its way when it is over
+//   Silence()     the same for one connection: a peer that is gone without a word, which its other connections are not.
+//                 Nobody is told of its end either, until the proxy's
 //   SetDelay(), SetRate()   a slow link
+//   ConnectFrom() clients of another machine, as far as the server can tell
 //   ResetConnections(), ResetAfter()   connections that break, at once or in the middle of a message
 //
 // Thread-safety: safe for concurrent use.
@@ -41,6 +45,11 @@ class FaultProxy {
   void Heal() ABSL_LOCKS_EXCLUDED(mutex_);
   void Cut() ABSL_LOCKS_EXCLUDED(mutex_);
   void BlackHole() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The connection that the server knows by this port, as Redis tells in CLIENT LIST.
+  void Silence(uint16_t source_port) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Connections that are made from now on come to the server from this address of the machine, such as 127.0.0.2, given
+  // in host order.
+  void ConnectFrom(uint32_t source_address) ABSL_LOCKS_EXCLUDED(mutex_);
   // For what comes from now on, each way.
   void SetDelay(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
   // Each way of each connection; 0: no limit.
@@ -57,6 +66,8 @@ class FaultProxy {
     uint16_t target_port = 0;
     bool cut = false;
     LinkConditions conditions;
+    // By the ports from which they come to the server.
+    std::set<uint16_t> silenced;
     uint64_t resets = 0;
     // Changes with every ResetAfter().
     uint64_t reset_after_number = 0;
@@ -66,8 +77,9 @@ class FaultProxy {
   void Run();
   void Accept(const Orders& orders);
   void CountConnections() ABSL_LOCKS_EXCLUDED(mutex_);
+  static LinkConditions ConditionsOf(const ProxyLink& link, const Orders& orders);
   // Waits until something can be done.
-  void Wait(const LinkConditions& conditions) const;
+  void Wait(const Orders& orders) const;
   Orders TakeOrders() ABSL_LOCKS_EXCLUDED(mutex_);
   // Lets `change` change the orders and waits until they are followed.
   template <typename Change>

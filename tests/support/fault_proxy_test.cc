@@ -3,8 +3,12 @@
 
 #include "tests/support/fault_proxy.h"
 
+#include <netinet/in.h>
+
 #include <string>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
@@ -80,6 +84,30 @@ TEST_F(FaultProxyTest, ABlackHoleTellsNobodyAndDeliversWhenItIsOver) {
   EXPECT_EQ(Connect(second, absl::Now() + kShort).code(), absl::StatusCode::kDeadlineExceeded);
   proxy_.Heal();
   EXPECT_EQ(connection_.ReadReply(Patience())->text, "late");
+}
+
+TEST_F(FaultProxyTest, SilencesOneConnectionAndNoOther) {
+  RedisConnection second;
+  ASSERT_TRUE(Connect(second).ok());
+  // "id=3 addr=127.0.0.1:41234 laddr=…"
+  const std::string id = absl::StrCat(connection_.Call({"CLIENT", "ID"}, Patience())->integer);
+  const std::string client = redis_.Run({"CLIENT", "LIST", "ID", id}).text;
+  uint32_t port = 0;
+  ASSERT_TRUE(
+      absl::SimpleAtoi(client.substr(client.find(':') + 1, client.find(" laddr") - client.find(':') - 1), &port))
+      << client;
+  proxy_.Silence(static_cast<uint16_t>(port));
+  EXPECT_EQ(Echo("x", absl::Now() + kShort).status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(second.Call({"ECHO", "x"}, Patience()).ok());
+  ASSERT_TRUE(Connect(connection_).ok());
+  EXPECT_TRUE(Echo("y").ok());
+}
+
+TEST_F(FaultProxyTest, ClientsComeFromTheAddressThatIsChosen) {
+  proxy_.ConnectFrom(INADDR_LOOPBACK + 1);
+  redis_.Run({"CONFIG", "SET", "protected-mode", "no"});
+  ASSERT_TRUE(Connect(connection_).ok());
+  EXPECT_NE(redis_.Run({"CLIENT", "LIST"}).text.find("addr=127.0.0.2:"), std::string::npos);
 }
 
 TEST_F(FaultProxyTest, ADelayLastsEachWay) {

@@ -40,6 +40,9 @@ Fleet::Fleet(Options options) : options_(std::move(options)), names_(*MakeRedisN
   } else {
     redis_ = std::make_unique<RedisServer>(options_.redis);
   }
+  if (options_.behind_proxy) {
+    redis_link_ = std::make_unique<FaultProxy>(redis_->port());
+  }
   while (replicas_.size() < options_.replicas) {
     Add();
   }
@@ -59,8 +62,11 @@ Fleet::~Fleet() {
 }
 
 std::string Fleet::redis_url() const {
-  return group_ != nullptr ? group_->url()
-                           : absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", redis_->port(), "/0");
+  if (group_ != nullptr) {
+    return group_->url();
+  }
+  const uint16_t port = redis_link_ != nullptr ? redis_link_->port() : redis_->port();
+  return absl::StrCat("redis://", options_.redis_user, "127.0.0.1:", port, "/0");
 }
 
 ReplicaProcess& Fleet::Add(const std::vector<std::string>& arguments) {

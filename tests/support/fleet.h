@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "sync/redis_names.h"
 #include "tests/support/eventually.h"
+#include "tests/support/fault_proxy.h"
 #include "tests/support/redis_group.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/replica_process.h"
@@ -35,6 +36,9 @@ class Fleet {
     size_t sentinels = 0;
     // "USER:PASSWORD@", for a Redis that has such a user.
     std::string redis_user;
+    // The replicas reach Redis through redis_link().
+    // REQUIRES: no sentinels.
+    bool behind_proxy = false;
   };
 
   Fleet();
@@ -48,6 +52,8 @@ class Fleet {
   RedisServer& redis() { return group_ != nullptr ? group_->primary() : *redis_; }
   // REQUIRES: there are sentinels.
   RedisGroup& redis_group() { return *group_; }
+  // REQUIRES: the fleet is behind a proxy.
+  FaultProxy& redis_link() { return *redis_link_; }
   std::string redis_url() const;
   const RedisNames& names() const { return names_; }
 
@@ -92,6 +98,8 @@ class Fleet {
   // One of the two.
   std::unique_ptr<RedisServer> redis_;
   std::unique_ptr<RedisGroup> group_;
+  // Null unless it is asked for.
+  std::unique_ptr<FaultProxy> redis_link_;
   std::vector<std::unique_ptr<ReplicaProcess>> replicas_;
   size_t started_ = 0;
 };

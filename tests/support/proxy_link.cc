@@ -88,7 +88,7 @@ bool ProxyLink::Step(const LinkConditions& conditions, uint16_t target_port, abs
   if (!conditions.forward) {
     return true;
   }
-  if ((server_ < 0 && !Connect(target_port)) || (connecting_ && !FinishConnecting())) {
+  if ((server_ < 0 && !Connect(conditions.source_address, target_port)) || (connecting_ && !FinishConnecting())) {
     return false;
   }
   if (connecting_) {
@@ -104,10 +104,16 @@ bool ProxyLink::Step(const LinkConditions& conditions, uint16_t target_port, abs
   return !finished_;
 }
 
-bool ProxyLink::Connect(uint16_t target_port) {
+bool ProxyLink::Connect(uint32_t source_address, uint16_t target_port) {
   server_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
+  if (source_address != 0) {
+    address.sin_addr.s_addr = htonl(source_address);
+    if (bind(server_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+      return false;
+    }
+  }
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(target_port);
   SetSmallDelay(server_);
@@ -126,6 +132,10 @@ bool ProxyLink::FinishConnecting() {
   socklen_t size = sizeof(error);
   getsockopt(server_, SOL_SOCKET, SO_ERROR, &error, &size);
   connecting_ = false;
+  sockaddr_in own = {};
+  size = sizeof(own);
+  getsockname(server_, reinterpret_cast<sockaddr*>(&own), &size);
+  source_port_ = ntohs(own.sin_port);
   return error == 0;
 }
 

@@ -24,6 +24,8 @@ struct LinkConditions {
   absl::Duration delay;
   // Bytes that leave here in a second, each way; 0: as many as come.
   size_t bytes_per_second = 0;
+  // From which address of this machine, in host order, a new link comes to the server; 0: from the usual one.
+  uint32_t source_address = 0;
 };
 
 // ProxyLink carries bytes between a client that has connected and a server on 127.0.0.1, each way for itself, with a
@@ -44,6 +46,9 @@ class ProxyLink {
   // Adds what the next Step() waits for, and brings `wake` forward to when it is due anyway.
   void AddInterest(const LinkConditions& conditions, absl::Time now, std::vector<pollfd>* polled,
                    absl::Time* wake) const;
+
+  // The port from which the link comes to the server, by which the server knows it; 0 until it is connected.
+  uint16_t source_port() const { return source_port_; }
 
   // Moves what can be moved, connecting to `target_port` first. Of what goes to the client no more than
   // `*to_client_max` bytes, which are deducted. Returns whether the link goes on.
@@ -68,7 +73,7 @@ class ProxyLink {
     absl::Time paced_until;
   };
 
-  bool Connect(uint16_t target_port);
+  bool Connect(uint32_t source_address, uint16_t target_port);
   bool FinishConnecting();
   bool Read(Way* way, const LinkConditions& conditions, absl::Time now, bool from_server);
   bool Write(Way* way, const LinkConditions& conditions, absl::Time now, size_t* bytes_max);
@@ -76,6 +81,7 @@ class ProxyLink {
   const Rewrite& rewrite_;
   const int client_;
   int server_ = -1;
+  uint16_t source_port_ = 0;
   bool connecting_ = false;
   bool finished_ = false;
   Way to_server_;

@@ -25,14 +25,14 @@ void RedisProcess::StartOnFreePort() {
   for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
     port_ = FindFreePort();
     OnPort();
-    if (TryStart()) {
+    if (TryStart(Awaited::kReady)) {
       return;
     }
   }
   Fail("found no port to listen on");
 }
 
-bool RedisProcess::TryStart() {
+bool RedisProcess::TryStart(Awaited awaited) {
   Process::Options options;
   options.command = Command();
   options.output_path = LogPath();
@@ -41,20 +41,19 @@ bool RedisProcess::TryStart() {
     Fail(started.status().message());
   }
   process_ = *std::move(started);
-  if (!Eventually([this] { return !process_->IsRunning() || Answers(); })) {
+  if (!Eventually([&] { return !process_->IsRunning() || Answers(awaited); })) {
     Fail("does not answer");
   }
   return process_->IsRunning();
 }
 
-bool RedisProcess::Answers() {
+bool RedisProcess::Answers(Awaited awaited) {
   const absl::StatusOr<RedisReply> reply = TryRun({"PING"}, absl::Seconds(1));
-  // One that asks for a password has come up, too.
-  return reply.ok() && (reply->text == "PONG" || reply->text.rfind("NOAUTH", 0) == 0);
+  return reply.ok() && (awaited == Awaited::kAnyAnswer || reply->text == "PONG" || reply->text.rfind("NOAUTH", 0) == 0);
 }
 
-void RedisProcess::Start() {
-  if (!TryStart()) {
+void RedisProcess::StartUntil(Awaited awaited) {
+  if (!TryStart(awaited)) {
     Fail("does not start again");
   }
 }

@@ -35,7 +35,7 @@ class RedisProcess {
   // Ends it at once, as a crash does.
   void Kill();
   // Starts it again, on the same port, after Stop() or Kill(), and waits until it answers.
-  void Start();
+  void Start() { StartUntil(Awaited::kReady); }
 
   bool IsRunning() { return process_->IsRunning(); }
 
@@ -49,11 +49,17 @@ class RedisProcess {
   absl::StatusOr<RedisReply> TryRun(absl::Span<const absl::string_view> command, absl::Duration patience);
 
  protected:
+  // What it has to answer before a start counts as done. One that asks for a password is ready, too; one that still
+  // reads its data from the disk is not, but answers.
+  enum class Awaited { kAnyAnswer, kReady };
+
   // `name` is what messages and the log are called by.
   explicit RedisProcess(std::string name) : name_(std::move(name)) {}
 
   // Finds a free port and starts on it. To be called once, at the end of the constructor of what is derived.
   void StartOnFreePort();
+
+  void StartUntil(Awaited awaited);
 
   const TempDir& directory() const { return directory_; }
 
@@ -64,9 +70,9 @@ class RedisProcess {
   // Where commands are run.
   virtual RedisEndpoint CommandEndpoint() const = 0;
 
-  bool Answers();
+  bool Answers(Awaited awaited);
   // Starts the process; returns whether it came up, which it does not when somebody has taken the port.
-  bool TryStart();
+  bool TryStart(Awaited awaited);
   std::string LogPath() const;
   [[noreturn]] void Fail(absl::string_view what) const;
 

@@ -31,6 +31,8 @@ class RedisServer final : public RedisProcess {
   RedisEndpoint endpoint() const;
   RedisEndpoint unix_endpoint() const;
 
+  // As Start(), where it has so much to read from its disk that the test goes on meanwhile: it answers LOADING.
+  void StartLoading() { StartUntil(Awaited::kAnyAnswer); }
   // Stop() or Kill() and Start().
   void Restart();
   void CrashAndRestart();

@@ -97,6 +97,19 @@ TEST_F(RedisConnectionTest, WorksOverAUnixSocketAndInAnotherDatabase) {
   EXPECT_EQ(server_.Run({"EXISTS", "here"}).integer, 0);
 }
 
+TEST_F(RedisConnectionTest, WhoIsTurnedAwayReadsWhy) {
+  Connect();
+  ASSERT_FALSE(Call({"CONFIG", "SET", "maxclients", "1"}).is_error());
+  for (int round = 0; round < 20; ++round) {
+    RedisConnection second;
+    const absl::Status status = second.Connect(server_.endpoint(), "dunlin-test", Patience());
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("max number of clients"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("raise maxclients"));
+    EXPECT_FALSE(second.connected());
+  }
+}
+
 TEST_F(RedisConnectionTest, AWrongPasswordStopsAndTellsWithoutShowingIt) {
   server_.Run({"ACL", "SETUSER", "bob", "on", ">right", "~*", "+@all"});
   RedisEndpoint endpoint = server_.endpoint();

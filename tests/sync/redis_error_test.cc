@@ -27,11 +27,14 @@ const Case kCases[] = {
      Code::kUnavailable},
     {"TRYAGAIN Multiple keys request during rehashing of slot", RedisRemedy::kRetry, Code::kUnavailable},
     {"CLUSTERDOWN The cluster is down", RedisRemedy::kRetry, Code::kUnavailable},
+    {"CLUSTERDOWN Hash slot not served", RedisRemedy::kRetry, Code::kUnavailable},
     {"NOREPLICAS Not enough good replicas to write.", RedisRemedy::kRetry, Code::kUnavailable},
     {"ERR max number of clients reached", RedisRemedy::kRetry, Code::kUnavailable},
     {"READONLY You can't write against a read only replica.", RedisRemedy::kFindPrimary, Code::kAborted},
-    {"MOVED 3999 127.0.0.1:6381", RedisRemedy::kFindPrimary, Code::kAborted},
-    {"ASK 3999 127.0.0.1:6381", RedisRemedy::kFindPrimary, Code::kAborted},
+    // As Redis 7 reports it.
+    {"READONLY You can't write against a read only replica. script: 08be99c76f7a10d96dc9ea23ee73a858e02d5ce8, on "
+     "@user_script:1.",
+     RedisRemedy::kFindPrimary, Code::kAborted},
     {"NOSCRIPT No matching script. Please use EVAL.", RedisRemedy::kLoadScript, Code::kNotFound},
     {"NOAUTH Authentication required.", RedisRemedy::kStopAndTell, Code::kUnauthenticated},
     {"WRONGPASS invalid username-password pair or user is disabled.", RedisRemedy::kStopAndTell,
@@ -49,6 +52,10 @@ const Case kCases[] = {
      Code::kFailedPrecondition},
     {"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
      RedisRemedy::kStopAndTell, Code::kFailedPrecondition},
+    {"MISCONF Errors writing to the AOF file: No space left on device", RedisRemedy::kStopAndTell,
+     Code::kFailedPrecondition},
+    {"MOVED 3999 127.0.0.1:6381", RedisRemedy::kStopAndTell, Code::kFailedPrecondition},
+    {"ASK 3999 127.0.0.1:6381", RedisRemedy::kStopAndTell, Code::kFailedPrecondition},
     {"DUNLINFORMAT dunlin:{x}:meta says that the data is of format 2", RedisRemedy::kStopAndTell,
      Code::kFailedPrecondition},
     {"ERR DB index is out of range", RedisRemedy::kStopAndTell, Code::kFailedPrecondition},
@@ -75,6 +82,22 @@ TEST(RedisError, SortsEveryError) {
     EXPECT_EQ(RemedyOf(status), c.remedy);
     EXPECT_THAT(std::string(status.message()), testing::StartsWith("Redis at redis://h:6379/0: " + c.error + " ("));
   }
+}
+
+// Both come before anything was asked, and the connection is closed behind them.
+TEST(RedisError, TellsWhoIsTurnedAwayAltogether) {
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(c.error);
+    EXPECT_EQ(IsTurnedAway(c.error),
+              testing::Matches(testing::AnyOf(testing::StartsWith("DENIED "),
+                                              testing::StartsWith("ERR max number of clients")))(c.error));
+  }
+}
+
+TEST(RedisError, AClusterIsNotFollowedAndTheAdviceSaysSo) {
+  const absl::Status status = RedisErrorToStatus("MOVED 3999 10.0.0.2:6381", "Redis at redis://h:6379/0");
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("10.0.0.2:6381"));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("point --redis at a Redis that is not part of one"));
 }
 
 TEST(RedisError, LostConnectionsAreTriedAgain) {

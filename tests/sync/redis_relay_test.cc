@@ -58,6 +58,40 @@ TEST_F(RedisRelayTest, ThePositionNamesThePrimary) {
   EXPECT_EQ(position->master_replid, "");
 }
 
+TEST_F(RedisRelayTest, AHeartbeatTellsWhetherRedisThrowsKeysAway) {
+  PositionProposal heartbeat;
+  heartbeat.lease = LeaseRequest{1, 2};
+  EXPECT_EQ(ReadPosition(heartbeat).eviction_policy, "");
+  server_.Run({"CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"});
+  // A new connection asks at once.
+  ASSERT_TRUE(relay_.Connect(absl::Now() + kTestPatience).ok());
+  EXPECT_EQ(ReadPosition(heartbeat).eviction_policy, "allkeys-lru");
+  EXPECT_EQ(ReadPosition(heartbeat).eviction_policy, "allkeys-lru");
+  server_.Run({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  ASSERT_TRUE(relay_.Connect(absl::Now() + kTestPatience).ok());
+  EXPECT_EQ(ReadPosition(heartbeat).eviction_policy, "");
+}
+
+TEST_F(RedisRelayTest, WhoMayNotAskForTheEvictionPolicyIsNotHeldUpAndAsksOnce) {
+  server_.Run({"CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"});
+  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
+  RedisRelay::Options options = OptionsFor(server_);
+  options.endpoint.username = "bob";
+  options.endpoint.password = "secret";
+  RedisRelay relay(options);
+  ASSERT_TRUE(relay.Connect(absl::Now() + kTestPatience).ok());
+  server_.Run({"CONFIG", "RESETSTAT"});
+  PositionProposal heartbeat;
+  heartbeat.lease = LeaseRequest{1, 2};
+  for (int i = 0; i < 3; ++i) {
+    const absl::StatusOr<RelayPosition> position = relay.ReadPosition(heartbeat);
+    ASSERT_TRUE(position.ok()) << position.status();
+    EXPECT_EQ(position->eviction_policy, "");
+  }
+  EXPECT_THAT(server_.Run({"INFO", "commandstats"}).text,
+              HasSubstr("cmdstat_info:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,"));
+}
+
 TEST_F(RedisRelayTest, KeysOfOthersAreLeftAlone) {
   for (const std::string& name : {names_.data, names_.index, names_.meta}) {
     server_.Run({"FLUSHALL"});

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -87,6 +89,22 @@ TEST(RelayReplies, AClockRefusalNamesAnItem) {
 TEST(RelayReplies, FindsTheReplicationId) {
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\nmaster_replid:abc\r\nmaster_replid2:def\r\n"), "abc");
   EXPECT_EQ(ParseMasterReplid("# Replication\r\nrole:master\r\n"), "");
+}
+
+TEST(RelayReplies, FindsAPolicyThatThrowsAwayWhatNeverExpires) {
+  const auto info = [](absl::string_view limit, absl::string_view policy) {
+    return absl::StrCat("# Memory\r\nmaxmemory:", limit, "\r\nmaxmemory_human:1.00M\r\nmaxmemory_policy:", policy,
+                        "\r\nmem_fragmentation_ratio:1.2\r\n");
+  };
+  EXPECT_EQ(ParseEvictionPolicy(info("1048576", "allkeys-lru")), "allkeys-lru");
+  EXPECT_EQ(ParseEvictionPolicy(info("1048576", "allkeys-random")), "allkeys-random");
+  EXPECT_EQ(ParseEvictionPolicy(info("1048576", "noeviction")), "");
+  // Dunlin's keys have no time to live.
+  EXPECT_EQ(ParseEvictionPolicy(info("1048576", "volatile-lru")), "");
+  // Without a limit nothing is ever thrown away.
+  EXPECT_EQ(ParseEvictionPolicy(info("0", "allkeys-lru")), "");
+  EXPECT_EQ(ParseEvictionPolicy("# Memory\r\nused_memory:5\r\n"), "");
+  EXPECT_EQ(ParseEvictionPolicy(""), "");
 }
 
 }  // namespace
