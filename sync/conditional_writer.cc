@@ -1,6 +1,7 @@
 #include "sync/conditional_writer.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -84,6 +85,11 @@ absl::optional<ConditionalWriter::Outcome> ConditionalWriter::OnRelayError(const
   return Decide(NotDone(error.message()));
 }
 
+ConditionalWriter::Outcome ConditionalWriter::GiveUp() {
+  assert(!maybe_done_);
+  return Decide(NotDone(kNotJudgedInTime));
+}
+
 ConditionalWriter::Outcome ConditionalWriter::OnStoreError(const absl::Status& error) {
   return Decide(maybe_done_ ? NotKnown() : error);
 }
@@ -150,9 +156,8 @@ absl::Status ConditionalWriter::NotDone(absl::string_view why) {
 
 absl::Status ConditionalWriter::NotKnown() {
   return absl::AbortedError(
-      "Redis has not answered while the write was under way: it is not known whether it took place; read the key to "
-      "find "
-      "out");
+      "Redis has not answered while the write was under way: it is not known whether it took place; read the key "
+      "to find out");
 }
 
 absl::StatusOr<WriteResult> ConditionalWriter::ResultOf(const Version& version, bool existed,

@@ -80,6 +80,9 @@ class ConditionalWriter {
   absl::optional<Outcome> OnReply(const ConditionalReply& reply);
   // The call failed. `maybe_done`: it may have reached Redis.
   absl::optional<Outcome> OnRelayError(const absl::Status& error, bool maybe_done);
+  // Nobody waits for the first request any more, and Redis has not been asked. It is decided.
+  // REQUIRES: OnRelayError() has not been told that it may have reached Redis.
+  Outcome GiveUp();
   // The store could not say what it has under key(). The request is decided.
   Outcome OnStoreError(const absl::Status& error);
   // There is no connection to Redis: requests that were never put to it are turned down.

@@ -282,6 +282,7 @@ void MirrorThread::Do(const Outbound::ReadStored& read) { outbound_.OnStored(par
 
 void MirrorThread::Do(const Outbound::Judge& judge) {
   if (!parts_.callers->BeginJudging(judge.id)) {
+    outbound_.OnGivenUp();
     return;
   }
   const absl::StatusOr<ConditionalReply> reply = parts_.relay->WriteIf(judge.write);

@@ -106,6 +106,11 @@ void Outbound::OnStored(const absl::StatusOr<std::string>& record) {
   finished_.push_back(conditional_.OnStoreError(record.status()));
 }
 
+void Outbound::OnGivenUp() {
+  EndTurn();
+  finished_.push_back(conditional_.GiveUp());
+}
+
 void Outbound::OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now) {
   EndTurn();
   absl::optional<ConditionalWriter::Outcome> outcome;

@@ -38,8 +38,8 @@ class Outbound {
   struct ReadStored {
     std::string key;
   };
-  // Put the write of request `id` to Redis; tell the outcome by OnJudged(). If its caller has been answered as late, it
-  // may be left alone: it is late here, too, by then.
+  // Put the write of request `id` to Redis; tell the outcome by OnJudged(). If its caller has been told meanwhile that
+  // nothing was changed, say OnGivenUp() in its place.
   struct Judge {
     ConditionalWrite write;
     uint64_t id = 0;
@@ -72,6 +72,8 @@ class Outbound {
   void OnWinnersStored(const absl::Status& status, absl::Time now) { mirror_.OnWinnersStored(status, now); }
   void OnProbed(const absl::Status& status, absl::Time now);
   void OnStored(const absl::StatusOr<std::string>& record);
+  // In place of the judgement: nobody waits for it any more, and Redis has not been asked.
+  void OnGivenUp();
   // `connected`: whether the connection survived the call.
   void OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now);
 

@@ -206,6 +206,14 @@ TEST_F(ConditionalWriterTest, AnErrorOfTheStoreDecidesTheFirst) {
 }
 
 // Redis has it, so that whoever reads there, or at another replica, finds it.
+TEST_F(ConditionalWriterTest, AFirstThatIsGivenUpMakesRoomForTheNext) {
+  Add("given up", Precondition::Kind::kAbsent);
+  Add("next", Precondition::Kind::kAbsent);
+  Put();
+  EXPECT_TRUE(absl::IsUnavailable(writer_.GiveUp().error));
+  EXPECT_EQ(writer_.key(), "next");
+}
+
 TEST_F(ConditionalWriterTest, WhatRedisAcceptedHasTakenPlaceWhateverTheStoreSays) {
   const Version version{7, kStoreId};
   const auto failed = ConditionalWriter::ResultOf(version, false, absl::ResourceExhaustedError("the disk is full"));

@@ -157,18 +157,18 @@ TEST_F(FollowerRebuildTest, HalfASnapshotOfAnEarlierRunIsAnAbsence) {
 // ---- What is dropped and what is kept ----
 
 TEST_F(FollowerRebuildTest, AllThatRedisHasIsNamedWhetherItDiffersOrNot) {
-  BeginAt(PositionAtTime(3, TooLate()));
-  Compare(0, 3, {1});
+  BeginAt(PositionAtTime(7, TooLate()));
+  Compare(0, 7, {1});
   Next<Follower::ReadRecords>();
   follower_->OnRecords({kEpoch, {RecordOf(2)}});
   // Two more have been written meanwhile.
-  const RemoteBatch batch = ReadToTheEndAt(TooLate(), 3, 5);
+  const RemoteBatch batch = ReadToTheEndAt(TooLate(), 7, 9);
   ASSERT_NE(batch.fleet_keys, nullptr);
-  EXPECT_EQ(batch.fleet_keys->size(), 5u);
-  for (uint64_t sequence = 1; sequence <= 5; ++sequence) {
+  EXPECT_EQ(batch.fleet_keys->size(), 9u);
+  for (uint64_t sequence = 1; sequence <= 9; ++sequence) {
     EXPECT_TRUE(batch.fleet_keys->Contains(KeyOf(sequence))) << sequence;
   }
-  EXPECT_FALSE(batch.fleet_keys->Contains(KeyOf(6)));
+  EXPECT_FALSE(batch.fleet_keys->Contains(KeyOf(10)));
 }
 
 TEST_F(FollowerRebuildTest, OnlyWhatWasThereWhenItBeganIsDropped) {
