@@ -25,18 +25,22 @@ namespace dunlin {
 // push that would break either bound fails and changes nothing; what to do about it (Dunlin: count, drop and repair
 // later) is the caller's business, as is waking a sleeping consumer.
 //
-//   fixed line      mask_, size_max_bytes_, slots_         written once
-//   producer's line tail_, pushed_bytes_, seen_head_       written by the producer
-//   consumer's line head_, popped_bytes_, seen_tail_       written by the consumer
+//   fixed line      mask_, size_max_bytes_, slots_, bytes_before_   written once
+//   producer's line tail_, pushed_bytes_, seen_head_                written by the producer
+//   consumer's line head_, seen_tail_                               written by the consumer
 //
-//   slots_   [ . | . | a | b | c | . | . | . ]
-//                      ^head_      ^tail_                  head_ <= tail_ <= head_ + capacity
+//   slots_          [ . | . | a | b | c | . | . | . ]
+//                             ^head_      ^tail_           head_ <= tail_ <= head_ + capacity
+//   bytes_before_   [ . | . | 0 | 3 | 7 | . | . | . ]      what was pushed before a, b, c; pushed_bytes_ is 12
 //
 // Indices and byte counts only grow; a slot is its index modulo the capacity. 2^64 of either take centuries.
 //
 // Each side keeps a copy of the other's index and looks at the real one, which costs a cache miss, only when the copy
 // says that the ring is full or empty. The algorithm is Lamport's ("Proving the Correctness of Multiprocess Programs",
 // 1977), the copies are those of Lee et al.'s MCRingBuffer (2010).
+//
+// Bytes cost the consumer nothing: the producer notes how many it had pushed before each element, so that the index of
+// the oldest one tells it how many have been taken since. Those notes never leave its core.
 //
 // Thread-safety: one thread pushes and one thread pops, concurrently; UsedApprox() is safe for concurrent use. Creation
 // and destruction need both to be elsewhere.
@@ -84,24 +88,29 @@ class EventRing {
   struct Slot {
     // Raw memory: it holds an element only from push to pop.
     alignas(T) unsigned char storage[sizeof(T)];
-    size_t size_bytes;
 
     T* element() { return std::launder(reinterpret_cast<T*>(storage)); }
   };
 
   EventRing(size_t slots, size_t size_max_bytes)
-      : mask_(slots - 1), size_max_bytes_(size_max_bytes), slots_(new Slot[slots]) {}
+      : mask_(slots - 1),
+        size_max_bytes_(size_max_bytes),
+        slots_(new Slot[slots]),
+        bytes_before_(new std::atomic<uint64_t>[slots]()) {}
 
   // Whether an element fits, as far as the producer has seen.
   bool HasRoom(uint64_t tail, uint64_t pushed_bytes, size_t size_bytes) const {
     return tail - seen_head_ <= mask_ && size_bytes <= size_max_bytes_ - (pushed_bytes - seen_popped_bytes_);
   }
-  // Brings the producer's copies up to date.
-  void LookAtConsumer();
+  // Brings the producer's copies up to date; `tail` and `pushed_bytes` are its own.
+  void LookAtConsumer(uint64_t tail, uint64_t pushed_bytes);
 
   alignas(kCacheLineBytes) const size_t mask_;
   const size_t size_max_bytes_;
   const std::unique_ptr<Slot[]> slots_;
+  // For each element in the ring the bytes of all pushes before its own. The producer reads what it wrote itself; it is
+  // atomic, and stored with release, for UsedApprox() alone, which thereby finds no more in it than in pushed_bytes_.
+  const std::unique_ptr<std::atomic<uint64_t>[]> bytes_before_;
 
   // The index of the next push. Stored with release after the element is constructed; loaded with acquire by the
   // consumer before it touches that element. The producer reads its own store, hence relaxed.
@@ -109,16 +118,13 @@ class EventRing {
   // The bytes of all pushes. Stored before tail_, so whoever acquires tail_ sees it. The consumer does not need it; it
   // is atomic for UsedApprox().
   std::atomic<uint64_t> pushed_bytes_{0};
-  // The producer's copies of head_ and popped_bytes_: old values, that is pessimistic ones.
+  // The producer's copy of head_, and the bytes of all pops up to it: old values, that is pessimistic ones.
   uint64_t seen_head_ = 0;
   uint64_t seen_popped_bytes_ = 0;
 
   // The index of the next pop. Stored with release after the element is destroyed; loaded with acquire by the producer
   // before it constructs another in its place. The consumer reads its own store, hence relaxed.
   alignas(kCacheLineBytes) std::atomic<uint64_t> head_{0};
-  // The bytes of all pops. Stored with release after the pop has acquired tail_, so that whoever acquires it also sees
-  // the pushed_bytes_ it was a part of: the difference is never negative.
-  std::atomic<uint64_t> popped_bytes_{0};
   // The consumer's copy of tail_.
   uint64_t seen_tail_ = 0;
 };
@@ -146,24 +152,24 @@ bool EventRing<T>::TryPush(T&& element, size_t size_bytes) {
   const uint64_t tail = tail_.load(std::memory_order_relaxed);
   const uint64_t pushed_bytes = pushed_bytes_.load(std::memory_order_relaxed);
   if (!HasRoom(tail, pushed_bytes, size_bytes)) {
-    LookAtConsumer();
+    LookAtConsumer(tail, pushed_bytes);
     if (!HasRoom(tail, pushed_bytes, size_bytes)) {
       return false;
     }
   }
-  Slot& slot = slots_[tail & mask_];
-  new (slot.storage) T(std::move(element));
-  slot.size_bytes = size_bytes;
+  new (slots_[tail & mask_].storage) T(std::move(element));
+  bytes_before_[tail & mask_].store(pushed_bytes, std::memory_order_release);
   pushed_bytes_.store(pushed_bytes + size_bytes, std::memory_order_relaxed);
   tail_.store(tail + 1, std::memory_order_release);
   return true;
 }
 
 template <typename T>
-void EventRing<T>::LookAtConsumer() {
+void EventRing<T>::LookAtConsumer(uint64_t tail, uint64_t pushed_bytes) {
   seen_head_ = head_.load(std::memory_order_acquire);
-  // The bytes guard no memory, so a count that is not the one of head_'s moment is as good.
-  seen_popped_bytes_ = popped_bytes_.load(std::memory_order_relaxed);
+  // An empty ring has no oldest element that would tell.
+  seen_popped_bytes_ =
+      seen_head_ == tail ? pushed_bytes : bytes_before_[seen_head_ & mask_].load(std::memory_order_relaxed);
 }
 
 template <typename T>
@@ -178,7 +184,6 @@ inline std::optional<T> EventRing<T>::TryPop() {
   Slot& slot = slots_[head & mask_];
   std::optional<T> element(std::move(*slot.element()));
   slot.element()->~T();
-  popped_bytes_.store(popped_bytes_.load(std::memory_order_relaxed) + slot.size_bytes, std::memory_order_release);
   head_.store(head + 1, std::memory_order_release);
   return element;
 }
@@ -187,9 +192,13 @@ template <typename T>
 typename EventRing<T>::Usage EventRing<T>::UsedApprox() const {
   // The consumer's side first and with acquire: what is then read of the producer's side can only be further on.
   const uint64_t head = head_.load(std::memory_order_acquire);
-  const uint64_t popped_bytes = popped_bytes_.load(std::memory_order_acquire);
-  const uint64_t slots = tail_.load(std::memory_order_relaxed) - head;
-  const uint64_t bytes = pushed_bytes_.load(std::memory_order_relaxed) - popped_bytes;
+  const uint64_t slots = tail_.load(std::memory_order_acquire) - head;
+  if (slots == 0) {
+    return Usage{};
+  }
+  // If the element at head_ has been taken and its slot filled again in the meantime, this is a later one's.
+  const uint64_t bytes_before = bytes_before_[head & mask_].load(std::memory_order_acquire);
+  const uint64_t bytes = pushed_bytes_.load(std::memory_order_relaxed) - bytes_before;
   return Usage{std::min<size_t>(slots, capacity_slots()), std::min<size_t>(bytes, size_max_bytes_)};
 }
 
