@@ -20,6 +20,17 @@ constexpr int kSeeds = 2000;
 // Sanitizers look for what each world shows alike, and make it ten times slower.
 constexpr int kSanitizedSeeds = 200;
 
+// A long run says now and then how far it is.
+constexpr uint64_t kWorldsPerReport = 5000;
+
+void Report(uint64_t worlds, const World::Result& total, absl::Duration took) {
+  const double hours = absl::ToDoubleHours(total.lived);
+  std::cout << worlds << " worlds, " << total.acknowledged << " acknowledged writes, " << total.faults << " faults, "
+            << total.restamped << " writes stamped anew, " << total.refused << " refused for a full outbox, "
+            << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << hours
+            << " simulated hours, " << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
+}
+
 // In two halves, so that two cores live through them.
 class Simulation : public testing::TestWithParam<uint64_t> {};
 
@@ -37,14 +48,11 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
     ASSERT_EQ(result.violation, "") << "in the world of DUNLIN_SEED=" << seed << "\n"
                                     << absl::StrJoin(result.trace, "\n");
     total += result;
-    ++worlds;
+    if (++worlds % kWorldsPerReport == 0) {
+      Report(worlds, total, absl::Now() - start);
+    }
   }
-  const double hours = absl::ToDoubleHours(total.lived);
-  std::cout << worlds << " worlds, " << total.acknowledged << " acknowledged writes, " << total.faults << " faults, "
-            << total.restamped << " writes stamped anew, " << total.refused << " refused for a full outbox, "
-            << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << hours
-            << " simulated hours, " << hours / absl::ToDoubleSeconds(absl::Now() - start)
-            << " simulated hours a second\n";
+  Report(worlds, total, absl::Now() - start);
   if (tracing) {
     return;
   }

@@ -9,7 +9,7 @@
 namespace dunlin {
 
 // The seeds of a randomised test: 1 to `count`, and `long_factor` times as many with DUNLIN_LONG=1 in the environment.
-// DUNLIN_SEED=N runs the one seed that a failure has named.
+// DUNLIN_SEED=N runs the one seed that a failure has named, DUNLIN_SEEDS=M-N a part of a long run.
 inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   if (const char* seed = std::getenv("DUNLIN_SEED")) {
     return {std::strtoull(seed, nullptr, 10)};
@@ -18,9 +18,16 @@ inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   if (is_long != nullptr && std::string(is_long) == "1") {
     count *= long_factor;
   }
+  uint64_t first = 1;
+  uint64_t last = static_cast<uint64_t>(count);
+  if (const char* part = std::getenv("DUNLIN_SEEDS")) {
+    char* dash = nullptr;
+    first = std::strtoull(part, &dash, 10);
+    last = *dash == '-' ? std::strtoull(dash + 1, nullptr, 10) : first;
+  }
   std::vector<uint64_t> seeds;
-  for (int i = 1; i <= count; ++i) {
-    seeds.push_back(static_cast<uint64_t>(i));
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    seeds.push_back(seed);
   }
   return seeds;
 }
