@@ -96,6 +96,10 @@ inline constexpr absl::Duration kTombstoneHorizonMax = absl::Hours(24 * 3650);
 // Tombstones are collected in rounds this many times within a horizon, so that none lives longer by more than that.
 inline constexpr int kCollectionRoundsPerHorizon = 64;
 inline absl::Duration CollectionPeriodOf(absl::Duration horizon) { return horizon / kCollectionRoundsPerHorizon; }
+
+// What a replica has read from Redis and not stored yet is read anew when it is older than this. What has replaced it
+// since is remembered for a horizon; a quarter leaves room for slow heartbeats and clocks.
+inline absl::Duration UnstoredAgeMaxOf(absl::Duration horizon) { return horizon / 4; }
 // How long it waits after Redis has refused a round.
 inline constexpr absl::Duration kCollectRetryDelay = absl::Minutes(1);
 // Change entries looked at, and rows removed, in one transaction of a round.

@@ -211,6 +211,7 @@ class Follower {
   void EndOrdersPage();
   bool WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const;
   void NoticeLongAbsence(const RelayPosition& position, const Local& local);
+  void DropWhatIsTooOld(const RelayPosition& position);
   void Rebuild(absl::Time redis_time);
   void NoteComplete(const RelayPosition& position, const Local& local);
   void NoticeRival(const std::string& lease);
@@ -303,6 +304,8 @@ class Follower {
   uint64_t rebuilt_revision_ = 0;
   uint64_t rebuilt_sent_revision_ = 0;
   uint64_t forgotten_unix_ms_ = 0;
+  // When, on Redis' clock, nothing had been gathered yet of what waits in pending_ and fleet_keys_.
+  uint64_t gathered_since_unix_ms_ = 0;
 
   // When, on Redis' clock, the store was last known to be complete once what has been read is stored, what of that has
   // been told to it, and what it has stored. A rebuild that could not be stored has still to be done.

@@ -34,6 +34,7 @@ void Follower::OnPosition(const RelayPosition& position, const Local& local, abs
   }
   primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
   NoticeLongAbsence(position, local);
+  DropWhatIsTooOld(position);
   NoticeLostEvent(position, local);
   NoteComplete(position, local);
   told_sequence_ = std::max(told_sequence_, position.sequence);

@@ -117,6 +117,24 @@ void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& loc
   }
 }
 
+// What was read long ago may have been replaced since by what is dead and forgotten by now, here and in Redis: stored
+// today, it would stay. So what has not been stored for that long, because calls failed or Redis was away in between,
+// is read anew.
+void Follower::DropWhatIsTooOld(const RelayPosition& position) {
+  const uint64_t redis_unix_ms = UnixMillis(position.redis_time);
+  const bool gathering = catching_up_ && !pending_ready_ && (!pending_.records.empty() || fleet_keys_ != nullptr);
+  const auto age_max_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(UnstoredAgeMaxOf(tombstone_horizon_)));
+  if (gathering && redis_unix_ms <= gathered_since_unix_ms_ + age_max_ms) {
+    return;
+  }
+  gathered_since_unix_ms_ = redis_unix_ms;
+  if (gathering && fleet_keys_ != nullptr) {
+    Rebuild(position.redis_time);
+  } else if (gathering) {
+    CatchUp(live_ ? Cause::kReference : Cause::kReconnect);
+  }
+}
+
 void Follower::Rebuild(absl::Time redis_time) {
   fleet_keys_ = std::make_shared<KeySet>();
   rebuilt_revision_ = local_.revision;

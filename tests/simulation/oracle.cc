@@ -79,7 +79,8 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     }
     replica.revision = change->revision;
     Stored& stored = replica.stored[change->key];
-    if (change->version < stored.version && IsRestamped(stored, *change)) {
+    // A write that has waited for too long is stamped upward, one of a wrong clock downward.
+    if (change->version != stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);
     } else if (IsForgotten(replica, stored, *change)) {
       // A rebuild has dropped it.

@@ -219,6 +219,35 @@ TEST_F(FollowerRebuildTest, ALostConnectionLosesNoneOfTheKeys) {
   EXPECT_EQ(batch.fleet_keys->size(), 7u);
 }
 
+// A key that is gone from the fleet since it was seen there has to go here, too.
+TEST_F(FollowerRebuildTest, KeysThatWereSeenTooLongAgoAreGatheredAnew) {
+  BeginAt(PositionAtTime(7, TooLate()));
+  Compare(0, 4, {}, /*complete=*/false);
+  const absl::Time later = TooLate() + UnstoredAgeMaxOf(kHorizon);
+  HearAtHeartbeat(PositionAtTime(7, later), WithData());
+  Compare(4, 5, {}, /*complete=*/false);
+  HearAtHeartbeat(PositionAtTime(7, later + absl::Milliseconds(1)), WithData());
+  Compare(0, 7, {});
+  const RemoteBatch batch = ReadToTheEndAt(later, 7, 7);
+  ASSERT_NE(batch.fleet_keys, nullptr);
+  EXPECT_EQ(batch.fleet_keys->size(), 7u);
+  EXPECT_EQ(batch.rebuilt_revision, kRevision);
+}
+
+// What has replaced it may be dead and forgotten by now.
+TEST_F(FollowerRebuildTest, WhatWasReadTooLongAgoIsReadAnew) {
+  BeginAt(PositionAtTime(8, Complete()));
+  EXPECT_EQ(Next<Follower::ReadChanges>().after, 5u);
+  follower_->OnChanges(Page(5, 6, /*complete=*/false), now_);
+  const absl::Time later = Complete() + UnstoredAgeMaxOf(kHorizon);
+  HearAtHeartbeat(PositionAtTime(8, later), WithData());
+  EXPECT_EQ(Next<Follower::ReadChanges>().after, 6u);
+  follower_->OnChanges(Page(6, 7, /*complete=*/false), now_);
+  HearAtHeartbeat(PositionAtTime(8, later + absl::Milliseconds(1)), WithData());
+  const RemoteBatch batch = ReadToTheEndAt(later, 5, 8);
+  EXPECT_EQ(batch.records.size(), 3u);
+}
+
 // Else the next attempt would merge, and bring back what was deleted.
 TEST_F(FollowerRebuildTest, ARebuildThatCouldNotBeStoredIsDoneAgain) {
   Rebuilt();
