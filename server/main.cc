@@ -169,6 +169,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
       replicator->TurnAway(options.drain_timeout / 8);
     }
   });
+  server->AtShutdown([&] { replica_service.Shutdown(); });
   if (replicator != nullptr) {
     replicator->Start();
   }

@@ -42,6 +42,9 @@ class ReplicaServiceImpl final : public v1::ReplicaService::WithRawCallbackMetho
   grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                    grpc::ByteBuffer* response) override;
 
+  // Ends verifications with kUnavailable: one under way after its page, later ones at once.
+  void Shutdown() { scrubs_.Shutdown(); }
+
  private:
   // Has the replicator read again from the fleet what is damaged. Whether it does: alone, a replica has nowhere to read
   // it, and a failed disk cannot store it.

@@ -6,29 +6,41 @@
 #include "storage/status_macros.h"
 
 namespace dunlin {
+namespace {
+
+absl::Status ShuttingDown() { return absl::UnavailableError("the replica is shutting down"); }
+
+}  // namespace
 
 ScrubRunner::ScrubRunner(const Store* store) : store_(store), thread_([this] { Loop(); }) {}
 
 ScrubRunner::~ScrubRunner() {
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-    changed_.Signal();
-  }
+  Shutdown();
   thread_.join();
 }
 
 void ScrubRunner::Run(Request request) {
+  absl::Status refusal;
   {
     MutexLock lock(&mutex_);
-    if (!busy_) {
+    if (stopping_) {
+      refusal = ShuttingDown();
+    } else if (busy_) {
+      refusal = absl::ResourceExhaustedError("a verification is under way already: wait for its end");
+    } else {
       busy_ = true;
       next_ = std::move(request);
       changed_.Signal();
       return;
     }
   }
-  request.done(absl::ResourceExhaustedError("a verification is under way already: wait for its end"));
+  request.done(refusal);
+}
+
+void ScrubRunner::Shutdown() {
+  MutexLock lock(&mutex_);
+  stopping_ = true;
+  changed_.Signal();
 }
 
 void ScrubRunner::Loop() {
@@ -63,7 +75,7 @@ absl::StatusOr<ScrubReport> ScrubRunner::Scrub(Request* request) {
     {
       MutexLock lock(&mutex_);
       if (stopping_) {
-        return absl::UnavailableError("the replica is shutting down");
+        return ShuttingDown();
       }
     }
     DUNLIN_ASSIGN_OR_RETURN(more, scrubber.Step());

@@ -31,12 +31,15 @@ class ScrubRunner {
   explicit ScrubRunner(const Store* store);
   ScrubRunner(const ScrubRunner&) = delete;
   ScrubRunner& operator=(const ScrubRunner&) = delete;
-  // Breaks off what is under way after its page.
+  // Shuts down, and waits until what is under way has been answered.
   ~ScrubRunner();
 
   // Verifies the store. Errors: kResourceExhausted while another verification is under way; kCancelled when it was
-  // abandoned; kUnavailable when the runner ends; those of Scrubber.
+  // abandoned; kUnavailable after Shutdown(); those of Scrubber.
   void Run(Request request) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Has what is under way broken off after its page, and takes in nothing any more. Does not wait.
+  void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Loop() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -11,7 +11,15 @@ bool IsDiskFailure(int error) {
     case EIO:
     case ENODEV:
     case ENXIO:
-    case EROFS:  // What the kernel makes of a file system that it has found damaged.
+    // What the kernel makes, or says, of a file system that it has found damaged.
+    case EROFS:
+    case EUCLEAN:
+    case ESHUTDOWN:
+    // Disks beyond a network, or in another process.
+    case EREMOTEIO:
+    case ENOTCONN:
+    case ESTALE:
+    case ETIMEDOUT:
       return true;
     default:
       return false;

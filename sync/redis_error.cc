@@ -53,8 +53,7 @@ constexpr KnownError kKnownErrors[] = {
      "grant the user the keys dunlin:*, the channels dunlin:* and the commands Dunlin uses, by ACL SETUSER"},
     {"DENIED", absl::StatusCode::kPermissionDenied,
      "Redis is in protected mode and serves its own machine only: set a password in Redis and give it in the URL, or "
-     "by "
-     "--redis-password-file"},
+     "by --redis-password-file"},
 
     {"OOM", absl::StatusCode::kResourceExhausted, "Redis has reached its maxmemory: raise it"},
 

@@ -174,7 +174,7 @@ std::string VerifyTable(const VerifyResult& result) {
     AddRow("not compared", EscapeForTerminal(result.not_compared_reason), &table);
   }
   AddRow("revisions", absl::StrFormat("%d to %d", result.first_revision, result.last_revision), &table);
-  AddRow("duration", absl::FormatDuration(absl::Trunc(result.duration, absl::Milliseconds(1))), &table);
+  AddRow("duration", DurationToText(absl::Trunc(result.duration, absl::Milliseconds(1))), &table);
   AddRow("repair started", result.repair_started ? "yes" : "no", &table);
   for (const DamagedKey& damaged : result.damaged) {
     absl::StrAppend(&table, "DAMAGED\t", EscapeForTerminal(damaged.key), "\t", EscapeForTerminal(damaged.reason), "\n");

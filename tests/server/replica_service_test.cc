@@ -223,6 +223,15 @@ TEST(ReplicaServiceTest, AVerificationGoesOnWhileTheReplicaDoesNotServe) {
   EXPECT_TRUE(tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response).ok());
 }
 
+TEST(ReplicaServiceTest, AtAShutdownAVerificationIsRefusedInWords) {
+  ReplicaTester tester;
+  tester.replica_service->Shutdown();
+  v1::VerifyResponse response;
+  const grpc::Status status = tester.replica->Verify(NewContext().get(), v1::VerifyRequest(), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("the replica is shutting down"));
+}
+
 TEST(ReplicaServiceTest, OpenWatchStreamsAreCounted) {
   ReplicaTester tester;
   EXPECT_EQ(StatusOf(tester).watchers(), 0u);

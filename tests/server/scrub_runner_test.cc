@@ -1,10 +1,9 @@
-// Goal: verifications run one at a time, beside whoever asked, and end early when nobody waits or the runner goes.
+// Goal: verifications run one at a time, beside whoever asked, and end early when nobody waits or at a shutdown.
 // Method: a real store; requests that hold the runner back where it asks whether they were abandoned.
 
 #include "server/scrub_runner.h"
 
 #include <future>
-#include <memory>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -74,19 +73,35 @@ TEST(ScrubRunnerTest, WhatNobodyWaitsForEnds) {
   EXPECT_EQ(asked.Get().status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST(ScrubRunnerTest, WhatIsUnderWayEndsWithTheRunner) {
+TEST(ScrubRunnerTest, AtAShutdownWhatIsUnderWayIsBrokenOffAndNothingIsTakenIn) {
   StoreParts data;
-  auto runner = std::make_unique<ScrubRunner>(data.store.get());
+  ScrubRunner runner(data.store.get());
   std::promise<void> reached;
-  Asked asked;
-  runner->Run(asked.Request([&, told = false]() mutable {
-    if (!std::exchange(told, true)) {
-      reached.set_value();
-    }
+  std::promise<void> go_on;
+  Asked under_way;
+  runner.Run(under_way.Request([&] {
+    reached.set_value();
+    go_on.get_future().wait();
     return false;
   }));
   reached.get_future().wait();
-  runner.reset();
+  runner.Shutdown();
+  go_on.set_value();
+  const Report broken_off = under_way.Get();
+  EXPECT_TRUE(absl::IsUnavailable(broken_off.status())) << broken_off.status();
+  Asked later;
+  runner.Run(later.Request([] { return false; }));
+  const Report refused = later.Get();
+  EXPECT_TRUE(absl::IsUnavailable(refused.status())) << refused.status();
+}
+
+TEST(ScrubRunnerTest, WhoWaitsIsAnsweredBeforeTheRunnerGoes) {
+  StoreParts data;
+  Asked asked;
+  {
+    ScrubRunner runner(data.store.get());
+    runner.Run(asked.Request([] { return false; }));
+  }
   // It may have come to its end before.
   const Report report = asked.Get();
   EXPECT_TRUE(report.ok() || absl::IsUnavailable(report.status())) << report.status();

@@ -39,7 +39,7 @@ TEST(DiskFailureStatusTest, TheFirstReasonStays) {
 }
 
 TEST(DiskFailureStatusTest, AFullDiskHasNotFailed) {
-  for (const int error : {EIO, EROFS, ENXIO, ENODEV}) {
+  for (const int error : {EIO, EROFS, ENXIO, ENODEV, EUCLEAN, ESHUTDOWN, EREMOTEIO, ENOTCONN, ESTALE, ETIMEDOUT}) {
     EXPECT_TRUE(IsDiskFailure(error)) << error;
   }
   for (const int error : {0, ENOSPC, EDQUOT, ENOMEM, EINTR, EACCES, EINVAL}) {

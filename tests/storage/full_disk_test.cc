@@ -4,6 +4,7 @@
 // exactly where a write is cut, and on a small file system of its own that is filled up (skipped where this user may
 // not mount one).
 
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -74,6 +75,10 @@ class SmallFileSystem final : public Disk {
     }
   }
   std::string Prepare(const std::string& directory) override {
+    // Mounts of its own end with a process that is killed; where it cannot have them, the destructor has to do.
+    if (unshare(CLONE_NEWNS) == 0) {
+      mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+    }
     if (mount("tmpfs", directory.c_str(), "tmpfs", 0, "size=4m") != 0) {
       return absl::StrCat("this user may not mount a tmpfs: ", std::strerror(errno));
     }

@@ -215,6 +215,11 @@ std::string PowerLossMachine::Judge(const std::string& directory, absl::optional
     return "no pipe";
   }
   const pid_t child = fork();
+  if (child < 0) {
+    close(report[0]);
+    close(report[1]);
+    return "no process to look at it";
+  }
   if (child == 0) {
     close(report[0]);
     const std::string wrong = JudgeHere(directory, answered, failed_in_last_step);

@@ -5,6 +5,7 @@
 #include "storage/scrubber.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <string>
 #include <thread>
@@ -153,7 +154,8 @@ TEST_F(ScrubberTest, WritesMeanwhileAreNoDamageAndKeepCountsFromBeingCompared) {
 }
 
 TEST_F(ScrubberTest, BesideWritersItNeverFindsDamage) {
-  std::thread writer([this] {
+  std::atomic<bool> written{false};
+  std::thread writer([&] {
     for (int i = 0; i < 3000; ++i) {
       const std::string key = absl::StrCat("key", i % 700);
       if (i % 5 == 0) {
@@ -162,11 +164,12 @@ TEST_F(ScrubberTest, BesideWritersItNeverFindsDamage) {
         (void)tester_.Put(key, absl::StrCat(i), absl::Hours(1 + i % 3));
       }
     }
+    written = true;
   });
   uint64_t findings = 0;
-  for (int i = 0; i < 20; ++i) {
+  do {
     findings += Scrub(tester_.store()).damaged_count;
-  }
+  } while (!written);
   writer.join();
   EXPECT_EQ(findings, 0u);
 }

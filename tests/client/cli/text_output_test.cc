@@ -83,6 +83,12 @@ TEST(TextOutputTest, DurationsOfTheStatusHaveAUnitAlsoWhereTheyAreNothing) {
   EXPECT_THAT(StatusTable(status), HasSubstr("lag                  7 changes, 20ms, connected\n"));
 }
 
+TEST(TextOutputTest, TheDurationOfAVerificationHasAUnitAlsoWhereItIsNothing) {
+  VerifyResult result;
+  result.duration = absl::Microseconds(200);
+  EXPECT_THAT(VerifyTable(result), HasSubstr("duration             0s\n"));
+}
+
 TEST(TextOutputTest, TheStatusTableShowsWhatOperatorsLookFor) {
   ReplicaStatus status;
   status.replica_id = "r1";
