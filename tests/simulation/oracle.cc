@@ -66,7 +66,13 @@ void Oracle::OnPublished(const std::string& message) {
       late_.insert(write);
     }
     highest = std::max(highest, write.second);
-    epoch.writes[sequence++] = WriteOf(std::string(item.key));
+    const auto stored = redis_->contents().data.find(write.first);
+    if (stored == redis_->contents().data.end() || ReadVersion(stored->second) != write.second) {
+      // Whoever reads as soon as the event has come must find it.
+      violation_ = absl::StrCat("Redis published what it has not stored, key ", write.first);
+      return;
+    }
+    epoch.writes[sequence++] = {write.first, write.second};
   }
 }
 

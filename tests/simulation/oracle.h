@@ -33,7 +33,7 @@ namespace dunlin {
 //   - a write is acknowledged only once its replica has committed it;
 //   - of the writes of one key that ask for its absence, one succeeds;
 //   - the entries of one atomic batch are seen together;
-//   - whoever is told that Redis has a write can find it there.
+//   - whoever is told that Redis has a write can find it there, be it by its writer's acknowledgement or by an event.
 // What must hold at the end is CheckConverged().
 //
 // Thread-safety: one thread.
