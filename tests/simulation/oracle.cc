@@ -66,7 +66,13 @@ void Oracle::OnPublished(const std::string& message) {
       late_.insert(write);
     }
     highest = std::max(highest, write.second);
-    epoch.writes[sequence++] = WriteOf(std::string(item.key));
+    const auto stored = redis_->contents().data.find(write.first);
+    if (stored == redis_->contents().data.end() || ReadVersion(stored->second) != write.second) {
+      // Whoever reads as soon as the event has come must find it.
+      violation_ = absl::StrCat("Redis published what it has not stored, key ", write.first);
+      return;
+    }
+    epoch.writes[sequence++] = {write.first, write.second};
   }
 }
 
@@ -195,6 +201,31 @@ void Oracle::OnState(int number, const StoreState& state) {
     }
   }
   replica.checked_sequence = state.applied_sequence;
+}
+
+void Oracle::OnDropped(int number, const std::string& message) {
+  const absl::StatusOr<EventMessage> event = DecodeEventMessage(message);
+  if (!event.ok() || event->items.empty()) {
+    return;
+  }
+  Replica& replica = replicas_[number];
+  const uint64_t last = event->first_sequence + event->items.size() - 1;
+  replica.dropped_sequence = replica.dropped_epoch == event->epoch ? std::max(replica.dropped_sequence, last) : last;
+  replica.dropped_epoch = event->epoch;
+}
+
+void Oracle::OnBarrierOpen(int number, uint64_t epoch, uint64_t applied_sequence, bool subscribed) {
+  if (!subscribed) {
+    Fail(number, "its barrier is open without a subscription");
+  }
+  const Replica& replica = replicas_[number];
+  const auto life = epochs_.find(epoch);
+  // In an epoch that Redis went back in, what was dropped may never have been.
+  const bool forked = life != epochs_.end() && life->second.forked;
+  if (!forked && replica.dropped_epoch == epoch && replica.dropped_sequence > applied_sequence) {
+    Fail(number, absl::StrCat("its barrier is open at sequence ", applied_sequence, ", but its full ring dropped ",
+                              replica.dropped_sequence));
+  }
 }
 
 void Oracle::OnAcknowledged(int number, const Acknowledged& write) {

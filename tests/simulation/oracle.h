@@ -30,10 +30,12 @@ namespace dunlin {
 //     heard of it, but keeps what it says. And a write that waited in an outbox for longer than tombstones live comes
 //     late, after what had deleted its key has been forgotten;
 //   - a replica that says it has applied sequence s of an epoch has everything up to s, in that version or a newer one;
+//   - a replica's barrier is open only while it is subscribed, and never over a hole: an event that its full ring has
+//     dropped has been read from Redis before the barrier opens again;
 //   - a write is acknowledged only once its replica has committed it;
 //   - of the writes of one key that ask for its absence, one succeeds;
 //   - the entries of one atomic batch are seen together;
-//   - whoever is told that Redis has a write can find it there.
+//   - whoever is told that Redis has a write can find it there, be it by its writer's acknowledgement or by an event.
 // What must hold at the end is CheckConverged().
 //
 // Thread-safety: one thread.
@@ -55,6 +57,10 @@ class Oracle {
   void OnPublished(const std::string& message);
   void OnCommitted(int number, absl::Span<const ChangePtr> changes);
   void OnState(int number, const StoreState& state);
+  // The replica's ring was full, so that this event has not reached its follower.
+  void OnDropped(int number, const std::string& message);
+  // The replica's barrier is open, now that it has looked at everything that was there to be seen.
+  void OnBarrierOpen(int number, uint64_t epoch, uint64_t applied_sequence, bool subscribed);
 
   struct Acknowledged {
     std::string key;
@@ -101,6 +107,9 @@ class Oracle {
     // Up to where its claims have been checked.
     uint64_t checked_epoch = 0;
     uint64_t checked_sequence = 0;
+    // Of the last event that its ring has dropped.
+    uint64_t dropped_epoch = 0;
+    uint64_t dropped_sequence = 0;
   };
   // One life of the data in Redis: the write of each sequence.
   struct Epoch {

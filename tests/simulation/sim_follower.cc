@@ -18,6 +18,9 @@ void SimFollower::Turn() {
     if (!std::exchange(was_live_, follower_.live()) && follower_.live()) {
       parts_.on_live();
     }
+    if (follower_.live()) {
+      parts_.on_open(follower_.status());
+    }
     if (!std::visit([this](auto& what) { return Do(what); }, action)) {
       return;
     }

@@ -24,7 +24,7 @@ namespace dunlin {
 // Thread-safety: one thread.
 class SimFollower final : public SimThread {
  public:
-  // All must outlive this object, but for `on_epoch_entered`.
+  // All must outlive this object, but for what the callbacks name.
   struct Parts {
     EventRing<std::string>* ring = nullptr;
     SimSubscriber* subscriber = nullptr;
@@ -33,6 +33,8 @@ class SimFollower final : public SimThread {
     HybridClock* clock = nullptr;
     std::function<void()> on_epoch_entered;
     std::function<void()> on_live;
+    // After each turn that leaves the barrier open.
+    std::function<void(const Follower::Status& status)> on_open;
     // A page of changes is no larger, so that a small data set has several.
     size_t page_changes_max = SIZE_MAX;
   };

@@ -39,10 +39,16 @@ struct SimReplica::Life final : ChangeFeed::Listener {
         engine(EngineOptions(), store.get(), &clock, &feed),
         ring(ValueOrDie(EventRing<std::string>::Create(replica->options_.ring_slots, kRingMaxBytes))),
         committer(Environment(), CommitterOptions(), store.get(), &engine),
-        subscriber(Environment(), ring.get(), [this] { follower.Wake(); }),
+        subscriber(
+            Environment(), ring.get(), [this] { follower.Wake(); },
+            [this](const std::string& event) { this->replica.observer_.on_dropped(event); }),
         follower(Environment(), FollowerOptions(),
                  {ring.get(), &subscriber, store.get(), &committer, &clock, [this] { mirror.OnEpochEntered(); },
-                  [this] { mirror.Wake(); }, replica->options_.page_changes_max}),
+                  [this] { mirror.Wake(); },
+                  [this](const Follower::Status& status) {
+                    this->replica.observer_.on_open(status, subscriber.subscribed());
+                  },
+                  replica->options_.page_changes_max}),
         mirror(Environment(), MirrorOptions(),
                {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
                 [this] { follower.DoubtEpoch(); }}) {

@@ -50,6 +50,10 @@ class SimReplica {
     std::function<void(absl::Span<const ChangePtr> changes)> on_changes;
     // After each group, before anybody is answered.
     std::function<void(const StoreState& state)> on_commit;
+    // An event that the ring, being full, has not taken.
+    std::function<void(const std::string& event)> on_dropped;
+    // After each turn of the follower that leaves the barrier open, with whether there is a subscription.
+    std::function<void(const Follower::Status& status, bool subscribed)> on_open;
   };
 
   SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer);

@@ -18,9 +18,18 @@ namespace dunlin {
 // Thread-safety: one thread.
 class SimSubscriber final : public SimThread {
  public:
-  // `ring` must outlive this object. `wake` is called when there is something new.
-  SimSubscriber(const SimEnvironment& environment, EventRing<std::string>* ring, std::function<void()> wake)
-      : SimThread(environment), ring_(ring), wake_(std::move(wake)), retry_(environment.dice->Number()) {}
+  // `ring` must outlive this object. `wake` is called when there is something new, `on_dropped` with each event that
+  // the full ring does not take.
+  SimSubscriber(const SimEnvironment& environment, EventRing<std::string>* ring, std::function<void()> wake,
+                std::function<void(const std::string& event)> on_dropped)
+      : SimThread(environment),
+        ring_(ring),
+        wake_(std::move(wake)),
+        on_dropped_(std::move(on_dropped)),
+        retry_(environment.dice->Number()) {}
+
+  // Whether Redis has acknowledged the subscription, and it has not been lost since.
+  bool subscribed() const { return subscribed_; }
 
   // Whether the subscription has been had (OK) or lost since the last call, the latest of it.
   absl::optional<absl::Status> TakeNews() { return std::exchange(news_, absl::nullopt); }
@@ -46,12 +55,14 @@ class SimSubscriber final : public SimThread {
 
   void OnSubscribed() {
     retry_.Succeeded();
+    subscribed_ = true;
     news_ = absl::OkStatus();
     wake_();
   }
 
   void OnLost(const absl::Status& error) {
     subscribing_ = false;
+    subscribed_ = false;
     news_ = error;
     retry_at_ = retry_.Failed(now());
     Sleep(retry_at_);
@@ -62,16 +73,19 @@ class SimSubscriber final : public SimThread {
     std::string copy = event;
     if (!ring_->TryPush(std::move(copy), event.size())) {
       overflowed_ = true;
+      on_dropped_(event);
     }
     wake_();
   }
 
   EventRing<std::string>* const ring_;
   const std::function<void()> wake_;
+  const std::function<void(const std::string& event)> on_dropped_;
   Retry retry_;
   absl::Time retry_at_ = absl::InfinitePast();
   // Connecting, or subscribed.
   bool subscribing_ = false;
+  bool subscribed_ = false;
   absl::optional<absl::Status> news_;
   bool overflowed_ = false;
 };

@@ -167,6 +167,10 @@ void World::NewReplica() {
     oracle_.OnState(number, state);
     TraceState(number, state);
   };
+  observer.on_dropped = [this, number = options.number](const std::string& event) { oracle_.OnDropped(number, event); };
+  observer.on_open = [this, number = options.number](const Follower::Status& status, bool subscribed) {
+    oracle_.OnBarrierOpen(number, status.epoch, status.applied_sequence, subscribed);
+  };
   oracle_.OnReplica(options.number, options.store_id);
   replicas_.push_back(std::make_unique<SimReplica>(options, &loop_, &dice_, &redis_, std::move(observer)));
   replicas_.back()->Start();

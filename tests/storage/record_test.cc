@@ -208,6 +208,29 @@ RC_GTEST_PROP(RecordTest, MergingGivesTheSameInEveryOrderAndHoweverOften, ()) {
   RC_ASSERT(Merge(again) == winner);
 }
 
+// The laws that let records arrive in any order, in any company and any number of times.
+void RequireMergeLaws(const std::string& a, const std::string& b, const std::string& c) {
+  RC_ASSERT(Merge({a, b}) == Merge({b, a}));
+  RC_ASSERT(Merge({Merge({a, b}), c}) == Merge({a, Merge({b, c})}));
+  RC_ASSERT(Merge({a, a}) == a);
+  RC_ASSERT(Merge({Merge({a, b}), b}) == Merge({a, b}));
+}
+
+RC_GTEST_PROP(RecordTest, MergingIsCommutativeAssociativeAndIdempotent, ()) {
+  RequireMergeLaws(Encode(RandomRecord()), Encode(RandomRecord()), Encode(RandomRecord()));
+}
+
+// As stores with one identity write them: values, expiries and deletions of one version.
+RC_GTEST_PROP(RecordTest, MergingIsSoForEqualVersionsToo, ()) {
+  std::vector<std::string> records;
+  for (int i = 0; i < 3; ++i) {
+    Owned owned = RandomRecord();
+    owned.record.version = Version{5, 1};
+    records.push_back(Encode(owned));
+  }
+  RequireMergeLaws(records[0], records[1], records[2]);
+}
+
 RC_GTEST_PROP(RecordTest, TheHigherVersionWinsWhateverTheContent, ()) {
   Owned older = RandomRecord();
   Owned newer = RandomRecord();

@@ -1,0 +1,46 @@
+// Goal (guarantees G4 and G9): a replica that was away for longer than tombstones live brings back nothing that was
+// deleted meanwhile, and loses nothing that it alone has.
+// Method: two real replicas with a horizon of seconds. One takes a write that it cannot send and ends; the test waits
+// until what was deleted meanwhile is forgotten in Redis, and lets it come back.
+
+#include "gtest/gtest.h"
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+namespace {
+
+TEST(LongAbsence, ARebuildBringsBackNothingThatWasDeletedAndKeepsWhatWasNeverSent) {
+  Fleet::Options options;
+  options.replicas = 2;
+  options.replica_arguments = {"--tombstone-horizon", "3s", "--offline-patience", "300ms"};
+  Fleet fleet(options);
+  ASSERT_TRUE(fleet.client(0).Put("kept", "1").ok());
+  ASSERT_TRUE(fleet.client(0).Put("deleted", "1").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+
+  ReplicaProcess& away = fleet.replica(1);
+  ASSERT_EQ(away.Terminate().code, 0);
+  // Nothing listens there.
+  away.set_redis_url("redis://127.0.0.1:1/0");
+  away.Start();
+  ASSERT_TRUE(away.WaitServing()) << away.LogTail();
+  ASSERT_TRUE(away.client().Put("own", "1").ok());
+  ASSERT_EQ(away.Terminate().code, 0);
+
+  ASSERT_TRUE(fleet.client(0).Delete("deleted").ok());
+  ASSERT_TRUE(Eventually([&] { return fleet.RedisRecords() == 1; })) << "the tombstone is not collected";
+
+  away.set_redis_url(fleet.redis_url());
+  away.Start();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_GE(away.Status().rebuilds, 1u);
+  for (size_t i = 0; i < fleet.size(); ++i) {
+    EXPECT_TRUE(HasValue(fleet.client(i), "kept", "1"));
+    EXPECT_TRUE(HasValue(fleet.client(i), "own", "1"));
+    EXPECT_TRUE(IsAbsent(fleet.client(i), "deleted"));
+  }
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,79 @@
+// Goal (guarantees G3, G4, G8 and G9): a Redis that goes back to an old snapshot, or forgets where its data stands,
+// takes nothing back and brings nothing back: the replicas notice, begin a new epoch and bring it up to date. Method:
+// real replicas; their Redis saves a snapshot, takes more, is killed and reads the snapshot; or loses its meta key
+// alone.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+namespace {
+
+Fleet::Options TwoReplicas() {
+  Fleet::Options options;
+  options.replicas = 2;
+  return options;
+}
+
+void PutMany(Client& client, absl::string_view prefix, int count) {
+  std::vector<client::Write> batch;
+  for (int i = 0; i < count; ++i) {
+    batch.push_back(client::BatchPut{absl::StrCat(prefix, i), absl::StrCat(i), {}});
+  }
+  const auto written = client.BatchWrite(batch);
+  ASSERT_TRUE(written.ok()) << written.status();
+}
+
+TEST(RedisRestored, AnOldSnapshotIsBroughtUpToDateAndTakesNothingBack) {
+  Fleet fleet(TwoReplicas());
+  ASSERT_NO_FATAL_FAILURE(PutMany(fleet.client(0), "before/", 300));
+  ASSERT_TRUE(fleet.client(0).Put("changed", "old").ok());
+  ASSERT_TRUE(fleet.client(0).Put("deleted", "old").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  ASSERT_FALSE(fleet.redis().Run({"SAVE"}).is_error());
+
+  ASSERT_NO_FATAL_FAILURE(PutMany(fleet.client(1), "after/", 200));
+  ASSERT_TRUE(fleet.client(1).Put("changed", "new").ok());
+  ASSERT_TRUE(fleet.client(0).Delete("deleted").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  const std::string old_epoch = fleet.replica(0).Status().epoch;
+
+  // It has no append-only file, so that the snapshot is what it finds.
+  fleet.redis().Kill();
+  ASSERT_TRUE(fleet.client(1).Put("meanwhile", "1").ok());
+  fleet.redis().Start();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_NE(fleet.replica(0).Status().epoch, old_epoch);
+  EXPECT_EQ(fleet.RedisRecords(), 503u);
+  EXPECT_EQ(fleet.RedisValue("changed"), "new");
+  EXPECT_EQ(fleet.RedisValue("deleted"), "(deleted)");
+  for (size_t i = 0; i < fleet.size(); ++i) {
+    EXPECT_TRUE(HasValue(fleet.client(i), "changed", "new"));
+    EXPECT_TRUE(IsAbsent(fleet.client(i), "deleted"));
+    EXPECT_TRUE(HasValue(fleet.client(i), "meanwhile", "1"));
+    EXPECT_EQ(fleet.replica(i).Status().entries, 502u);
+  }
+}
+
+TEST(RedisRestored, AMetaKeyThatIsGoneIsMadeAnewAndNothingIsMissed) {
+  Fleet fleet(TwoReplicas());
+  ASSERT_NO_FATAL_FAILURE(PutMany(fleet.client(0), "before/", 100));
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  const std::string old_epoch = fleet.replica(0).Status().epoch;
+  const uint64_t old_sequence = fleet.RedisSequence();
+
+  ASSERT_EQ(fleet.redis().Run({"DEL", fleet.names().meta}).integer, 1);
+  ASSERT_TRUE(fleet.client(1).Put("after", "1").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_NE(fleet.replica(0).Status().epoch, old_epoch);
+  EXPECT_GT(fleet.RedisSequence(), old_sequence) << "no sequence is given out twice";
+  EXPECT_EQ(fleet.RedisRecords(), 101u);
+  EXPECT_TRUE(HasValue(fleet.client(0), "after", "1"));
+}
+
+}  // namespace
+}  // namespace dunlin
