@@ -85,8 +85,7 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     }
     replica.revision = change->revision;
     Stored& stored = replica.stored[change->key];
-    // A write that has waited for too long is stamped upward, one of a wrong clock downward.
-    if (change->version != stored.version && IsRestamped(stored, *change)) {
+    if (change->version < stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);
     } else if (IsForgotten(replica, stored, *change)) {
       // A rebuild has dropped it.
@@ -95,6 +94,9 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
       Fail(number,
            absl::StrCat("version ", VersionToString(change->version), " follows ", VersionToString(stored.version)),
            change->key);
+    }
+    if (stored.version < change->version && SaysTheSame(stored, *change)) {
+      AcknowledgeAgain(change->key, stored.version, change->version);
     }
     stored = Stored{change->version, change->encoded_record, clock_->Now()};
     if (absl::StartsWith(change->key, kBatchKeyPrefix)) {
@@ -123,11 +125,25 @@ bool Oracle::IsForgotten(const Replica& replica, const Stored& stored, const Cha
 // Whether a write of this replica that nobody else has heard of says the same under another version. A Redis that takes
 // over may have an earlier clock than the one that had accepted it.
 bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
+  return (published_.count({change.key, stored.version}) == 0 || redis_losses_ > 0) && SaysTheSame(stored, change);
+}
+
+bool Oracle::SaysTheSame(const Stored& stored, const Change& change) {
   const absl::StatusOr<Record> before = DecodeRecord(stored.record);
   const absl::StatusOr<Record> after = DecodeRecord(change.encoded_record);
-  return before.ok() && after.ok() && (published_.count({change.key, stored.version}) == 0 || redis_losses_ > 0) &&
-         before->version.origin == after->version.origin && before->tombstone == after->tombstone &&
-         before->value == after->value;
+  return before.ok() && after.ok() && before->version.origin == after->version.origin &&
+         before->tombstone == after->tombstone && before->value == after->value;
+}
+
+// A write that has waited for longer than deletions are remembered gets a higher version, under which it also replaces
+// what others have written meanwhile.
+void Oracle::AcknowledgeAgain(const std::string& key, const Version& before, const Version& after) {
+  auto& writes = acknowledged_[key];
+  if (const auto found = writes.find(before); found != writes.end()) {
+    Acknowledged write = found->second;
+    write.version = after;
+    writes.emplace(after, std::move(write));
+  }
 }
 
 void Oracle::Restamp(const std::string& key, const Version& before, const Version& after) {

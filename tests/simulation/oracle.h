@@ -127,6 +127,9 @@ class Oracle {
   bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
   static bool IsForgotten(const Replica& replica, const Stored& stored, const Change& change);
   bool IsRestamped(const Stored& stored, const Change& change) const;
+  // Whether the change has the stored record's content and origin.
+  static bool SaysTheSame(const Stored& stored, const Change& change);
+  void AcknowledgeAgain(const std::string& key, const Version& before, const Version& after);
   void Restamp(const std::string& key, const Version& before, const Version& after);
   void CheckLive(int number, const std::string& key, const std::string* mine, const std::string* in_redis,
                  absl::Time now);
