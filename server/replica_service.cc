@@ -97,7 +97,9 @@ grpc::ServerUnaryReactor* ReplicaServiceImpl::Verify(grpc::CallbackServerContext
 }
 
 bool ReplicaServiceImpl::RepairIfDamaged(const ScrubReport& report) const {
-  if (report.damaged_count == 0 || parts_.replicator == nullptr || !parts_.store->failure().ok()) {
+  // Of what is wrong with other rows, the fleet has nothing to tell.
+  const bool records_damaged = report.damaged_count > 0 && parts_.store->CountDamaged().value_or(0) > 0;
+  if (!records_damaged || parts_.replicator == nullptr || !parts_.store->failure().ok()) {
     return false;
   }
   parts_.replicator->Repair();

@@ -165,7 +165,14 @@ absl::Status LmdbTxn::Commit() {
   assert(!read_only_);
   // LMDB frees the transaction whether or not the commit succeeds.
   const int error = WriteBy([&] { return mdb_txn_commit(std::exchange(txn_, nullptr)); });
-  return error == 0 ? absl::OkStatus() : WriteError(error, "committing");
+  if (error == 0) {
+    return absl::OkStatus();
+  }
+  const absl::Status status = WriteError(error, "committing");
+  // When the last step fails, LMDB writes no more, whatever the reason, and whether the transaction will be found after
+  // a restart is open. Only the next transaction is told so.
+  const absl::StatusOr<LmdbTxn> next = env_->BeginWrite();
+  return next.ok() ? status : next.status();
 }
 
 absl::Status LmdbTxn::WriteError(int error, absl::string_view what) const {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "storage/big_endian.h"
@@ -106,9 +107,14 @@ absl::Status RedisRelay::LearnEvictionPolicy() {
     return absl::OkStatus();
   }
   DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, connection_.Call({"INFO", "memory"}, Deadline()));
-  // Who may not ask is not told, and does not fill Redis' ACL LOG by asking again.
-  eviction_policy_ = reply.is_error() ? "" : ParseEvictionPolicy(reply.text);
-  ask_eviction_policy_at_ = reply.is_error() ? absl::InfiniteFuture() : now + kEvictionPolicyPeriod;
+  ask_eviction_policy_at_ = now + kEvictionPolicyPeriod;
+  if (!reply.is_error()) {
+    eviction_policy_ = ParseEvictionPolicy(reply.text);
+  } else if (absl::StartsWith(reply.text, "NOPERM")) {
+    // Who may not ask is not told, and does not fill Redis' ACL LOG by asking again.
+    eviction_policy_.clear();
+    ask_eviction_policy_at_ = absl::InfiniteFuture();
+  }
   return absl::OkStatus();
 }
 

@@ -206,12 +206,8 @@ void Oracle::OnState(int number, const StoreState& state) {
        !epoch.forked && it != epoch.writes.end() && it->first <= state.applied_sequence; ++it) {
     const auto& [key, version] = it->second;
     const auto stored = replica.stored.find(key);
-    const auto in_redis = redis_->contents().data.find(key);
-    // Deleted since, and the tombstone collected.
-    const bool collected = in_redis == redis_->contents().data.end() || ReadVersion(in_redis->second) < version;
-    // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
-    const bool restamped = redis_losses_ > 0 && restamped_keys_.count(key) > 0;
-    if (!collected && !restamped && (stored == replica.stored.end() || stored->second.version < version)) {
+    const bool lacks = stored == replica.stored.end() || stored->second.version < version;
+    if (lacks && !MayLack(state, key, version)) {
       Fail(number, absl::StrCat("says it has applied sequence ", state.applied_sequence, " but lacks ", it->first),
            key);
     }
@@ -242,6 +238,21 @@ void Oracle::OnBarrierOpen(int number, uint64_t epoch, uint64_t applied_sequence
     Fail(number, absl::StrCat("its barrier is open at sequence ", applied_sequence, ", but its full ring dropped ",
                               replica.dropped_sequence));
   }
+}
+
+// Whether a replica in this state may lack what Redis accepted as `version` at a sequence that it has applied.
+bool Oracle::MayLack(const StoreState& state, const std::string& key, const Version& version) const {
+  const ModelRedis::Contents& redis = redis_->contents();
+  const auto record = redis.data.find(key);
+  // Deleted since, and the tombstone collected.
+  const bool collected = record == redis.data.end() || ReadVersion(record->second) < version;
+  // Somebody who remembered it for longer has sent it again, since this replica has read.
+  const auto place = redis.index.find(key);
+  const bool still_to_come =
+      state.epoch == redis.meta.epoch && place != redis.index.end() && place->second > state.applied_sequence;
+  // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
+  const bool restamped = redis_losses_ > 0 && restamped_keys_.count(key) > 0;
+  return collected || still_to_come || restamped;
 }
 
 void Oracle::OnAcknowledged(int number, const Acknowledged& write) {

@@ -126,6 +126,7 @@ class Oracle {
   Epoch::Write WriteOf(const std::string& key) const;
   bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
   static bool IsForgotten(const Replica& replica, const Stored& stored, const Change& change);
+  bool MayLack(const StoreState& state, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;
   // Whether the change has the stored record's content and origin.
   static bool SaysTheSame(const Stored& stored, const Change& change);
