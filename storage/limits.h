@@ -97,6 +97,10 @@ inline constexpr absl::Duration kTombstoneHorizonMax = absl::Hours(24 * 3650);
 inline constexpr int kCollectionRoundsPerHorizon = 64;
 inline absl::Duration CollectionPeriodOf(absl::Duration horizon) { return horizon / kCollectionRoundsPerHorizon; }
 
+// How many epochs a replica remembers to have left, to notice that a backup of Redis has brought one back. Each is the
+// loss of data by Redis, so that these many within the life of a backup are a disaster of another kind.
+inline constexpr size_t kLeftEpochsMax = 64;
+
 // What a replica has read from Redis and not stored yet is read anew when it is older than this. What has replaced it
 // since is remembered for a horizon; a quarter leaves room for slow heartbeats and clocks.
 inline absl::Duration UnstoredAgeMaxOf(absl::Duration horizon) { return horizon / 4; }

@@ -221,6 +221,7 @@ class Follower {
   // What a position that Redis told means; each returns whether it settled the matter.
   bool AwaitFounder(const RelayPosition& position, absl::Time now);
   bool RefuseForeignFleet(const RelayPosition& position, absl::Time now);
+  bool NoticeReturnedEpoch(const RelayPosition& position);
   bool NoticeNewEpoch(const RelayPosition& position);
   bool NoticeLostData(const RelayPosition& position);
   void NoticeLostEvent(const RelayPosition& position, const Local& local);
@@ -273,6 +274,8 @@ class Follower {
   absl::optional<EpochProposal> start_epoch_;
   absl::optional<EpochChange> enter_epoch_;
   bool entering_epoch_ = false;
+  // The last ones of this run.
+  std::deque<uint64_t> left_epochs_;
 
   // The catch-up.
   bool catching_up_ = true;

@@ -28,8 +28,8 @@ void Follower::OnPosition(const RelayPosition& position, const Local& local, abs
   NoticeRival(position.rival_lease);
   collector_ = position.collector;
   eviction_policy_ = position.eviction_policy;
-  if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeNewEpoch(position) ||
-      NoticeLostData(position)) {
+  if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeReturnedEpoch(position) ||
+      NoticeNewEpoch(position) || NoticeLostData(position)) {
     return;
   }
   primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
@@ -67,6 +67,17 @@ bool Follower::RefuseForeignFleet(const RelayPosition& position, absl::Time now)
     CatchUpAgain(Cause::kReconnect);
   }
   return foreign_;
+}
+
+// A backup has brought back an epoch that this replica has left: it goes on from there and gives its sequences out a
+// second time, while events of its first life may still be on their way here.
+bool Follower::NoticeReturnedEpoch(const RelayPosition& position) {
+  if (std::find(left_epochs_.begin(), left_epochs_.end(), position.epoch) == left_epochs_.end()) {
+    return false;
+  }
+  start_epoch_ = EpochProposal{position.epoch, RandomNonZero(), position.sequence};
+  CatchUp(Cause::kReconnect);
+  return true;
 }
 
 bool Follower::NoticeNewEpoch(const RelayPosition& position) {
@@ -119,6 +130,12 @@ void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Tim
     error_ = entry.status();
     retry_at_ = retry_.Failed(now);
     return;
+  }
+  if (epoch_ != kNoEpoch) {
+    left_epochs_.push_back(epoch_);
+  }
+  if (left_epochs_.size() > kLeftEpochsMax) {
+    left_epochs_.pop_front();
   }
   epoch_ = enter_epoch_->epoch;
   fleet_id_ = enter_epoch_->fleet_id;

@@ -169,6 +169,20 @@ TEST_F(FollowerEpochTest, SequencesThatRedisHasForgottenStartANewEpoch) {
   EXPECT_TRUE(change.refill);
 }
 
+// Events of its first life may still be in the ring, under sequences that are given out a second time.
+TEST_F(FollowerEpochTest, AnEpochThatABackupBringsBackIsLeftForANewOne) {
+  GoLive(5);
+  HearAtHeartbeat(PositionAt(3, kEpoch + 1));
+  EXPECT_EQ(Enter().epoch, kEpoch + 1);
+  Hear(PositionAt(6, kEpoch));
+  const EpochProposal proposal = Next<Follower::StartEpoch>().proposal;
+  EXPECT_EQ(proposal.expected, kEpoch);
+  EXPECT_NE(proposal.next, kEpoch);
+  follower_->OnEpochStarted(EpochInForce{proposal.next, 6});
+  Hear(PositionAt(6, proposal.next));
+  EXPECT_EQ(Enter().epoch, proposal.next);
+}
+
 // The replica itself lags: what Redis has told counts, not only what was applied.
 TEST_F(FollowerEpochTest, SequencesThatWereOnlyHeardOfCountAsForgottenToo) {
   GoLive(5);
