@@ -115,10 +115,6 @@ absl::StatusOr<absl::optional<absl::string_view>> LmdbTxn::Get(Table table, absl
   return absl::make_optional(FromVal(value));
 }
 
-absl::Status LmdbTxn::Put(Table table, absl::string_view key, absl::string_view value) {
-  return Put(table, key, value, /*flags=*/0);
-}
-
 absl::Status LmdbTxn::Append(Table table, absl::string_view key, absl::string_view value) {
   return Put(table, key, value, MDB_APPEND);
 }

@@ -48,7 +48,9 @@ class LmdbTxn {
   // Returns the value under `key`, or nullopt. No value is under the empty key: it cannot be stored.
   absl::StatusOr<absl::optional<absl::string_view>> Get(Table table, absl::string_view key) const;
 
-  absl::Status Put(Table table, absl::string_view key, absl::string_view value);
+  absl::Status Put(Table table, absl::string_view key, absl::string_view value) {
+    return Put(table, key, value, /*flags=*/0);
+  }
 
   // As Put(), for a key that follows every key of the table: cheaper, and leaves pages full.
   absl::Status Append(Table table, absl::string_view key, absl::string_view value);
