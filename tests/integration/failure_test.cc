@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/integration/acknowledged_writer.h"
+#include "tests/integration/put_many.h"
 #include "tests/integration/watch_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
@@ -30,15 +31,6 @@ Fleet::Options TwoReplicas(bool append_only = false) {
 
 bool BecomesOffline(ReplicaProcess& replica) {
   return Eventually([&] { return replica.Status().sync_state == SyncState::kOffline; });
-}
-
-void PutMany(Client& client, absl::string_view prefix, int count) {
-  std::vector<client::Write> batch;
-  for (int i = 0; i < count; ++i) {
-    batch.push_back(client::BatchPut{absl::StrCat(prefix, i), absl::StrCat(i), {}});
-  }
-  const auto written = client.BatchWrite(batch);
-  ASSERT_TRUE(written.ok()) << written.status();
 }
 
 TEST(RedisAway, ReadsWritesAndWatchesGoOnAndFlowWhenItIsBack) {

@@ -4,10 +4,10 @@
 // alone.
 
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/integration/put_many.h"
 #include "tests/support/fleet.h"
 
 namespace dunlin {
@@ -17,15 +17,6 @@ Fleet::Options TwoReplicas() {
   Fleet::Options options;
   options.replicas = 2;
   return options;
-}
-
-void PutMany(Client& client, absl::string_view prefix, int count) {
-  std::vector<client::Write> batch;
-  for (int i = 0; i < count; ++i) {
-    batch.push_back(client::BatchPut{absl::StrCat(prefix, i), absl::StrCat(i), {}});
-  }
-  const auto written = client.BatchWrite(batch);
-  ASSERT_TRUE(written.ok()) << written.status();
 }
 
 TEST(RedisRestored, AnOldSnapshotIsBroughtUpToDateAndTakesNothingBack) {

@@ -95,7 +95,7 @@ std::vector<Connection> ConnectionsNamed(Fleet& fleet, absl::string_view name) {
   return connections;
 }
 
-void PutMany(Client& client, absl::string_view prefix, int count) {
+void PutOneByOne(Client& client, absl::string_view prefix, int count) {
   for (int i = 0; i < count; ++i) {
     const auto put = client.Put(absl::StrCat(prefix, i), absl::StrCat(i));
     ASSERT_TRUE(put.ok()) << put.status();
@@ -169,7 +169,7 @@ TEST(SlowRedis, OverAFarLineNobodyWaitsForItAndNoConnectionIsGivenUp) {
   EXPECT_EQ(before.size(), 6u);
   fleet.redis_link().SetDelay(kDelay);
 
-  PutMany(fleet.client(0), "far/", kWrites);
+  PutOneByOne(fleet.client(0), "far/", kWrites);
   // Redis cannot have answered for the last one yet.
   EXPECT_GT(fleet.replica(0).Status().outbox_depth, 0u);
   ExpectAll(fleet.client(0), "far/", kWrites);
@@ -190,7 +190,7 @@ TEST(SlowRedis, APauseShorterThanItsPatienceIsSatOut) {
   sleeper.Append({"DEBUG", "SLEEP", "3"});
   ASSERT_TRUE(sleeper.Flush(Patience()).ok());
 
-  PutMany(fleet.client(0), "slept/", kWrites);
+  PutOneByOne(fleet.client(0), "slept/", kWrites);
   const absl::StatusOr<bool> woke = sleeper.ReadSome(absl::Now());
   ASSERT_TRUE(woke.ok()) << woke.status();
   EXPECT_FALSE(*woke) << "the writes have waited for Redis, or this machine is slower than its sleep is long";
@@ -224,7 +224,7 @@ TEST(SlowRedis, APauseLongerThanItsPatienceEndsWithoutAStormOfConnections) {
   sleeper.Append({"DEBUG", "SLEEP", "9"});
   ASSERT_TRUE(sleeper.Flush(Patience()).ok());
 
-  PutMany(fleet.client(0), "slept/", kWrites);
+  PutOneByOne(fleet.client(0), "slept/", kWrites);
   EXPECT_TRUE(Eventually([&] {
     const client::ReplicaStatus status = fleet.replica(0).Status();
     return status.sync_state == SyncState::kOffline && absl::StrContains(status.sync_detail, "no answer in time");
