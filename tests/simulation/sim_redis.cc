@@ -27,9 +27,17 @@ SimRedis::SimRedis(EventLoop* loop, Dice* dice)
       dice_(dice),
       model_([this] { return Now(); }, [this](const std::string& event) { Publish(event); }) {}
 
-bool SimRedis::Reachable(const Connection& connection) const {
-  const auto partitioned = partitioned_.find(connection.replica_);
-  return running_ && !connection.broken_ && (partitioned == partitioned_.end() || !partitioned->second);
+SimRedis::Partition SimRedis::PartitionOf(const Connection& connection) const {
+  const auto found = partitions_.find(connection.replica_);
+  return found == partitions_.end() ? Partition::kNone : found->second;
+}
+
+bool SimRedis::RequestsPass(const Connection& connection) const {
+  return running_ && !connection.broken_ && !connection.stalled_ && PartitionOf(connection) != Partition::kBothWays;
+}
+
+bool SimRedis::AnswersPass(const Connection& connection) const {
+  return running_ && !connection.broken_ && !connection.stalled_ && PartitionOf(connection) == Partition::kNone;
 }
 
 absl::Time SimRedis::RequestArrival(Connection* connection) {
@@ -47,11 +55,11 @@ absl::Time SimRedis::AnswerArrival(Connection* connection) {
 void SimRedis::Connect(int replica, std::function<void(absl::StatusOr<ConnectionPtr>)> done) {
   const auto connection = std::make_shared<Connection>();
   connection->replica_ = replica;
-  const bool passes = Reachable(*connection);
+  const bool passes = AnswersPass(*connection);
   // A server that is down refuses at once; a network that swallows packets takes until the time-out.
   const absl::Duration delay = passes || !running_ ? Latency() : kRedisTimeout;
   loop_->After(delay, [this, connection, passes, done = std::move(done)] {
-    if (!passes || !Reachable(*connection)) {
+    if (!passes || !AnswersPass(*connection)) {
       done(absl::UnavailableError("cannot connect to Redis"));
       return;
     }
@@ -105,7 +113,7 @@ void SimRedis::Publish(const std::string& event) {
 
 void SimRedis::Deliver(const ConnectionPtr& connection, const std::string& event) {
   loop_->At(AnswerArrival(connection.get()), [this, connection, event] {
-    if (Reachable(*connection) && connection->on_event_) {
+    if (AnswersPass(*connection) && connection->on_event_) {
       connection->on_event_(event);
     }
   });

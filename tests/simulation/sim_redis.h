@@ -46,6 +46,8 @@ class SimRedis {
 
     int replica_ = 0;
     bool broken_ = false;
+    // A part of the stream has been lost: nothing after it is heard, until whoever waits gives the connection up.
+    bool stalled_ = false;
     // The client's end has gone away.
     bool dropped_ = false;
     // Answers and events arrive in the order in which they left.
@@ -86,8 +88,15 @@ class SimRedis {
 
   Weather weather;
 
-  // Nothing passes between `replica` and the server; nobody is told.
-  void SetPartitioned(int replica, bool partitioned) { partitioned_[replica] = partitioned; }
+  enum class Partition {
+    kNone,
+    // What the replica sends arrives and is carried out; nothing comes back.
+    kAnswersLost,
+    // Nothing passes.
+    kBothWays,
+  };
+  // Nobody is told of it.
+  void SetPartition(int replica, Partition partition) { partitions_[replica] = partition; }
   // Breaks each connection with this probability.
   void BreakConnections(double probability);
 
@@ -110,7 +119,10 @@ class SimRedis {
 
  private:
   absl::Duration Latency() { return dice_->Between(weather.latency_min, weather.latency_max); }
-  bool Reachable(const Connection& connection) const;
+  Partition PartitionOf(const Connection& connection) const;
+  // Whether what one end sends arrives at the other.
+  bool RequestsPass(const Connection& connection) const;
+  bool AnswersPass(const Connection& connection) const;
   absl::Time RequestArrival(Connection* connection);
   absl::Time AnswerArrival(Connection* connection);
   void Break(const ConnectionPtr& connection, const absl::Status& error);
@@ -123,7 +135,7 @@ class SimRedis {
   absl::Duration clock_error_;
   bool running_ = true;
   absl::Status refusal_;
-  std::map<int, bool> partitioned_;
+  std::map<int, Partition> partitions_;
   std::vector<std::weak_ptr<Connection>> connections_;
   std::vector<std::weak_ptr<Connection>> subscribers_;
 };
@@ -148,12 +160,15 @@ void SimRedis::Call(const ConnectionPtr& connection, std::function<absl::StatusO
     }
   });
   loop_->At(RequestArrival(connection.get()), [this, connection, call, script = std::move(script), shared] {
-    if (!Reachable(*connection)) {
+    if (!RequestsPass(*connection)) {
+      connection->stalled_ = true;
       return;
     }
     const auto reply = std::make_shared<absl::StatusOr<Reply>>(refusal_.ok() ? script(model_) : refusal_);
     loop_->At(AnswerArrival(connection.get()), [this, connection, call, shared, reply] {
-      if (Reachable(*connection) && connection->pending_.erase(call) > 0) {
+      if (!AnswersPass(*connection)) {
+        connection->stalled_ = true;
+      } else if (connection->pending_.erase(call) > 0) {
         (*shared)(std::move(*reply));
       }
     });

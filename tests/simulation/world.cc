@@ -188,7 +188,7 @@ void World::EndTrouble() {
     redis_.Start(redis_.model().contents(), /*new_primary=*/true);
   }
   for (const auto& replica : replicas_) {
-    redis_.SetPartitioned(replica->number(), false);
+    redis_.SetPartition(replica->number(), SimRedis::Partition::kNone);
     replica->SetCrashAfterCommit(false);
     if (!replica->running()) {
       replica->Start();

@@ -22,11 +22,12 @@ namespace dunlin {
 // World is one simulated fleet with its clients, and the misfortune that befalls it. All of it is drawn from one seed.
 //
 // The fault model: connections break, each by itself, before or after a call took place; events are lost, repeated and
-// held up; replicas are cut off, crash at any moment, also between a commit and its answers, and come back, after
-// longer than tombstones live too; machines' clocks are wrong by up to ten minutes and step, Redis' own among them; the
-// ring is small enough to overflow, and the outbox to be full; Redis stops, comes back with everything, with nothing or
-// as it was a while ago, fails over to a lagging replica, is flushed while it runs, refuses, is slow. Disks keep what
-// was synced: other faults of disks are tested elsewhere (tests/README.md).
+// held up; replicas are cut off, both ways or from the answers alone, crash at any moment, also between a commit and
+// its answers, and come back, after longer than tombstones live too; machines' clocks are wrong by up to ten minutes
+// and step, Redis' own among them; the ring is small enough to overflow, and the outbox to be full; Redis stops, comes
+// back with everything, with nothing or as it was a while ago, fails over to a lagging replica, is flushed while it
+// runs or loses its meta key alone, refuses, is slow. Disks keep what was synced: other faults of disks are tested
+// elsewhere (tests/README.md).
 //
 // A world is lived in two parts: `kTrouble` with faults, and then without, until all replicas are equal.
 //

@@ -85,10 +85,11 @@ void World::CrashReplica() {
 
 void World::CutOffReplica() {
   const int number = SomeReplica().number();
-  redis_.SetPartitioned(number, true);
-  Trace(absl::StrCat("replica ", number, " is cut off"));
+  const bool answers_lost = dice_.Chance(0.3);
+  redis_.SetPartition(number, answers_lost ? SimRedis::Partition::kAnswersLost : SimRedis::Partition::kBothWays);
+  Trace(absl::StrCat("replica ", number, answers_lost ? " gets no answers" : " is cut off"));
   Soon(AbsenceMax(absl::Seconds(12)), [this, number] {
-    redis_.SetPartitioned(number, false);
+    redis_.SetPartition(number, SimRedis::Partition::kNone);
     Trace(absl::StrCat("replica ", number, " is no longer cut off"));
   });
 }
@@ -132,10 +133,20 @@ bool World::EverybodyKnowsTheFleet() const {
 bool World::MayLoseData() const { return EverybodyKnowsTheFleet() && horizon_ == kTombstoneHorizonDefault; }
 
 void World::FlushRedis() {
-  if (redis_.running() && MayLoseData()) {
-    Trace("redis is flushed");
-    LoseData(ModelRedis::Contents(), /*new_primary=*/false);
+  if (!redis_.running() || !MayLoseData()) {
+    return;
   }
+  ModelRedis::Contents left;
+  if (dice_.Chance(0.3)) {
+    left = redis_.model().contents();
+    left.meta = ModelRedis::Contents::Meta();
+    // It stood in the meta key.
+    left.meta.sum.reset();
+    Trace("redis loses its meta key");
+  } else {
+    Trace("redis is flushed");
+  }
+  LoseData(std::move(left), /*new_primary=*/false);
 }
 
 void World::RollRedisBack() {
