@@ -2,7 +2,7 @@
 --
 --   KEYS[1]  data   hash: key -> record
 --   KEYS[2]  index  sorted set: key, scored by the sequence of its latest write
---   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence, sum, history
+--   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence, sum, sizes, history
 --
 -- Rules that all scripts keep:
 --   Check first, then write: Redis does not undo what a script did before it failed.
@@ -36,7 +36,8 @@ local function read_meta()
   if failure then
     return nil, failure
   end
-  local fields = redis.call('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id', 'sum')
+  local fields = redis.call('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id', 'sum',
+    'sizes')
   local format = tonumber(fields[1]) or FORMAT
   if format > FORMAT then
     return nil, redis.error_reply('DUNLINFORMAT ' .. meta_key .. ' says that the data is of format ' .. format ..
@@ -48,5 +49,33 @@ local function read_meta()
     gc_sequence = tonumber(fields[4]) or 0,
     fleet_id = fields[5] or '',
     sum = fields[6] or '',
+    sizes = fields[7] or '',
   }
+end
+
+-- Returns how many records and index entries there are.
+local function sizes()
+  return redis.call('HLEN', data_key), redis.call('ZCARD', index_key)
+end
+
+-- Returns how many records and index entries there have to be. Meta says so as "records:entries:sequence", as of that
+-- sequence; where it does not, or an older release has written since, it is what there is.
+local function expected_sizes(meta)
+  local records, entries, sequence = string.match(meta.sizes, '^(%d+):(%d+):(%d+)$')
+  if tonumber(sequence) == meta.sequence then
+    return tonumber(records), tonumber(entries)
+  end
+  return sizes()
+end
+
+local function note_sizes(records, entries, sequence)
+  redis.call('HSET', meta_key, 'sizes', decimal(records) .. ':' .. decimal(entries) .. ':' .. decimal(sequence))
+end
+
+-- Whether Redis has lost records or index entries, but not meta: somebody has removed one of the keys, or Redis itself
+-- to make room.
+local function part_is_lost(meta)
+  local expected_records, expected_entries = expected_sizes(meta)
+  local records, entries = sizes()
+  return records ~= expected_records or entries ~= expected_entries
 end

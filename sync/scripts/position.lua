@@ -2,7 +2,7 @@
 -- lease of the asking store.
 --
 --   KEYS[4]  leases  hash: store id -> boot id, a colon, and until when in milliseconds
---   ARGV[1]  the epoch to begin with if there is none; "" creates nothing
+--   ARGV[1]  the epoch to begin with if there is none, or records or index entries are lost; "" creates nothing
 --   ARGV[2]  the fleet id to begin with
 --   ARGV[3]  the id of the asking store; "" for no lease
 --   ARGV[4]  the id of this run of it
@@ -25,8 +25,10 @@ if failure then
 end
 local time_ms = now_ms()
 
+-- A part that is lost is as good as everything: only a new epoch makes all replicas bring it back.
+local part_lost = meta.epoch ~= '' and part_is_lost(meta)
 local created = 0
-if meta.epoch == '' and proposed_epoch ~= '' then
+if (meta.epoch == '' or part_lost) and proposed_epoch ~= '' then
   -- Meta may be lost while the index is not: sequences must not be given out twice.
   local last = redis.call('ZREVRANGE', index_key, 0, 0, 'WITHSCORES')
   meta.sequence = math.max(meta.sequence, tonumber(last[2]) or 0)
@@ -36,6 +38,12 @@ if meta.epoch == '' and proposed_epoch ~= '' then
   end
   redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', meta.epoch, 'sequence', decimal(meta.sequence),
     'fleet_id', meta.fleet_id)
+  if part_lost then
+    meta.sum = ''
+    redis.call('HSET', meta_key, 'sum', meta.sum)
+  end
+  local records_left, entries_left = sizes()
+  note_sizes(records_left, entries_left, meta.sequence)
   created = 1
 end
 

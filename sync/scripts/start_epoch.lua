@@ -17,5 +17,10 @@ if meta.epoch ~= expected_epoch then
 end
 local last = redis.call('ZREVRANGE', index_key, 0, 0, 'WITHSCORES')
 local sequence = math.max(meta.sequence, minimum_sequence, tonumber(last[2]) or 0)
+if part_is_lost(meta) then
+  redis.call('HSET', meta_key, 'sum', '')
+end
 redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', next_epoch, 'sequence', decimal(sequence))
+local records, entries = sizes()
+note_sizes(records, entries, sequence)
 return { next_epoch, sequence }

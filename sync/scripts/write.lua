@@ -95,6 +95,8 @@ local function accept(items, meta)
     return meta.sequence
   end
   local sum = read_sum(meta.sum)
+  local expected_records, expected_entries = expected_sizes(meta)
+  local records_before, entries_before = sizes()
   for first = 1, #items, SLICE do
     local fields, scores = {}, {}
     for i = first, math.min(first + SLICE - 1, #items) do
@@ -117,6 +119,10 @@ local function accept(items, meta)
     redis.call('ZADD', index_key, unpack(scores))
   end
   redis.call('HSET', meta_key, 'sequence', decimal(meta.sequence + #items), 'sum', format_sum(sum))
+  -- What was lost before stays missing: the next heartbeat sees it.
+  local records, entries = sizes()
+  note_sizes(expected_records + records - records_before, expected_entries + entries - entries_before,
+    meta.sequence + #items)
   redis.call('PUBLISH', channel, event_of(items, meta.sequence + 1))
   return meta.sequence + #items
 end

@@ -1,13 +1,15 @@
-// Goal (guarantees G3, G4, G8 and G9): a Redis that goes back to an old snapshot, or forgets where its data stands,
-// takes nothing back and brings nothing back: the replicas notice, begin a new epoch and bring it up to date. Method:
-// real replicas; their Redis saves a snapshot, takes more, is killed and reads the snapshot; or loses its meta key
-// alone.
+// Goal (guarantees G3, G4, G8 and G9): a Redis that goes back to an old snapshot, or forgets a part of what it holds,
+// takes nothing back and brings nothing back: the replicas notice, begin a new epoch and bring it up to date.
+// Method: real replicas; their Redis saves a snapshot, takes more, is killed and reads the snapshot; or loses one of
+// its keys, or a record.
 
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "gtest/gtest.h"
 #include "tests/integration/put_many.h"
+#include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
 namespace dunlin {
@@ -64,6 +66,29 @@ TEST(RedisRestored, AMetaKeyThatIsGoneIsMadeAnewAndNothingIsMissed) {
   EXPECT_GT(fleet.RedisSequence(), old_sequence) << "no sequence is given out twice";
   EXPECT_EQ(fleet.RedisRecords(), 101u);
   EXPECT_TRUE(HasValue(fleet.client(0), "after", "1"));
+}
+
+// Whatever is gone, meta tells how much there has to be.
+TEST(RedisRestored, AKeyOrARecordThatIsGoneComesBack) {
+  Fleet fleet(TwoReplicas());
+  ASSERT_NO_FATAL_FAILURE(PutMany(fleet.client(0), "before/", 100));
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  const std::vector<std::vector<absl::string_view>> losses = {
+      {"DEL", fleet.names().data}, {"DEL", fleet.names().index}, {"HDEL", fleet.names().data, "before/7"}};
+  for (const std::vector<absl::string_view>& loss : losses) {
+    const std::string old_epoch = fleet.replica(0).Status().epoch;
+    ASSERT_EQ(fleet.redis().Run(loss).integer, 1);
+    EXPECT_TRUE(Eventually([&] { return fleet.replica(0).Status().epoch != old_epoch; })) << "it is not noticed";
+    ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+    EXPECT_EQ(fleet.RedisRecords(), 100u);
+    EXPECT_EQ(fleet.redis().Run({"ZCARD", fleet.names().index}).integer, 100);
+    EXPECT_EQ(fleet.RedisValue("before/7"), "7");
+  }
+  // Who joins now gets everything.
+  ReplicaProcess& newcomer = fleet.Add();
+  ASSERT_TRUE(newcomer.WaitServing()) << newcomer.LogTail();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(newcomer.Status().entries, 100u);
 }
 
 }  // namespace

@@ -56,12 +56,17 @@ absl::StatusOr<RelayPosition> ModelRedis::ReadPosition(const PositionProposal& p
   DUNLIN_RETURN_IF_ERROR(CheckFormat());
   Contents::Meta& meta = contents_.meta;
   RelayPosition position;
-  if (meta.epoch == kNoEpoch && proposal.epoch != kNoEpoch) {
+  const bool part_lost = meta.epoch != kNoEpoch && contents_.PartIsLost();
+  if ((meta.epoch == kNoEpoch || part_lost) && proposal.epoch != kNoEpoch) {
     meta.sequence = std::max(meta.sequence, contents_.LastIndexed());
     meta.epoch = proposal.epoch;
     if (meta.fleet_id.empty()) {
       meta.fleet_id = proposal.fleet_id;
     }
+    if (part_lost) {
+      meta.sum.reset();
+    }
+    meta.sizes = contents_.Sizes();
     position.created = true;
   }
   position.epoch = meta.epoch;
@@ -206,6 +211,7 @@ absl::StatusOr<CollectReply> ModelRedis::Collect(const CollectQuery& query) {
   const auto dead_since_ms =
       static_cast<uint64_t>(absl::ToUnixMillis(NowMillis()) - absl::ToInt64Milliseconds(query.horizon));
   std::vector<std::string> removed;
+  Contents::Meta::Sizes sizes = contents_.ExpectedSizes();
   size_t looked_at = 0;
   for (auto entry = contents_.index_in_order.lower_bound({query.after + 1, ""});
        entry != contents_.index_in_order.end() && entry->first <= horizon_sequence; ++entry) {
@@ -226,9 +232,12 @@ absl::StatusOr<CollectReply> ModelRedis::Collect(const CollectQuery& query) {
     if (contents_.meta.sum.has_value()) {
       contents_.meta.sum->Remove(contents_.data[key]);
     }
-    contents_.data.erase(key);
-    contents_.index.erase(key);
+    sizes.records -= contents_.data.erase(key);
+    sizes.entries -= contents_.index.erase(key);
     contents_.index_in_order.erase({sequence, key});
+  }
+  if (!removed.empty()) {
+    contents_.meta.sizes = sizes;
   }
   reply.removed = removed.size();
   return reply;
@@ -270,6 +279,8 @@ uint64_t ModelRedis::Accept(const std::vector<Item>& items, uint64_t epoch, uint
   }
   std::optional<ContentSum>& sum = contents_.meta.sum;
   sum = contents_.data.empty() ? ContentSum() : sum;
+  const Contents::Meta::Sizes before = contents_.Sizes();
+  Contents::Meta::Sizes sizes = contents_.ExpectedSizes();
   EventMessage event;
   event.epoch = epoch;
   event.first_sequence = sequence + 1;
@@ -292,6 +303,10 @@ uint64_t ModelRedis::Accept(const std::vector<Item>& items, uint64_t epoch, uint
         EventItem{by_reference ? EventItem::Kind::kReference : EventItem::Kind::kRecord, key,
                   absl::string_view(record).substr(0, by_reference ? kVersionSizeBytes : record.size())});
   }
+  sizes.records += contents_.data.size() - before.records;
+  sizes.entries += contents_.index.size() - before.entries;
+  sizes.sequence = sequence;
+  contents_.meta.sizes = sizes;
   publish_(EncodeEventMessage(event));
   return sequence;
 }
@@ -379,8 +394,13 @@ absl::StatusOr<EpochInForce> ModelRedis::StartEpoch(const EpochProposal& proposa
   DUNLIN_RETURN_IF_ERROR(CheckFormat());
   Contents::Meta& meta = contents_.meta;
   if (meta.epoch == proposal.expected) {
+    const bool part_lost = contents_.PartIsLost();
     meta.sequence = std::max({meta.sequence, proposal.minimum_sequence, contents_.LastIndexed()});
     meta.epoch = proposal.next;
+    if (part_lost) {
+      meta.sum.reset();
+    }
+    meta.sizes = contents_.Sizes();
   }
   return EpochInForce{meta.epoch, meta.sequence};
 }

@@ -41,6 +41,13 @@ class ModelRedis {
       std::optional<ContentSum> sum = ContentSum();
       // Which sequence was reached when, oldest first.
       std::deque<std::pair<uint64_t, uint64_t>> history;
+      // How many records and index entries there have to be, as of a sequence.
+      struct Sizes {
+        size_t records = 0;
+        size_t entries = 0;
+        uint64_t sequence = 0;
+      };
+      std::optional<Sizes> sizes;
     };
     struct Lease {
       uint64_t boot_id = 0;
@@ -57,6 +64,14 @@ class ModelRedis {
 
     void SetIndex(const std::string& key, uint64_t sequence);
     void EraseIndex();
+    // What is there, and what has to be; they differ if a part is lost.
+    Meta::Sizes Sizes() const { return {data.size(), index.size(), meta.sequence}; }
+    Meta::Sizes ExpectedSizes() const {
+      return meta.sizes.has_value() && meta.sizes->sequence == meta.sequence ? *meta.sizes : Sizes();
+    }
+    bool PartIsLost() const {
+      return ExpectedSizes().records != data.size() || ExpectedSizes().entries != index.size();
+    }
     uint64_t LastIndexed() const { return index_in_order.empty() ? 0 : index_in_order.rbegin()->first; }
   };
 

@@ -26,7 +26,7 @@ namespace dunlin {
 // its answers, and come back, after longer than tombstones live too; machines' clocks are wrong by up to ten minutes
 // and step, Redis' own among them; the ring is small enough to overflow, and the outbox to be full; Redis stops, comes
 // back with everything, with nothing or as it was a while ago, fails over to a lagging replica, is flushed while it
-// runs or loses its meta key alone, refuses, is slow. Disks keep what was synced: other faults of disks are tested
+// runs or loses one of its keys, refuses, is slow. Disks keep what was synced: other faults of disks are tested
 // elsewhere (tests/README.md).
 //
 // A world is lived in two parts: `kTrouble` with faults, and then without, until all replicas are equal.

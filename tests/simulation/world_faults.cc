@@ -136,15 +136,26 @@ void World::FlushRedis() {
   if (!redis_.running() || !MayLoseData()) {
     return;
   }
-  ModelRedis::Contents left;
-  if (dice_.Chance(0.3)) {
-    left = redis_.model().contents();
-    left.meta = ModelRedis::Contents::Meta();
-    // It stood in the meta key.
-    left.meta.sum.reset();
-    Trace("redis loses its meta key");
-  } else {
-    Trace("redis is flushed");
+  ModelRedis::Contents left = redis_.model().contents();
+  switch (dice_.Below(5)) {
+    case 0:
+      left.meta = ModelRedis::Contents::Meta();
+      // It stood in the meta key.
+      left.meta.sum.reset();
+      Trace("redis loses its meta key");
+      break;
+    case 1:
+      left.data.clear();
+      Trace("redis loses its data hash");
+      break;
+    case 2:
+      left.EraseIndex();
+      Trace("redis loses its index");
+      break;
+    default:
+      left = ModelRedis::Contents();
+      Trace("redis is flushed");
+      break;
   }
   LoseData(std::move(left), /*new_primary=*/false);
 }

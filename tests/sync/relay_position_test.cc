@@ -68,6 +68,28 @@ TEST_P(RelayPositionTest, ALostPositionGoesOnAfterTheHighestSequenceStillKnown) 
   EXPECT_EQ(position.sequence, 3u);
 }
 
+// The key of the records or of the index is gone, or one record.
+TEST_P(RelayPositionTest, APartThatIsLostBeginsANewEpochOnce) {
+  MirrorKeys(3);
+  EXPECT_EQ(ReadPosition({9, "fleet"}).epoch, kEpoch) << "nothing is lost";
+  backend_->EraseIndex();
+  EXPECT_EQ(ReadPosition({kNoEpoch, ""}).epoch, kEpoch) << "who proposes nothing changes nothing";
+  const RelayPosition position = ReadPosition({9, "another"});
+  EXPECT_TRUE(position.created);
+  EXPECT_EQ(position.epoch, 9u);
+  EXPECT_EQ(position.sequence, 3u);
+  EXPECT_EQ(position.fleet_id, "fleet");
+  EXPECT_FALSE(position.sum.has_value());
+  EXPECT_EQ(ReadPosition({10, "fleet"}).epoch, 9u) << "it is known by now";
+}
+
+TEST_P(RelayPositionTest, ALossIsNotForgottenOverTheNextWrite) {
+  MirrorKeys(3);
+  backend_->EraseRecord("key1");
+  ASSERT_EQ(Mirror({{"another", record_}}).sequence, 4u);
+  EXPECT_EQ(ReadPosition({9, "fleet"}).epoch, 9u);
+}
+
 TEST_P(RelayPositionTest, ThePositionFollowsTheWrites) {
   MirrorKeys(3);
   backend_->SetMetaField("gc_sequence", 2);
