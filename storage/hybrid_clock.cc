@@ -11,6 +11,9 @@ namespace {
 // What fits a version: until the year 10889.
 constexpr uint64_t kUnixMillisMax = (uint64_t{1} << (64 - kVersionCounterBits)) - 1;
 
+// A step over a version far ahead goes by one of so many distances: no more than half a millisecond of version time.
+constexpr uint64_t kStepMask = 0x3FFF;
+
 // The lowest time from `time` on that `issuer` may issue. There is none after the highest number.
 uint64_t FirstOf(HybridClock::Issuer issuer, uint64_t time) {
   return time == UINT64_MAX || time % 2 == static_cast<uint64_t>(issuer) ? time : time + 1;
@@ -24,7 +27,7 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
   const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
   const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
   if (VersionTimeToUnixMillis(at_least) > ahead_unix_ms) {
-    return FirstOf(issuer, at_least);
+    return FirstOf(issuer, StepFrom(at_least));
   }
   const uint64_t wanted = std::max(now_unix_ms << kVersionCounterBits, at_least);
   uint64_t next;
@@ -32,6 +35,11 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
     next = FirstOf(issuer, std::max(wanted, last + 1));
   } while (!last_issued_.compare_exchange_weak(last, next, std::memory_order_relaxed));
   return next;
+}
+
+uint64_t HybridClock::StepFrom(uint64_t at_least) const {
+  const uint64_t step = 2 * (static_cast<uint64_t>(absl::ToUnixMicros(clock_->Now())) & kStepMask);
+  return at_least > UINT64_MAX - step ? at_least : at_least + step;
 }
 
 void HybridClock::ComeBack() {

@@ -33,9 +33,11 @@ class HybridClock {
 
   // Returns a time for a new version: at least the fleet's time, at least `at_least`, and more than any issued before.
   //
-  // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. It is
-  // returned, or the next one of the issuer's, and forgotten: stepping over one such version must not carry this
-  // store's later versions to that future, where Redis would refuse them all.
+  // An `at_least` that is more than kClockDriftMax ahead of all these comes from somebody's wrong clock. A time within
+  // a millisecond above it is returned and forgotten: stepping over one such version must not carry this store's later
+  // versions to that future, where Redis would refuse them all. What is forgotten could be issued again, for the same
+  // key even: its record may have been stamped anew in between, and another one ahead of the clock have come. So the
+  // distance is taken from the clock's microseconds, which makes that as good as impossible: a version names one value.
   uint64_t Issue(uint64_t at_least, Issuer issuer = Issuer::kCommitter);
 
   // Forgets times issued that are more than kClockDriftMax ahead of the fleet's: this machine's clock was wrong when it
@@ -59,6 +61,8 @@ class HybridClock {
   absl::Duration offset() const;
 
  private:
+  uint64_t StepFrom(uint64_t at_least) const;
+
   const Clock* const clock_;
 
   // Both are relaxed: each is a value of its own that orders no other memory. Issue() is a read-modify-write of

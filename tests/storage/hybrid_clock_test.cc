@@ -64,10 +64,27 @@ TEST_F(HybridClockTest, IssuesAtLeastWhatIsAskedFor) {
 TEST_F(HybridClockTest, SteppingOverAVersionOfAWrongClockDoesNotMoveTheClock) {
   const uint64_t drift = absl::ToInt64Milliseconds(kClockDriftMax) << kVersionCounterBits;
   const uint64_t absurd = FleetTime() + drift + (uint64_t{1} << 40);
-  EXPECT_EQ(hybrid_.Issue(absurd), absurd);
+  const uint64_t stepped = hybrid_.Issue(absurd);
+  EXPECT_GE(stepped, absurd);
+  EXPECT_LT(stepped, absurd + (uint64_t{1} << kVersionCounterBits));
   EXPECT_EQ(hybrid_.Issue(0), FleetTime());
   EXPECT_EQ(hybrid_.Issue(UINT64_MAX), UINT64_MAX);
   EXPECT_EQ(hybrid_.Issue(0), FleetTime() + 2);
+}
+
+// The clock forgets it, and yet does not issue it a second time when the same version is to be stepped over later.
+TEST_F(HybridClockTest, SteppingOverTheSameVersionLaterComesToAnotherTime) {
+  const uint64_t absurd = FleetTime() + (uint64_t{1} << 40);
+  std::vector<uint64_t> stepped;
+  for (int n = 0; n < 1000; ++n) {
+    stepped.push_back(hybrid_.Issue(absurd));
+    clock_.Advance(absl::Microseconds(1));
+  }
+  std::sort(stepped.begin(), stepped.end());
+  EXPECT_EQ(std::adjacent_find(stepped.begin(), stepped.end()), stepped.end());
+  for (const uint64_t close_to_the_end : {UINT64_MAX - 1, UINT64_MAX}) {
+    EXPECT_GE(hybrid_.Issue(close_to_the_end), close_to_the_end) << "it does not wrap";
+  }
 }
 
 // Each looks at the same stored version before the other's write is stored.
