@@ -23,7 +23,7 @@ namespace dunlin {
 namespace {
 
 // What happened on the acceptor's thread.
-class Record final : public Logger {
+class RecordingLogger final : public Logger {
  public:
   void Accepted(FileDescriptor connection) {
     MutexLock lock(&mutex_);
@@ -93,7 +93,7 @@ class AcceptorTest : public ::testing::Test {
     return FileDescriptor(socket(addresses_[index].first.ss_family, SOCK_STREAM, 0));
   }
 
-  Record record_;
+  RecordingLogger record_;
   std::vector<std::pair<sockaddr_storage, socklen_t>> addresses_;
   std::unique_ptr<Acceptor> acceptor_;
 };

@@ -16,7 +16,7 @@ namespace {
 
 // What waits here each way. Beyond it the sender has to wait.
 constexpr size_t kBufferMaxBytes = size_t{256} << 10;
-constexpr size_t kReadMaxBytes = size_t{16} << 10;
+constexpr size_t kChunkMaxBytes = size_t{16} << 10;
 // A slow link sends little at a time.
 constexpr size_t kPacedWriteMaxBytes = 512;
 
@@ -143,7 +143,7 @@ bool ProxyLink::Read(Way* way, const LinkConditions& conditions, absl::Time now,
   if (way->ended || way->buffered_bytes >= kBufferMaxBytes) {
     return true;
   }
-  std::string bytes(kReadMaxBytes, '\0');
+  std::string bytes(kChunkMaxBytes, '\0');
   const ssize_t got = recv(way->from, bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (got < 0) {
     return WouldBlock();
