@@ -24,11 +24,7 @@ using RedisRelayTest = RedisRelayTestBase;
 
 TEST_F(RedisRelayTest, ThePositionNamesThePrimary) {
   EXPECT_EQ(ReadPosition({1, ""}).master_replid.size(), 40u);
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
+  RedisRelay relay(OptionsForUser("-info"));
   ASSERT_TRUE(relay.Connect(absl::Now() + kTestPatience).ok());
   const absl::StatusOr<RelayPosition> position = relay.ReadPosition({1, ""});
   ASSERT_TRUE(position.ok()) << position.status();
@@ -51,11 +47,7 @@ TEST_F(RedisRelayTest, AHeartbeatTellsWhetherRedisThrowsKeysAway) {
 
 TEST_F(RedisRelayTest, WhoMayNotAskForTheEvictionPolicyIsNotHeldUpAndAsksOnce) {
   server_.Run({"CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"});
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
+  RedisRelay relay(OptionsForUser("-info"));
   ASSERT_TRUE(relay.Connect(absl::Now() + kTestPatience).ok());
   server_.Run({"CONFIG", "RESETSTAT"});
   PositionProposal heartbeat;

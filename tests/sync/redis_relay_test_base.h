@@ -24,6 +24,15 @@ class RedisRelayTestBase : public testing::Test, protected RelayTester {
     return options;
   }
 
+  // For a user with all rights but what `rule` takes away.
+  RedisRelay::Options OptionsForUser(absl::string_view rule) {
+    server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", rule});
+    RedisRelay::Options options = OptionsFor(server_);
+    options.endpoint.username = "bob";
+    options.endpoint.password = "secret";
+    return options;
+  }
+
   void SetUp() override { ConnectAndBegin(); }
 
   void ConnectAndBegin() {
