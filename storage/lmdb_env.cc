@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "storage/lmdb_error.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
@@ -18,62 +19,6 @@ namespace {
 constexpr std::array<const char*, kTableCount> kTableNames = {"records", "changes", "expiries", "meta"};
 
 const char* NameOf(Table table) { return kTableNames[static_cast<size_t>(table)]; }
-
-absl::StatusCode CodeOf(int error) {
-  switch (error) {
-    case MDB_MAP_FULL:
-    case MDB_READERS_FULL:
-    case MDB_TXN_FULL:
-    case ENOSPC:
-    case EDQUOT:
-    case ENOMEM:
-      return absl::StatusCode::kResourceExhausted;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_PANIC:
-      return absl::StatusCode::kDataLoss;
-    case MDB_VERSION_MISMATCH:
-      return absl::StatusCode::kFailedPrecondition;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::StatusCode::kPermissionDenied;
-    default:
-      return absl::StatusCode::kInternal;
-  }
-}
-
-absl::string_view RemedyFor(int error) {
-  switch (error) {
-    case MDB_MAP_FULL:
-      return ": raise --database-map-size";
-    case ENOSPC:
-    case EDQUOT:
-      return ": free disk space";
-    case MDB_READERS_FULL:
-      return ": too many concurrent reads";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return ": make it writable for this user";
-    default:
-      return "";
-  }
-}
-
-absl::Status ErrorOf(int error, absl::string_view what) {
-  return absl::Status(CodeOf(error), absl::StrCat("database: ", what, ": ", mdb_strerror(error), RemedyFor(error)));
-}
-
-// Calls LMDB to write. It says EIO, too, of a write that the system has cut short, which is what a disk does that has
-// just become full; errno then tells of no error.
-template <typename Call>
-int WriteBy(const Call& call) {
-  errno = 0;
-  const int error = call();
-  return error == EIO && errno != EIO ? ENOSPC : error;
-}
 
 MDB_val ToVal(absl::string_view bytes) { return MDB_val{bytes.size(), const_cast<char*>(bytes.data())}; }
 
@@ -110,7 +55,7 @@ absl::StatusOr<absl::optional<absl::string_view>> LmdbTxn::Get(Table table, absl
     return absl::nullopt;
   }
   if (error != 0) {
-    return ErrorOf(error, absl::StrCat("reading ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("reading ", NameOf(table)));
   }
   return absl::make_optional(FromVal(value));
 }
@@ -122,15 +67,15 @@ absl::Status LmdbTxn::Append(Table table, absl::string_view key, absl::string_vi
 absl::Status LmdbTxn::Put(Table table, absl::string_view key, absl::string_view value, unsigned flags) {
   MDB_val key_val = ToVal(key);
   MDB_val value_val = ToVal(value);
-  const int error =
-      WriteBy([&] { return mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, flags); });
+  const int error = LmdbWriteError(
+      [&] { return mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, flags); });
   return error == 0 ? absl::OkStatus() : WriteError(error, absl::StrCat("writing ", NameOf(table)));
 }
 
 absl::Status LmdbTxn::Delete(Table table, absl::string_view key) {
   MDB_val key_val = ToVal(key);
   const int error =
-      WriteBy([&] { return mdb_del(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, nullptr); });
+      LmdbWriteError([&] { return mdb_del(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, nullptr); });
   return error == 0 || error == MDB_NOTFOUND ? absl::OkStatus()
                                              : WriteError(error, absl::StrCat("deleting from ", NameOf(table)));
 }
@@ -139,7 +84,7 @@ absl::StatusOr<uint64_t> LmdbTxn::Count(Table table) const {
   MDB_stat stat;
   const int error = mdb_stat(txn_, env_->tables_[static_cast<size_t>(table)], &stat);
   if (error != 0) {
-    return ErrorOf(error, absl::StrCat("counting ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("counting ", NameOf(table)));
   }
   return static_cast<uint64_t>(stat.ms_entries);
 }
@@ -150,7 +95,7 @@ absl::StatusOr<uint64_t> LmdbTxn::UsedBytes() const {
     MDB_stat stat;
     const int error = mdb_stat(txn_, table, &stat);
     if (error != 0) {
-      return ErrorOf(error, "measuring the database");
+      return LmdbErrorToStatus(error, "measuring the database");
     }
     bytes += (stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages) * uint64_t{stat.ms_psize};
   }
@@ -160,7 +105,7 @@ absl::StatusOr<uint64_t> LmdbTxn::UsedBytes() const {
 absl::Status LmdbTxn::Commit() {
   assert(!read_only_);
   // LMDB frees the transaction whether or not the commit succeeds.
-  const int error = WriteBy([&] { return mdb_txn_commit(std::exchange(txn_, nullptr)); });
+  const int error = LmdbWriteError([&] { return mdb_txn_commit(std::exchange(txn_, nullptr)); });
   if (error == 0) {
     return absl::OkStatus();
   }
@@ -172,7 +117,7 @@ absl::Status LmdbTxn::Commit() {
 }
 
 absl::Status LmdbTxn::WriteError(int error, absl::string_view what) const {
-  const absl::Status status = ErrorOf(error, what);
+  const absl::Status status = LmdbErrorToStatus(error, what);
   return IsDiskFailure(error) ? env_->failure_.Note(status) : status;
 }
 
@@ -182,7 +127,7 @@ absl::StatusOr<LmdbCursor> LmdbCursor::Open(const LmdbTxn& txn, Table table) {
   MDB_cursor* cursor = nullptr;
   const int error = mdb_cursor_open(txn.txn_, txn.env_->tables_[static_cast<size_t>(table)], &cursor);
   if (error != 0) {
-    return ErrorOf(error, absl::StrCat("opening a cursor on ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("opening a cursor on ", NameOf(table)));
   }
   return LmdbCursor(cursor, table);
 }
@@ -210,7 +155,7 @@ absl::Status LmdbCursor::Move(absl::string_view from, int operation) {
     value_ = FromVal(value);
   }
   return error == 0 || error == MDB_NOTFOUND ? absl::OkStatus()
-                                             : ErrorOf(error, absl::StrCat("walking ", NameOf(table_)));
+                                             : LmdbErrorToStatus(error, absl::StrCat("walking ", NameOf(table_)));
 }
 
 absl::Status LmdbCursor::Seek(absl::string_view key) {
@@ -235,7 +180,7 @@ absl::StatusOr<MDB_env*> OpenEnv(const LmdbEnv::Options& options, const std::str
   MDB_env* env = nullptr;
   int error = mdb_env_create(&env);
   if (error != 0) {
-    return ErrorOf(error, "creating the environment");
+    return LmdbErrorToStatus(error, "creating the environment");
   }
   mdb_env_set_mapsize(env, options.map_size_bytes);
   mdb_env_set_maxreaders(env, options.readers_max);
@@ -243,7 +188,7 @@ absl::StatusOr<MDB_env*> OpenEnv(const LmdbEnv::Options& options, const std::str
   error = mdb_env_open(env, path.c_str(), flags, 0640);
   if (error != 0) {
     mdb_env_close(env);
-    return ErrorOf(error, absl::StrCat("opening ", path));
+    return LmdbErrorToStatus(error, absl::StrCat("opening ", path));
   }
   return env;
 }
@@ -260,7 +205,7 @@ absl::Status CreateDataFile(const LmdbEnv::Options& options) {
   if (error == 0 && std::rename(unfinished.c_str(), DataFileOf(options.directory).c_str()) != 0) {
     error = errno;
   }
-  return error == 0 ? absl::OkStatus() : ErrorOf(error, absl::StrCat("creating ", unfinished));
+  return error == 0 ? absl::OkStatus() : LmdbErrorToStatus(error, absl::StrCat("creating ", unfinished));
 }
 
 }  // namespace
@@ -294,7 +239,7 @@ absl::Status LmdbEnv::OpenTables() {
   for (size_t i = 0; i < kTableCount; ++i) {
     const int error = mdb_dbi_open(txn.txn_, kTableNames[i], MDB_CREATE, &tables_[i]);
     if (error != 0) {
-      return ErrorOf(error, absl::StrCat("opening table ", kTableNames[i]));
+      return LmdbErrorToStatus(error, absl::StrCat("opening table ", kTableNames[i]));
     }
   }
   return txn.Commit();
@@ -332,7 +277,7 @@ absl::StatusOr<LmdbTxn> LmdbEnv::BeginRead() {
     error = mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn);
   }
   if (error != 0) {
-    return ErrorOf(error, "beginning a read transaction");
+    return LmdbErrorToStatus(error, "beginning a read transaction");
   }
   return LmdbTxn(this, txn, /*read_only=*/true);
 }
@@ -358,7 +303,7 @@ absl::StatusOr<MDB_env*> LmdbEnv::OpenForReading() {
   error = error == 0 ? mdb_txn_commit(std::exchange(txn, nullptr)) : error;
   mdb_txn_abort(txn);
   if (error != 0) {
-    return ErrorOf(error, "opening the database again for reading");
+    return LmdbErrorToStatus(error, "opening the database again for reading");
   }
   std::move(close_env).Cancel();
   for (MDB_txn* pooled : pool_) {
@@ -384,7 +329,7 @@ absl::StatusOr<LmdbTxn> LmdbEnv::BeginWrite() {
   MDB_txn* txn = nullptr;
   const int error = mdb_txn_begin(env_, nullptr, 0, &txn);
   if (error != 0) {
-    const absl::Status status = ErrorOf(error, "beginning a write transaction");
+    const absl::Status status = LmdbErrorToStatus(error, "beginning a write transaction");
     // The last step of a commit has failed, for whatever reason: LMDB writes no more.
     return error == MDB_PANIC ? failure_.Note(status) : status;
   }

@@ -17,7 +17,7 @@
 #include "storage/mutex.h"
 #include "storage/reserved_file.h"
 
-// lmdb.h is included in lmdb_env.cc alone.
+// Of lmdb.h, which no header includes.
 struct MDB_env;
 struct MDB_txn;
 struct MDB_cursor;

@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +17,7 @@
 #include "tests/integration/health_watch.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
+#include "tests/support/read_file.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
@@ -40,9 +40,7 @@ size_t Occurrences(const std::string& text, const std::string& of) {
 
 // Puts `to` in the place of `from`, which is as long, wherever it stands in the file: old pages may hold it, too.
 void TurnBytes(const std::string& path, const std::string& from, const std::string& to) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  const std::string bytes = content.str();
+  const std::string bytes = ReadFile(path);
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
   for (size_t at = bytes.find(from); at != std::string::npos; at = bytes.find(from, at + 1)) {
     file.seekp(static_cast<std::streamoff>(at));

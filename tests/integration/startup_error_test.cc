@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "storage/big_endian.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
+#include "tests/support/read_file.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,12 +26,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr int kUsageExitCode = 2;
-
-std::string ReadFile(const std::string& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
-}
 
 // Makes a data directory of namespace "test" and leaves it in good order.
 void MakeStore(const TempDir& directory, const std::string& data_dir) {

@@ -7,10 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <memory>
 #include <ostream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,6 +19,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 #include "tests/support/process.h"
+#include "tests/support/read_file.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
 
@@ -30,12 +29,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr int kUsageExitCode = 2;
-
-std::string ReadFile(const std::string& path) {
-  std::ostringstream content;
-  content << std::ifstream(path, std::ios::binary).rdbuf();
-  return content.str();
-}
 
 // `program`, held to the rights of files like everybody's.
 std::vector<std::string> Unprivileged(std::vector<std::string> program) {

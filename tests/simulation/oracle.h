@@ -159,7 +159,7 @@ class Oracle {
   std::string violation_;
 };
 
-// The keys that World writes only together: "batch/GROUP/…". Their values are equal within a group.
+// The keys that Clients write only together: "batch/GROUP/…". Their values are equal within a group.
 inline constexpr absl::string_view kBatchKeyPrefix = "batch/";
 
 }  // namespace dunlin

@@ -1,7 +1,7 @@
 // Goal: whatever happens to connections, replicas, clocks and Redis, nothing that was acknowledged is lost, no replica
 // ever goes back or claims what it has not, and once the faults stop, all are equal (guarantees G2 to G9 and G11).
-// Method: whole fleets in virtual time, each drawn from a seed (world.h has the fault model, oracle.h what is checked).
-// DUNLIN_SEED=N lives through one world again and prints what happened in it.
+// Method: whole fleets in virtual time, each drawn from a seed (faults.h has the fault model, oracle.h what is
+// checked). DUNLIN_SEED=N lives through one world again and prints what happened in it.
 
 #include <algorithm>
 #include <cstdlib>

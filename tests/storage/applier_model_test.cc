@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/applier.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/scenario.h"
 #include "tests/storage/store_model.h"
 #include "tests/support/fake_clock.h"
@@ -25,14 +26,7 @@ constexpr int kStepsPerSeed = 120;
 // A database beside its model.
 class Machine {
  public:
-  explicit Machine(uint64_t seed) : scenario_(seed) {
-    LmdbEnv::Options options;
-    options.directory = dir_.path();
-    options.map_size_bytes = size_t{64} << 20;
-    options.readers_max = 4;
-    options.sync = false;
-    env_ = *LmdbEnv::Open(options);
-  }
+  explicit Machine(uint64_t seed) : scenario_(seed) {}
 
   void Step() {
     const StoreState before = state_;
@@ -155,7 +149,7 @@ class Machine {
   TempDir dir_;
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
-  std::unique_ptr<LmdbEnv> env_;
+  const std::unique_ptr<LmdbEnv> env_ = OpenTables(dir_.path());
   StoreState state_;
   StoreModel model_{kStoreId};
   uint64_t stale_from_ = 0;

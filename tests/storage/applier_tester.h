@@ -18,6 +18,7 @@
 #include "storage/lmdb_env.h"
 #include "storage/tables.h"
 #include "storage/version.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
@@ -28,15 +29,6 @@ namespace dunlin {
 class ApplierTester : public ::testing::Test {
  protected:
   static constexpr uint64_t kStoreId = 1000;
-
-  void SetUp() override {
-    LmdbEnv::Options options;
-    options.directory = dir_.path();
-    options.map_size_bytes = size_t{64} << 20;
-    options.readers_max = 4;
-    options.sync = false;
-    env_ = *LmdbEnv::Open(options);
-  }
 
   // Runs `body` in a transaction and commits it. With `check`, the tables have to fit the state then.
   void Run(const std::function<void(Applier*, LmdbTxn*)>& body, bool check = true) {
@@ -98,7 +90,7 @@ class ApplierTester : public ::testing::Test {
   }
 
   TempDir dir_;
-  std::unique_ptr<LmdbEnv> env_;
+  const std::unique_ptr<LmdbEnv> env_ = OpenTables(dir_.path());
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
   StoreState state_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/temp_dir.h"
@@ -115,13 +117,8 @@ void CheckStore(const std::string& directory, uint32_t answered) {
   EXPECT_EQ(tester.Outbox(1000).size(), state.outbox_depth) << "what was answered is also still to be sent";
   EXPECT_EQ(state.outbox_depth, state.entries);
   tester.Close();
-  LmdbEnv::Options options;
-  options.directory = directory;
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 4;
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
-  const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
-  EXPECT_EQ(CheckTables(*txn, state), "");
+  const std::unique_ptr<LmdbEnv> env = OpenTables(directory);
+  EXPECT_EQ(CheckTables(*env->BeginRead(), state), "");
 }
 
 TEST(CommitterDurabilityTest, WhatWasAnsweredSurvivesAKillAndBatchesAreWhole) {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/scenario.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
@@ -99,12 +100,7 @@ class Machine final : public ChangeFeed::Listener {
     const StoreState before = tester_.state();
     tester_.Close();
     {
-      LmdbEnv::Options options;
-      options.directory = dir_.path();
-      options.map_size_bytes = size_t{1} << 30;
-      options.readers_max = 4;
-      options.sync = false;
-      const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+      const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
       const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
       ASSERT_EQ(CheckTables(*txn, before), "");
       ASSERT_EQ(CompareTables(*txn, model_), "");

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/temp_dir.h"
@@ -341,11 +342,7 @@ TEST_F(CommitterTest, SweepingStaleChangesKeepsEveryLiveOne) {
   EXPECT_EQ(tester_.Outbox(100).size(), tester_.state().outbox_depth);
   const StoreState state = tester_.state();
   tester_.Close();
-  LmdbEnv::Options options;
-  options.directory = dir_.path();
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 4;
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+  const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
   const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
   EXPECT_EQ(CheckTables(*txn, state), "");
   EXPECT_LT(*txn->Count(Table::kChanges), kKeys + kStaleChangesMin);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/lmdb_env.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/recorded_files.h"
@@ -135,11 +136,7 @@ TEST_P(DiskFailureTest, ARestartFindsWhatWasAnswered) {
   EXPECT_TRUE(tester_.Put("d", "1").ok());
   const StoreState state = tester_.state();
   tester_.Close();
-  LmdbEnv::Options options;
-  options.directory = dir_.path();
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 4;
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+  const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
   EXPECT_EQ(CheckTables(*env->BeginRead(), state), "");
 }
 
@@ -176,11 +173,7 @@ TEST_P(DiskFailureTest, WritingAPositionDownCanMeetItToo) {
 
 TEST_P(DiskFailureTest, ReadsUnderWayAndPooledOnesGoOn) {
   tester_.Close();
-  LmdbEnv::Options options;
-  options.directory = dir_.path();
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 8;
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+  const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path(), /*sync=*/true);
   std::vector<LmdbTxn> under_way;
   for (int i = 0; i < 4; ++i) {
     under_way.push_back(*env->BeginRead());
@@ -217,11 +210,7 @@ TEST_P(DiskFailureTest, ReadsUnderWayAndPooledOnesGoOn) {
 TEST(DiskFailureLayerTest, ACommitIsSeenFromItsFirstPageToTheMetaPage) {
   TempDir dir;
   RecordedFiles files(dir.path());
-  LmdbEnv::Options options;
-  options.directory = dir.path();
-  options.map_size_bytes = size_t{1} << 20;
-  options.readers_max = 4;
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
+  const std::unique_ptr<LmdbEnv> env = OpenTables(dir.path(), /*sync=*/true);
   const size_t before = files.events().size();
   absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
   ASSERT_TRUE(txn->Put(Table::kRecords, "key", "value").ok());

@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "storage/lmdb_env.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/recorded_files.h"
@@ -32,14 +33,6 @@ namespace {
 const std::string& LargeValue() {
   static const auto* const value = new std::string(50'000, 'x');
   return *value;
-}
-
-LmdbEnv::Options EnvOptions(const std::string& directory) {
-  LmdbEnv::Options options;
-  options.directory = directory;
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 1024;
-  return options;
 }
 
 // A disk that can be filled up.
@@ -130,7 +123,7 @@ class FullDiskTest : public ::testing::TestWithParam<const char*> {
     tester_->Close();
     std::string wrong;
     {
-      const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(EnvOptions(dir_.path()));
+      const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
       wrong = CheckTables(*env->BeginRead(), state);
     }
     EXPECT_TRUE(tester_->Open().ok());
@@ -226,7 +219,11 @@ TEST_P(FullDiskTest, AReplicaCanBeStartedAndRead) {
 // would end the process.
 TEST_P(FullDiskTest, EveryReaderFindsItsPlace) {
   tester_->Close();
-  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(EnvOptions(dir_.path()));
+  LmdbEnv::Options options;
+  options.directory = dir_.path();
+  options.map_size_bytes = size_t{1} << 30;
+  options.readers_max = 1024;
+  const std::unique_ptr<LmdbEnv> env = *LmdbEnv::Open(options);
   disk_->FillUp();
   std::vector<LmdbTxn> readers;
   for (int i = 0; i < 1024; ++i) {

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "storage/lmdb_env.h"
 #include "storage/store.h"
 #include "storage/tables.h"
+#include "tests/storage/open_tables.h"
 #include "tests/support/fake_clock.h"
 
 namespace dunlin {
@@ -257,13 +259,8 @@ std::string PowerLossMachine::JudgeHere(const std::string& directory, absl::opti
       return answered.has_value() || state.revision != 0 ? "lost: the whole store" : "";
     }
   }
-  LmdbEnv::Options options;
-  options.directory = directory;
-  options.map_size_bytes = kMapSizeBytes;
-  options.readers_max = 4;
-  options.sync = false;
-  const absl::StatusOr<std::unique_ptr<LmdbEnv>> env = LmdbEnv::Open(options);
-  const absl::StatusOr<LmdbTxn> txn = (*env)->BeginRead();
+  const std::unique_ptr<LmdbEnv> env = OpenTables(directory);
+  const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
   const std::string tables = CheckTables(*txn, state);
   if (!tables.empty()) {
     return absl::StrCat("damaged: ", tables);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <sstream>
 #include <string>
 
 #include "gtest/gtest.h"
+#include "tests/support/read_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
@@ -40,9 +40,7 @@ TEST(ReservedFileTest, ASparseFileIsFilledAndKeepsItsBytes) {
   ASSERT_TRUE(file.Reserve().ok());
   EXPECT_EQ(StatusOf(path).st_size, 1 << 20);
   EXPECT_GE(StatusOf(path).st_blocks * 512, 1 << 20);
-  std::ostringstream content;
-  content << std::ifstream(path).rdbuf();
-  EXPECT_EQ(content.str().substr(0, 8), std::string("content\0", 8));
+  EXPECT_EQ(ReadFile(path).substr(0, 8), std::string("content\0", 8));
 }
 
 TEST(ReservedFileTest, AFileThatCannotBeThereIsAnErrorThatNamesIt) {

@@ -5,17 +5,13 @@
 #include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 #include "storage/lmdb_env.h"
+#include "tests/storage/open_tables.h"
 
 namespace dunlin {
 
 void TamperWith(const std::string& directory, const std::function<void(LmdbTxn*)>& change) {
-  LmdbEnv::Options options;
-  options.directory = directory;
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 16;
-  absl::StatusOr<std::unique_ptr<LmdbEnv>> env = LmdbEnv::Open(options);
-  ASSERT_TRUE(env.ok()) << env.status();
-  absl::StatusOr<LmdbTxn> txn = (*env)->BeginWrite();
+  const std::unique_ptr<LmdbEnv> env = OpenTables(directory, /*sync=*/true);
+  absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
   ASSERT_TRUE(txn.ok()) << txn.status();
   change(&*txn);
   ASSERT_TRUE(txn->Commit().ok());

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,8 +16,10 @@
 #include "storage/big_endian.h"
 #include "storage/lmdb_env.h"
 #include "storage/tables.h"
+#include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
+#include "tests/storage/tamper.h"
 #include "tests/support/power_loss.h"
 #include "tests/support/recorded_files.h"
 #include "tests/support/temp_dir.h"
@@ -37,25 +40,12 @@ std::string EncodeStateOfFormat1(const StoreState& state) {
   return row;
 }
 
-std::unique_ptr<LmdbEnv> OpenTables(const std::string& directory) {
-  LmdbEnv::Options options;
-  options.directory = directory;
-  options.map_size_bytes = size_t{1} << 30;
-  options.readers_max = 4;
-  return *LmdbEnv::Open(options);
-}
-
 class UpgradeTest : public testing::Test {
  protected:
   // Closes the store, and gives the tables to `change`.
-  template <typename Change>
-  void Tables(const Change& change) {
+  void Tables(const std::function<void(LmdbTxn*)>& change) {
     tester_.Close();
-    const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
-    absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
-    ASSERT_TRUE(txn.ok());
-    change(&*txn);
-    ASSERT_TRUE(txn->Commit().ok());
+    TamperWith(dir_.path(), change);
   }
 
   void PutBack(const StoreState& state, uint64_t format = 1) {

@@ -1,8 +1,6 @@
 #include "tests/support/fault_proxy.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,8 +16,6 @@
 namespace dunlin {
 namespace {
 
-constexpr int kBacklog = 128;
-
 int ToPollTimeoutMs(absl::Duration left) {
   if (left == absl::InfiniteDuration()) {
     return -1;
@@ -31,19 +27,11 @@ int ToPollTimeoutMs(absl::Duration left) {
 }  // namespace
 
 FaultProxy::FaultProxy(uint16_t target_port, ProxyLink::Rewrite rewrite)
-    : rewrite_(std::move(rewrite)),
-      listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, kBacklog) != 0 ||
-      getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0 || wake_ < 0) {
+    : rewrite_(std::move(rewrite)), listener_(SOCK_NONBLOCK), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (wake_ < 0) {
     std::perror("fault proxy");
     std::abort();
   }
-  port_ = ntohs(address.sin_port);
   orders_.target_port = target_port;
   thread_ = std::thread([this] { Run(); });
 }
@@ -56,7 +44,6 @@ FaultProxy::~FaultProxy() {
   eventfd_write(wake_, 1);
   thread_.join();
   links_.clear();
-  close(listener_);
   close(wake_);
 }
 
@@ -177,7 +164,7 @@ void FaultProxy::CountConnections() {
 
 void FaultProxy::Accept(const Orders& orders) {
   while (true) {
-    const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int client = accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) {
       return;
     }
@@ -197,7 +184,7 @@ LinkConditions FaultProxy::ConditionsOf(const ProxyLink& link, const Orders& ord
 void FaultProxy::Wait(const Orders& orders) const {
   const absl::Time now = absl::Now();
   absl::Time wake = absl::InfiniteFuture();
-  std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_, POLLIN, 0}};
+  std::vector<pollfd> polled = {{wake_, POLLIN, 0}, {listener_.descriptor(), POLLIN, 0}};
   for (const ProxyLink& link : links_) {
     link.AddInterest(ConditionsOf(link, orders), now, &polled, &wake);
   }

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "storage/mutex.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/proxy_link.h"
 
 namespace dunlin {
@@ -36,7 +37,7 @@ class FaultProxy {
   FaultProxy(const FaultProxy&) = delete;
   FaultProxy& operator=(const FaultProxy&) = delete;
 
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return listener_.port(); }
 
   // Where connections that are made from now on lead.
   void SetTarget(uint16_t target_port) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -86,8 +87,7 @@ class FaultProxy {
   void Order(Change change) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const ProxyLink::Rewrite rewrite_;
-  int listener_ = -1;
-  uint16_t port_ = 0;
+  const LoopbackListener listener_;
   // Readable once there are new orders.
   const int wake_;
 

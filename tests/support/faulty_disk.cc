@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/file_handler.h"
 #include "tests/support/interposed_files.h"
 
 namespace dunlin {

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "tests/support/interposed_files.h"
+
 namespace dunlin {
 
 using Kind = FileEvent::Kind;

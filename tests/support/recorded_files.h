@@ -9,7 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "storage/mutex.h"
-#include "tests/support/interposed_files.h"
+#include "tests/support/file_handler.h"
 
 namespace dunlin {
 

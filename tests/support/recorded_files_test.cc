@@ -12,13 +12,13 @@
 #include <fstream>
 #include <random>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/support/power_loss.h"
+#include "tests/support/read_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
@@ -43,12 +43,6 @@ class RecordedFilesTest : public ::testing::Test {
     return open(dir_.Join(name).c_str(), flags | O_CLOEXEC, 0600);
   }
 
-  static std::string Read(const std::string& path) {
-    std::ostringstream content;
-    content << std::ifstream(path).rdbuf();
-    return content.str();
-  }
-
   static void Write(int fd, const std::string& bytes, off_t offset) {
     EXPECT_EQ(pwrite(fd, bytes.data(), bytes.size(), offset), static_cast<ssize_t>(bytes.size()));
   }
@@ -64,7 +58,7 @@ class RecordedFilesTest : public ::testing::Test {
       TempDir image;
       power.WriteImage(&random, image.path());
       const bool exists = std::ifstream(image.Join(name)).good();
-      found.insert(exists ? Read(image.Join(name)) : "(none)");
+      found.insert(exists ? ReadFile(image.Join(name)) : "(none)");
     }
     return found;
   }
@@ -111,7 +105,7 @@ TEST_F(RecordedFilesTest, FilesElsewhereAreLeftAlone) {
   EXPECT_EQ(write(fd, "12", 2), 2);
   EXPECT_EQ(fsync(fd), 0);
   close(fd);
-  EXPECT_EQ(Read(other.Join("a")), "12");
+  EXPECT_EQ(ReadFile(other.Join("a")), "12");
   EXPECT_EQ(Words(files_.events()), "");
 }
 
@@ -122,7 +116,7 @@ TEST_F(RecordedFilesTest, FaultsStrikeOnceAndWhereTheyArePut) {
   EXPECT_EQ(write(fd, "2", 1), -1);
   EXPECT_EQ(errno, EIO);
   EXPECT_EQ(write(fd, "3", 1), 1);
-  EXPECT_EQ(Read(dir_.Join("a")), "13");
+  EXPECT_EQ(ReadFile(dir_.Join("a")), "13");
   files_.FailSyncAfter(FileHandler::SyncKind::kFile, 1, EIO);
   EXPECT_EQ(fdatasync(fd), 0);
   EXPECT_EQ(fdatasync(fd), -1);
@@ -135,7 +129,7 @@ TEST_F(RecordedFilesTest, AFailedWriteThroughHasWrittenAllTheSame) {
   const int fd = Open("a", O_RDWR | O_CREAT | O_DSYNC);
   files_.FailSyncAfter(FileHandler::SyncKind::kWrite, 0, EIO);
   EXPECT_EQ(pwrite(fd, "1", 1, 0), -1);
-  EXPECT_EQ(Read(dir_.Join("a")), "1") << "the page cache has it";
+  EXPECT_EQ(ReadFile(dir_.Join("a")), "1") << "the page cache has it";
   EXPECT_EQ(pwrite(fd, "2", 1, 1), 1);
   close(fd);
   EXPECT_EQ(Words(files_.events()), "created write write-failed write write-synced");
@@ -153,7 +147,7 @@ TEST_F(RecordedFilesTest, AFullDiskCutsWritesAndTakesWhatReplaces) {
   files_.LimitFileSize(UINT64_MAX);
   EXPECT_EQ(pwrite(fd, "45", 2, 3), 2);
   close(fd);
-  EXPECT_EQ(Read(dir_.Join("a")), "abx45");
+  EXPECT_EQ(ReadFile(dir_.Join("a")), "abx45");
 }
 
 // ---- Images ----

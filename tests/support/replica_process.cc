@@ -6,23 +6,17 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/support/read_file.h"
 
 namespace dunlin {
 namespace {
 
 // A log that is longer says the same over and over.
 constexpr size_t kLogTailBytes = 20000;
-
-std::string ReadWholeFile(const std::string& path) {
-  std::ostringstream content;
-  content << std::ifstream(path).rdbuf();
-  return content.str();
-}
 
 [[noreturn]] void Fail(absl::string_view what, const ReplicaProcess& replica) {
   std::cerr << "replica " << replica.options().replica_id << ": " << what << "\n" << replica.Log() << std::endl;
@@ -116,7 +110,7 @@ client::ReplicaStatus ReplicaProcess::Status() {
   return *status;
 }
 
-std::string ReplicaProcess::Log() const { return ReadWholeFile(options_.log_path); }
+std::string ReplicaProcess::Log() const { return ReadFile(options_.log_path); }
 
 std::string ReplicaProcess::LogTail() const {
   const std::string log = Log();

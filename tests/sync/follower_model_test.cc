@@ -7,7 +7,6 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "sync/follower.h"
 #include "tests/support/test_size.h"
 #include "tests/sync/listed_redis.h"
+#include "tests/sync/seeded_world.h"
 #include "tests/sync/test_records.h"
 
 namespace dunlin {
@@ -35,9 +35,9 @@ Follower::Options OptionsWithSeed(uint64_t seed) {
   return options;
 }
 
-class World {
+class World : public SeededWorld {
  public:
-  explicit World(uint64_t seed) : random_(seed), follower_(OptionsWithSeed(seed), now_) {}
+  explicit World(uint64_t seed) : SeededWorld(seed), follower_(OptionsWithSeed(seed), now_) {}
 
   // One step: something happens in the world, or the follower gets to act.
   void Step() {
@@ -79,15 +79,12 @@ class World {
     return false;
   }
 
-  void ExpectEqual() {
+  void ExpectSettled() {
     EXPECT_TRUE(Covers(store_, redis_.UpTo(redis_.sequence)));
     EXPECT_EQ(follower_.status().redis_sequence, redis_.sequence);
   }
 
  private:
-  int Below(int bound) { return static_cast<int>(random_() % bound); }
-  bool OneIn(int chances) { return faults_ && Below(chances) == 0; }
-
   // Somebody else's batch is accepted by Redis and published.
   void Write() {
     if (redis_.epoch == kNoEpoch) {
@@ -323,10 +320,6 @@ class World {
     }
   }
 
-  std::mt19937_64 random_;
-  absl::Time now_ = absl::FromUnixSeconds(1000);
-  bool faults_ = true;
-
   ListedRedis redis_;
   uint64_t version_ = 0;
   bool connected_ = false;
@@ -342,19 +335,7 @@ class World {
   Follower follower_;
 };
 
-TEST(FollowerModelTest, NothingIsSkippedAndEverythingArrives) {
-  for (const uint64_t seed : TestSeeds(3000)) {
-    SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
-    World world(seed);
-    for (int step = 0; step < 300 && !testing::Test::HasFailure(); ++step) {
-      world.Step();
-    }
-    ASSERT_FALSE(testing::Test::HasFailure());
-    ASSERT_TRUE(world.Settle()) << "it does not become live and equal";
-    world.ExpectEqual();
-    ASSERT_FALSE(testing::Test::HasFailure());
-  }
-}
+TEST(FollowerModelTest, NothingIsSkippedAndEverythingArrives) { LiveThroughWorlds<World>(TestSeeds(3000)); }
 
 }  // namespace
 }  // namespace dunlin

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <deque>
 #include <map>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "storage/limits.h"
 #include "sync/mirror.h"
 #include "tests/support/test_size.h"
+#include "tests/sync/seeded_world.h"
 
 namespace dunlin {
 namespace {
@@ -23,9 +23,9 @@ namespace {
 // Records are versions in as many digits as a record's order has bytes, so that they are their own order.
 std::string RecordOf(uint64_t version) { return absl::StrFormat("%024d", version); }
 
-class World {
+class World : public SeededWorld {
  public:
-  explicit World(uint64_t seed) : random_(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {
+  explicit World(uint64_t seed) : SeededWorld(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {
     mirror_.UpdateAllowance(/*barrier_open=*/true, 0, now_);
   }
 
@@ -46,6 +46,7 @@ class World {
     Check();
   }
 
+  // Returns whether the outbox becomes empty.
   bool Settle() {
     faults_ = false;
     mirror_.SetPaused(false);
@@ -59,7 +60,7 @@ class World {
     return false;
   }
 
-  void ExpectAllInRedis() {
+  void ExpectSettled() {
     for (const auto& [key, row] : store_) {
       // What others wrote since is brought by the follower.
       EXPECT_GE(redis_[key], row.record) << key;
@@ -76,8 +77,6 @@ class World {
     bool unsent = false;
   };
 
-  int Below(int bound) { return static_cast<int>(random_() % bound); }
-  bool OneIn(int chances) { return faults_ && Below(chances) == 0; }
   std::string Key() { return absl::StrCat("key", Below(10)); }
 
   void Write() {
@@ -292,9 +291,6 @@ class World {
     }
   }
 
-  std::mt19937_64 random_;
-  absl::Time now_ = absl::FromUnixSeconds(1000);
-  bool faults_ = true;
   uint64_t version_ = 0;
 
   std::map<std::string, Row> store_;
@@ -313,19 +309,7 @@ class World {
   Mirror mirror_;
 };
 
-TEST(MirrorModelTest, NothingIsPassedThatRedisLacksAndEverythingArrives) {
-  for (const uint64_t seed : TestSeeds(3000)) {
-    SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
-    World world(seed);
-    for (int step = 0; step < 300 && !testing::Test::HasFailure(); ++step) {
-      world.Step();
-    }
-    ASSERT_FALSE(testing::Test::HasFailure());
-    ASSERT_TRUE(world.Settle()) << "the outbox does not become empty";
-    world.ExpectAllInRedis();
-    ASSERT_FALSE(testing::Test::HasFailure());
-  }
-}
+TEST(MirrorModelTest, NothingIsPassedThatRedisLacksAndEverythingArrives) { LiveThroughWorlds<World>(TestSeeds(3000)); }
 
 }  // namespace
 }  // namespace dunlin

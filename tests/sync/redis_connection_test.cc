@@ -4,8 +4,6 @@
 
 #include "sync/redis_connection.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "sync/redis_error.h"
 #include "tests/support/eventually.h"
+#include "tests/support/loopback_listener.h"
 #include "tests/support/redis_server.h"
 
 namespace dunlin {
@@ -199,18 +198,11 @@ TEST_F(RedisConnectionTest, AnInterruptionEndsTheWaitAndAllLaterOnes) {
 // Accepts one connection, answers it with `bytes` whatever it asks, and keeps it open.
 class FakeServer {
  public:
-  explicit FakeServer(std::string bytes) : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(listen(listener_, 1), 0);
-    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  explicit FakeServer(std::string bytes) {
     endpoint_.host = "127.0.0.1";
-    endpoint_.port = ntohs(address.sin_port);
+    endpoint_.port = listener_.port();
     thread_ = std::thread([this, bytes = std::move(bytes)] {
-      accepted_ = accept(listener_, nullptr, nullptr);
+      accepted_ = accept(listener_.descriptor(), nullptr, nullptr);
       EXPECT_EQ(send(accepted_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
     });
   }
@@ -218,13 +210,12 @@ class FakeServer {
   ~FakeServer() {
     thread_.join();
     close(accepted_);
-    close(listener_);
   }
 
   const RedisEndpoint& endpoint() const { return endpoint_; }
 
  private:
-  const int listener_;
+  const LoopbackListener listener_;
   int accepted_ = -1;
   RedisEndpoint endpoint_;
   std::thread thread_;

@@ -51,11 +51,7 @@ TEST_F(RedisRelayRefusalTest, AKeyOfAnotherTypeIsToldBeforeAnythingIsWritten) {
 }
 
 TEST_F(RedisRelayRefusalTest, AMissingRightToPublishIsToldBeforeAnythingIsWritten) {
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "resetchannels", "+@all"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
+  RedisRelay relay(OptionsForUser("resetchannels"));
   ASSERT_TRUE(relay.Connect(Patience()).ok());
   const absl::Status status = relay.Mirror(Batch({{"a", MakeRecord(MakeVersion(now_), "1")}})).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;

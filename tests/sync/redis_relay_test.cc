@@ -20,38 +20,11 @@ namespace {
 
 using testing::HasSubstr;
 
-class RedisRelayTest : public RedisRelayTestBase {
- protected:
-  RelayPosition ReadPosition(const PositionProposal& proposal) {
-    absl::StatusOr<RelayPosition> position = relay_.ReadPosition(proposal);
-    EXPECT_TRUE(position.ok()) << position.status();
-    return position.ok() ? *std::move(position) : RelayPosition();
-  }
-
-  RelayChangePage ReadChanges(uint64_t after, size_t items_max = 1000, size_t size_max_bytes = 1 << 20) {
-    absl::StatusOr<RelayChangePage> page = relay_.ReadChanges(after, items_max, size_max_bytes);
-    EXPECT_TRUE(page.ok()) << page.status();
-    return page.ok() ? *std::move(page) : RelayChangePage();
-  }
-
-  void MirrorKeys(int count) {
-    std::vector<KeyedRecord> items;
-    for (int i = 0; i < count; ++i) {
-      items.push_back({absl::StrCat("key", i), record_});
-    }
-    Mirror(items);
-  }
-
-  const std::string record_ = MakeRecord(MakeVersion(absl::Now()), "value");
-};
+using RedisRelayTest = RedisRelayTestBase;
 
 TEST_F(RedisRelayTest, ThePositionNamesThePrimary) {
   EXPECT_EQ(ReadPosition({1, ""}).master_replid.size(), 40u);
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
+  RedisRelay relay(OptionsForUser("-info"));
   ASSERT_TRUE(relay.Connect(absl::Now() + kTestPatience).ok());
   const absl::StatusOr<RelayPosition> position = relay.ReadPosition({1, ""});
   ASSERT_TRUE(position.ok()) << position.status();
@@ -74,11 +47,7 @@ TEST_F(RedisRelayTest, AHeartbeatTellsWhetherRedisThrowsKeysAway) {
 
 TEST_F(RedisRelayTest, WhoMayNotAskForTheEvictionPolicyIsNotHeldUpAndAsksOnce) {
   server_.Run({"CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru"});
-  server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", "-info"});
-  RedisRelay::Options options = OptionsFor(server_);
-  options.endpoint.username = "bob";
-  options.endpoint.password = "secret";
-  RedisRelay relay(options);
+  RedisRelay relay(OptionsForUser("-info"));
   ASSERT_TRUE(relay.Connect(absl::Now() + kTestPatience).ok());
   server_.Run({"CONFIG", "RESETSTAT"});
   PositionProposal heartbeat;

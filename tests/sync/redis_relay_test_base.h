@@ -2,24 +2,19 @@
 #define DUNLIN_TESTS_SYNC_REDIS_RELAY_TEST_BASE_H_
 
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "sync/redis_relay.h"
 #include "tests/support/eventually.h"
 #include "tests/support/redis_server.h"
-#include "tests/sync/test_records.h"
+#include "tests/sync/relay_tester.h"
 
 namespace dunlin {
 
 // A RedisRelay connected to a Redis of the test's own, with a position that has just been created.
-class RedisRelayTestBase : public testing::Test {
+class RedisRelayTestBase : public testing::Test, protected RelayTester {
  protected:
-  static constexpr uint64_t kEpoch = 0x1122334455667788;
-  static constexpr uint64_t kOrigin = 0xfedcba9876543210;
-
   static RedisRelay::Options OptionsFor(const RedisServer& server) {
     RedisRelay::Options options;
     options.endpoint = server.endpoint();
@@ -29,22 +24,24 @@ class RedisRelayTestBase : public testing::Test {
     return options;
   }
 
+  // For a user with all rights but what `rule` takes away.
+  RedisRelay::Options OptionsForUser(absl::string_view rule) {
+    server_.Run({"ACL", "SETUSER", "bob", "on", ">secret", "~*", "&*", "+@all", rule});
+    RedisRelay::Options options = OptionsFor(server_);
+    options.endpoint.username = "bob";
+    options.endpoint.password = "secret";
+    return options;
+  }
+
   void SetUp() override { ConnectAndBegin(); }
 
   void ConnectAndBegin() {
     const absl::Status status = relay_.Connect(absl::Now() + kTestPatience);
     ASSERT_TRUE(status.ok()) << status;
-    const absl::StatusOr<RelayPosition> position = relay_.ReadPosition({kEpoch, "fleet"});
-    ASSERT_TRUE(position.ok()) << position.status();
+    CreatePosition();
   }
 
-  MirrorBatch Batch(std::vector<KeyedRecord> items) const { return MirrorBatch{kEpoch, kOrigin, std::move(items)}; }
-
-  MirrorReply Mirror(std::vector<KeyedRecord> items) {
-    absl::StatusOr<MirrorReply> reply = relay_.Mirror(Batch(std::move(items)));
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    return reply.ok() ? *std::move(reply) : MirrorReply();
-  }
+  Relay& relay() override { return relay_; }
 
   // What Redis holds under `key`, "" for nothing.
   std::string Stored(absl::string_view key) { return server_.Run({"HGET", names_.data, key}).text; }

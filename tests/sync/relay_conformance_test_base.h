@@ -3,13 +3,12 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "sync/relay.h"
 #include "tests/sync/relay_backend.h"
-#include "tests/sync/test_records.h"
+#include "tests/sync/relay_tester.h"
 
 namespace dunlin {
 
@@ -20,23 +19,11 @@ struct RelayConformanceParam {
 
 // A relay and what stands behind it, with a position that has just been created: once for the real Redis, and once for
 // the simulator's model, which is worth what it has in common with the real one.
-class RelayConformanceTestBase : public testing::TestWithParam<RelayConformanceParam> {
+class RelayConformanceTestBase : public testing::TestWithParam<RelayConformanceParam>, protected RelayTester {
  protected:
-  static constexpr uint64_t kEpoch = 0x1122334455667788;
-  static constexpr uint64_t kOrigin = 0xfedcba9876543210;
+  void SetUp() override { CreatePosition(); }
 
-  void SetUp() override {
-    const absl::StatusOr<RelayPosition> position = relay_->ReadPosition({kEpoch, "fleet"});
-    ASSERT_TRUE(position.ok()) << position.status();
-  }
-
-  MirrorBatch Batch(std::vector<KeyedRecord> items) const { return MirrorBatch{kEpoch, kOrigin, std::move(items)}; }
-
-  MirrorReply Mirror(std::vector<KeyedRecord> items) {
-    absl::StatusOr<MirrorReply> reply = relay_->Mirror(Batch(std::move(items)));
-    EXPECT_TRUE(reply.ok()) << reply.status();
-    return reply.ok() ? *std::move(reply) : MirrorReply();
-  }
+  Relay& relay() override { return *relay_; }
 
   const std::unique_ptr<RelayBackend> backend_ = GetParam().make_backend();
   const std::unique_ptr<Relay> relay_ = backend_->NewRelay();

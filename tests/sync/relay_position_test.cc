@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -14,30 +13,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class RelayPositionTest : public RelayConformanceTestBase {
- protected:
-  RelayPosition ReadPosition(const PositionProposal& proposal) {
-    absl::StatusOr<RelayPosition> position = relay_->ReadPosition(proposal);
-    EXPECT_TRUE(position.ok()) << position.status();
-    return position.ok() ? *std::move(position) : RelayPosition();
-  }
-
-  RelayChangePage ReadChanges(uint64_t after, size_t items_max = 1000, size_t size_max_bytes = 1 << 20) {
-    absl::StatusOr<RelayChangePage> page = relay_->ReadChanges(after, items_max, size_max_bytes);
-    EXPECT_TRUE(page.ok()) << page.status();
-    return page.ok() ? *std::move(page) : RelayChangePage();
-  }
-
-  void MirrorKeys(int count) {
-    std::vector<KeyedRecord> items;
-    for (int i = 0; i < count; ++i) {
-      items.push_back({absl::StrCat("key", i), record_});
-    }
-    Mirror(items);
-  }
-
-  const std::string record_ = MakeRecord(MakeVersion(absl::Now()), "value");
-};
+using RelayPositionTest = RelayConformanceTestBase;
 
 TEST_P(RelayPositionTest, WhoComesFirstCreatesThePosition) {
   backend_->EraseEverything();

@@ -1,7 +1,5 @@
 #include "tests/sync/scripted_sentinel.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +9,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "gtest/gtest.h"
 
 namespace dunlin {
 namespace {
@@ -21,22 +18,11 @@ constexpr int kPollMs = 20;
 
 }  // namespace
 
-ScriptedSentinel::ScriptedSentinel() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(listen(listener_, 8), 0);
-  EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  address_ = RedisAddress{"127.0.0.1", ntohs(address.sin_port)};
-  thread_ = std::thread([this] { Run(); });
-}
+ScriptedSentinel::ScriptedSentinel() : thread_([this] { Run(); }) {}
 
 ScriptedSentinel::~ScriptedSentinel() {
   stopping_ = true;
   thread_.join();
-  close(listener_);
 }
 
 void ScriptedSentinel::Name(uint16_t port) {
@@ -50,7 +36,7 @@ void ScriptedSentinel::Answer(const std::string& bytes) {
 }
 
 void ScriptedSentinel::Run() {
-  std::vector<pollfd> polled = {{listener_, POLLIN, 0}};
+  std::vector<pollfd> polled = {{listener_.descriptor(), POLLIN, 0}};
   while (!stopping_) {
     if (poll(polled.data(), polled.size(), kPollMs) <= 0) {
       continue;
@@ -62,7 +48,7 @@ void ScriptedSentinel::Run() {
       }
     }
     if (polled[0].revents != 0) {
-      polled.push_back({accept(listener_, nullptr, nullptr), POLLIN, 0});
+      polled.push_back({accept(listener_.descriptor(), nullptr, nullptr), POLLIN, 0});
     }
   }
   for (size_t i = 1; i < polled.size(); ++i) {

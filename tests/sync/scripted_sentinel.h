@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "storage/mutex.h"
 #include "sync/redis_url.h"
+#include "tests/support/loopback_listener.h"
 
 namespace dunlin {
 
@@ -23,7 +24,7 @@ class ScriptedSentinel {
   ScriptedSentinel(const ScriptedSentinel&) = delete;
   ScriptedSentinel& operator=(const ScriptedSentinel&) = delete;
 
-  RedisAddress address() const { return address_; }
+  RedisAddress address() const { return RedisAddress{"127.0.0.1", listener_.port()}; }
 
   // The answer from now on: the address of 127.0.0.1 and `port`, or these bytes. Empty bytes: none at all.
   void Name(uint16_t port);
@@ -38,8 +39,7 @@ class ScriptedSentinel {
   bool Serve(int connection);
   bool Reply(const std::string& request, int connection) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const int listener_;
-  RedisAddress address_;
+  const LoopbackListener listener_;
   std::atomic<int> questions_{0};
   std::atomic<bool> stopping_{false};
 

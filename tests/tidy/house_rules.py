@@ -50,8 +50,11 @@ LAYER_EXCEPTIONS = {
     "client/local_reader.": ("storage/",),
 }
 
-# C library -> the one file that wraps it.
-WRAPPED_LIBRARIES = {"lmdb.h": "storage/lmdb_env.cc", "hiredis/": "sync/redis_connection.cc"}
+# C library -> the files that wrap it: one calls it; if its errors are many, another says what they mean.
+WRAPPED_LIBRARIES = {
+    "lmdb.h": ("storage/lmdb_env.cc", "storage/lmdb_error.cc"),
+    "hiredis/": ("sync/redis_connection.cc",),
+}
 
 # A later store has a journal in front of LMDB: nobody else may have learnt what the tables look like.
 STORAGE_INTERNALS = ("storage/lmdb_env.h", "storage/tables.h")
@@ -146,9 +149,9 @@ def layers(file):
 
 def wrapped_libraries(file):
     for number, include in file.includes():
-        for library, wrapper in WRAPPED_LIBRARIES.items():
-            if file.is_cpp and include.startswith(library) and file.path != wrapper:
-                yield number, "%s is included in %s alone; use what that offers" % (include, wrapper)
+        for library, wrappers in WRAPPED_LIBRARIES.items():
+            if file.is_cpp and include.startswith(library) and file.path not in wrappers:
+                yield number, "%s is included in %s alone; use what that offers" % (include, " and ".join(wrappers))
 
 
 def storage_internals(file):

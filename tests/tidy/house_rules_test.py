@@ -51,7 +51,9 @@ class LayerRulesTest(RuleTestCase):
     def test_wrapped_libraries(self):
         self.assert_caught(house_rules.wrapped_libraries, "storage/store.cc", "#include <lmdb.h>\n")
         self.assert_caught(house_rules.wrapped_libraries, "tests/sync/x_test.cc", "#include <hiredis/hiredis.h>\n")
+        self.assert_caught(house_rules.wrapped_libraries, "storage/lmdb_error.h", "#include <lmdb.h>\n")
         self.assert_clean(house_rules.wrapped_libraries, "storage/lmdb_env.cc", "#include <lmdb.h>\n")
+        self.assert_clean(house_rules.wrapped_libraries, "storage/lmdb_error.cc", "#include <lmdb.h>\n")
         self.assert_clean(house_rules.wrapped_libraries, "sync/redis_connection.cc", "#include <hiredis/hiredis.h>\n")
 
     def test_storage_internals(self):

@@ -1,10 +1,10 @@
-// What the clients of a World (world.h) do.
+#include "tests/simulation/clients.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "storage/limits.h"
-#include "tests/simulation/world.h"
+#include "tests/simulation/oracle.h"
 
 namespace dunlin {
 namespace {
@@ -18,18 +18,18 @@ Oracle::Acknowledged AcknowledgedOf(const Mutation& mutation, const Version& ver
 
 }  // namespace
 
-std::string World::NextValue() {
+std::string Clients::NextValue() {
   // Some are large enough to travel by reference.
-  const size_t padding = dice_.Chance(0.03) ? kInlineValueMaxBytes : 0;
+  const size_t padding = dice_->Chance(0.03) ? kInlineValueMaxBytes : 0;
   return absl::StrCat("v", ++values_, std::string(padding, '.'));
 }
 
-void World::DoSomeWrite() {
-  SimReplica& replica = SomeReplica();
+void Clients::DoSomeWrite() {
+  SimReplica& replica = fleet_->SomeReplica();
   if (!replica.running()) {
     return;
   }
-  const uint64_t what = dice_.Below(100);
+  const uint64_t what = dice_->Below(100);
   if (what < 55) {
     Put(replica);
   } else if (what < 68) {
@@ -45,16 +45,16 @@ void World::DoSomeWrite() {
   }
 }
 
-void World::Put(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kPut, SomeKey(), NextValue()}}, {}}); }
+void Clients::Put(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kPut, SomeKey(), NextValue()}}, {}}); }
 
-void World::Delete(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kDelete, SomeKey(), ""}}, {}}); }
+void Clients::Delete(SimReplica& replica) { Write(replica, {{{Mutation::Kind::kDelete, SomeKey(), ""}}, {}}); }
 
-void World::PutWithTtl(SimReplica& replica) {
-  const absl::Duration ttl = dice_.Between(absl::Milliseconds(1), absl::Seconds(10));
+void Clients::PutWithTtl(SimReplica& replica) {
+  const absl::Duration ttl = dice_->Between(absl::Milliseconds(1), absl::Seconds(10));
   Write(replica, {{{Mutation::Kind::kPut, absl::StrCat("ttl/", SomeKey()), NextValue(), ttl}}, {}});
 }
 
-void World::WriteBatch(SimReplica& replica) {
+void Clients::WriteBatch(SimReplica& replica) {
   LocalWrite write;
   const std::string value = NextValue();
   // A group has one writer: between two, each key would be won by whoever is later.
@@ -65,14 +65,14 @@ void World::WriteBatch(SimReplica& replica) {
   Write(replica, std::move(write));
 }
 
-void World::Write(SimReplica& replica, LocalWrite write) {
+void Clients::Write(SimReplica& replica, LocalWrite write) {
   std::vector<Mutation> mutations = write.mutations;
-  if (dice_.Chance(0.8)) {
+  if (dice_->Chance(0.8)) {
     replica.Write(std::move(write), Tell(replica, std::move(mutations)));
     return;
   }
   // ACK_MIRRORED.
-  const uint64_t losses = oracle_.redis_losses();
+  const uint64_t losses = fleet_->oracle().redis_losses();
   replica.Write(std::move(write), [this, &replica, losses, mutations,
                                    tell = Tell(replica, mutations)](const absl::StatusOr<WriteResult>& result) mutable {
     tell(result);
@@ -87,37 +87,37 @@ void World::Write(SimReplica& replica, LocalWrite write) {
         std::move(written), absl::Seconds(5),
         [this, &replica, losses, mutations, versions = result->versions](const absl::Status& mirrored) {
           for (size_t i = 0; mirrored.ok() && i < mutations.size(); ++i) {
-            oracle_.OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);
+            fleet_->oracle().OnMirrored(replica.number(), AcknowledgedOf(mutations[i], versions[i]), losses);
           }
         });
   });
 }
 
-WriteCallback World::Tell(SimReplica& replica, std::vector<Mutation> mutations) {
+WriteCallback Clients::Tell(SimReplica& replica, std::vector<Mutation> mutations) {
   return [this, &replica, mutations = std::move(mutations)](const absl::StatusOr<WriteResult>& result) {
     refused_ += absl::IsResourceExhausted(result.status()) ? 1 : 0;
     for (size_t i = 0; result.ok() && i < mutations.size(); ++i) {
-      oracle_.OnAcknowledged(replica.number(), AcknowledgedOf(mutations[i], result->versions[i]));
-      Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
-                         VersionToString(result->versions[i])));
+      fleet_->oracle().OnAcknowledged(replica.number(), AcknowledgedOf(mutations[i], result->versions[i]));
+      fleet_->Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
+                                 VersionToString(result->versions[i])));
     }
   };
 }
 
-void World::WriteIfAbsent(SimReplica& replica) {
-  const std::string key = absl::StrCat("lock/", dice_.Below(10));
+void Clients::WriteIfAbsent(SimReplica& replica) {
+  const std::string key = absl::StrCat("lock/", dice_->Below(10));
   const Mutation mutation{Mutation::Kind::kPut, key, NextValue()};
   WriteCallback tell = Tell(replica, {mutation});
   replica.WriteIf(mutation, {Precondition::Kind::kAbsent, {}}, absl::Seconds(2),
                   [this, key, tell = std::move(tell)](const absl::StatusOr<WriteResult>& result) mutable {
                     if (result.ok()) {
-                      oracle_.OnAbsentKeyWritten(key);
+                      fleet_->oracle().OnAbsentKeyWritten(key);
                     }
                     tell(result);
                   });
 }
 
-void World::WriteIfVersion(SimReplica& replica) {
+void Clients::WriteIfVersion(SimReplica& replica) {
   const std::string key = SomeKey();
   const absl::StatusOr<StoredEntry> entry = replica.store().Get(key);
   if (!entry.ok()) {
