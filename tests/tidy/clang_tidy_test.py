@@ -34,6 +34,7 @@ class InATree(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
 
+
 class ContentKeyTest(InATree):
     def key(self, flags=("-std=c++17",), common=b"16"):
         return clang_tidy.content_key("storage/a.cc", list(flags), common)

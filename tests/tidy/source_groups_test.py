@@ -42,7 +42,8 @@ absl::Status Store::Open() {
         )
 
     def test_what_is_not_at_namespace_scope_is_nobodys(self):
-        self.assertEqual(self.names("  int local = 1;\n// int comment = 2;\n#define MACRO(x) x\nnamespace dunlin {\n"), set())
+        text = "  int local = 1;\n// int comment = 2;\n#define MACRO(x) x\nnamespace dunlin {\n"
+        self.assertEqual(self.names(text), set())
 
 
 class GroupedTest(unittest.TestCase):
