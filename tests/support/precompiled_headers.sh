@@ -1,16 +1,14 @@
 # shellcheck shell=bash
-# Headers compiled ahead for the sanitizers' builds. Source messages.sh and deploy/lib/bazel.sh first.
+# Headers compiled ahead for the builds of tests. Source messages.sh and deploy/lib/bazel.sh first.
 
 # add_precompiled_headers ARRAY OPTION...: adds to the array of Bazel's options of that name those with which a compiler
 # starts from headers that it has read already. The other options say, with those of the array, how to compile.
 add_precompiled_headers() {
   local -n bazel_options_so_far="$1"
   shift
-  # Only .bazelrc's configurations call the compiler for which this is of use.
-  [[ " ${bazel_options_so_far[*]} $*" == *" --config="* ]] || return 0
   local one_each_line added
   one_each_line="$(/usr/bin/python3 -B tests/support/precompiled_headers.py "$(dunlin_cache_dir)/precompiled" \
     "${bazel_options_so_far[@]}" "$@")" || return
   mapfile -t added <<<"$one_each_line"
-  [[ -z "$one_each_line" ]] || bazel_options_so_far+=("${added[@]}")
+  bazel_options_so_far+=("${added[@]}")
 }

@@ -8,6 +8,7 @@ import re
 import stat
 import tempfile
 import unittest
+from unittest import mock
 
 import precompiled_headers
 
@@ -17,18 +18,20 @@ echo "$*" >>calls
 case "$*" in
   --version) cat version ;;
   *-fsyntax-only*) [ ! -e refuses ] ;;
-  *) while [ $# -gt 1 ]; do shift; done; cat >"$1" ;;
+  *) while [ $# -gt 3 ]; do shift; done; cat "$1" >"$3" ;;
 esac
 """
 
 
 class PrecompiledTest(unittest.TestCase):
+    NAME, USE, ENDING = "clang", "-include-pch", ""
+
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
         self.folder = scratch.name
-        self.compiler = os.path.join(self.folder, "clang")
-        self.write("clang", COMPILER % self.folder)
+        self.compiler = os.path.join(self.folder, self.NAME)
+        self.write(self.NAME, COMPILER % self.folder)
         os.chmod(self.compiler, stat.S_IRWXU)
         self.write("version", "16")
 
@@ -38,7 +41,10 @@ class PrecompiledTest(unittest.TestCase):
 
     def precompiled(self, *flags, headers=("string",)):
         cache = os.path.join(self.folder, "cache")
-        return precompiled_headers.precompiled(cache, [self.compiler, *flags], list(headers))
+        os.makedirs(cache, exist_ok=True)
+        option, path = precompiled_headers.precompiled(cache, [self.compiler, *flags], list(headers))
+        self.assertEqual(option, self.USE)
+        return path + self.ENDING
 
     def times_made(self):
         with open(os.path.join(self.folder, "calls"), encoding="utf-8") as calls:
@@ -65,6 +71,46 @@ class PrecompiledTest(unittest.TestCase):
         self.assertEqual(self.times_made(), 2)
 
 
+class PrecompiledByGccTest(PrecompiledTest):
+    NAME, USE, ENDING = "gcc", "-include", ".gch"
+
+
+class CompilerCommandTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(scratch.name)
+        os.mkdir("third_party")
+        for name in (".bazelrc", "WORKSPACE", "third_party/system_libraries.bzl"):
+            self.change(name)
+        self.questions = []
+
+    def change(self, name):
+        with open(name, "a", encoding="utf-8") as file:
+            file.write("# changed\n")
+
+    def command(self, *options):
+        def answer(target, asked_options):
+            self.questions.append(asked_options)
+            return ["gcc", target]
+
+        with mock.patch.object(precompiled_headers, "_ask_bazel", answer):
+            self.assertEqual(precompiled_headers.compiler_command("//a", options, "."), ["gcc", "//a"])
+
+    def test_bazel_is_asked_once_for_the_options_that_matter(self):
+        for options in (["--config=asan", "--test_filter=X"], ["--config=asan"], ["--config=tsan"]):
+            self.command(*options)
+        self.assertEqual(self.questions, [["--config=asan"], ["--config=tsan"]])
+
+    def test_bazel_is_asked_again_once_a_file_that_tells_of_flags_has_changed(self):
+        for name in (".bazelrc", "WORKSPACE", "third_party/system_libraries.bzl"):
+            self.command()
+            self.change(name)
+        self.command()
+        self.assertEqual(len(self.questions), 4)
+
+
 class WithoutSourceTest(unittest.TestCase):
     def test_keeps_what_holds_for_other_sources_too(self):
         command = "clang -O1 -frandom-seed=a.o -iquote . -MD -MF a.d -c a.cc -o a.o".split()
@@ -74,7 +120,7 @@ class WithoutSourceTest(unittest.TestCase):
 class KindsTest(unittest.TestCase):
     def kinds_of(self, path):
         """Returns the kinds that Bazel would count a source to."""
-        return [kind for kind in precompiled_headers.KINDS if self.selects(kind.sources.split(","), path)]
+        return [kind for kind in precompiled_headers.Clang.kinds if self.selects(kind.sources.split(","), path)]
 
     def selects(self, patterns, path):
         wanted = [pattern for pattern in patterns if not pattern.startswith("-")]

@@ -93,6 +93,14 @@ BANNED_CODE = (
     ),
 )
 
+# A header that tests/support/precompiled_headers.py compiles ahead for tests -> what needs it. The compiler would not
+# notice that a test forgets it.
+NAMES_OF_HEADERS = {
+    "gtest/gtest.h": re.compile(r"^TEST(_F|_P)?\("),
+    "gmock/gmock.h": re.compile(r"\b(EXPECT|ASSERT)_THAT\("),
+    "absl/strings/str_cat.h": re.compile(r"\babsl::Str(Cat|Append)\("),
+}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]')
 # Attributes such as ABSL_LOCKABLE may stand before the name.
 CLASS = re.compile(r"^class\s+(?:\w+(?:\([^)]*\))?\s+)*?(\w+)\s*(?:final\s*)?(?::[^:].*)?\{")
@@ -160,6 +168,16 @@ def storage_internals(file):
     for number, include in file.includes():
         if include in STORAGE_INTERNALS:
             yield number, "%s is storage's own; use storage/store.h or storage/committer.h" % include
+
+
+def precompiled_includes(file):
+    if not file.path.endswith("_test.cc"):
+        return
+    included = {include for _, include in file.includes()}
+    for number, line in enumerate(file.lines, 1):
+        for header, names in NAMES_OF_HEADERS.items():
+            if header not in included and names.search(re.sub(r"(^|\s)//.*", "", line)):
+                yield number, "include %s: it is compiled ahead, so that the compiler does not ask for it" % header
 
 
 def file_length(file):
@@ -244,6 +262,7 @@ RULES = (
     layers,
     wrapped_libraries,
     storage_internals,
+    precompiled_includes,
     file_length,
     line_length,
     banned,

@@ -63,6 +63,18 @@ class LayerRulesTest(RuleTestCase):
         self.assert_clean(house_rules.storage_internals, "storage/store.cc", include)
         self.assert_clean(house_rules.storage_internals, "tests/storage/tables_test.cc", include)
 
+    def test_precompiled_includes(self):
+        rule, path = house_rules.precompiled_includes, "tests/sync/x_test.cc"
+        for header, use in (
+            ("gtest/gtest.h", "TEST_F(Suite, Case) {"),
+            ("gmock/gmock.h", "  EXPECT_THAT(a, b);"),
+            ("absl/strings/str_cat.h", "  return absl::StrCat(a);"),
+        ):
+            self.assert_caught(rule, path, "// x\n%s\n" % use, line=2)
+            self.assert_clean(rule, path, '#include "%s"\n%s\n' % (header, use))
+            # Other sources are read as they stand, and may get it through a header of ours.
+            self.assert_clean(rule, "sync/x.cc", "%s\n" % use)
+
     def test_top_level(self):
         self.assert_caught(house_rules.top_level, "utils/strings.h", "")
         self.assert_caught(house_rules.top_level, "notes.txt", "")
