@@ -62,7 +62,14 @@ Mirror::Action Mirror::Next(absl::Time now) {
       if (allowance_ != Allowance::kAll) {
         return Wait{absl::InfiniteFuture()};
       }
-      return now < ask_at_ ? Action(Wait{ask_at_}) : Action(FindMissing{QueryOf(*next_)});
+      if (now < ask_at_) {
+        page_has_waited_ = true;
+        return Wait{ask_at_};
+      }
+      if (!page_has_waited_) {
+        return FindMissing{QueryOf(*next_)};
+      }
+      ForgetPage();
     }
     if (next_.has_value()) {
       return Send{*next_};
@@ -81,6 +88,7 @@ void Mirror::UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, a
   const absl::Time unsent_since = absl::FromUnixMillis(static_cast<int64_t>(unsent_since_unix_ms));
   const bool too_old = unsent_since_unix_ms != 0 && fleet_now > unsent_since + tombstone_horizon_;
   allowance_ = barrier_open ? Allowance::kAll : too_old ? Allowance::kNothing : Allowance::kNew;
+  page_has_waited_ = page_has_waited_ || allowance_ != Allowance::kAll;
 }
 
 void Mirror::OnConnected() {
@@ -101,9 +109,15 @@ void Mirror::OnRelayError(const absl::Status& error, absl::Time now) {
 void Mirror::Rewind() {
   winners_ = RemoteBatch();
   progress_.reset();
-  next_.reset();
   restamp_ = Restamping();
   in_flight_.clear();
+  ForgetPage();
+}
+
+// What has been read and not been sent is read again.
+// REQUIRES: everything that was sent has been answered, or is to be sent again.
+void Mirror::ForgetPage() {
+  next_.reset();
   read_revision_ = mirrored_revision_;
   outbox_may_have_more_ = true;
 }
@@ -133,6 +147,7 @@ void Mirror::OnOutboxPage(ChangePage page) {
   message.origin = store_id_;
   message.known_to_redis = page.known_to_redis;
   ask_first_ = page.known_to_redis;
+  page_has_waited_ = allowance_ != Allowance::kAll;
   batch.known_to_redis = page.known_to_redis;
   for (Change& change : page.changes) {
     batch.in_message.push_back(batch.sent.size());

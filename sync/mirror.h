@@ -140,6 +140,7 @@ class Mirror {
   };
 
   void Rewind();
+  void ForgetPage();
   void Finish(Batch batch);
   void KeepOnly(const std::vector<size_t>& missing);
   void RefuseEpoch(absl::Time now);
@@ -169,6 +170,8 @@ class Mirror {
   // Redis is to be asked first which of it is missing there, and not before `ask_at_`: another replica is refilling it.
   bool ask_first_ = false;
   absl::Time ask_at_ = absl::InfinitePast();
+  // The store may have learnt since it was read what has been deleted: before Redis is asked, it has to be read again.
+  bool page_has_waited_ = false;
   // Sent and unanswered, oldest first.
   std::deque<Batch> in_flight_;
   // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.

@@ -73,7 +73,21 @@ TEST_F(MirrorRefillTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
   mirror_->UpdateAllowance(/*barrier_open=*/false, 0, now_);
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
   mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
-  Next<Mirror::FindMissing>();
+  Next<Mirror::ReadOutbox>();
+}
+
+// A rebuild has dropped the first key meanwhile.
+TEST_F(MirrorRefillTest, WhatWasReadBeforeTheStoreHadCaughtUpIsReadAnew) {
+  Begin(/*mirrored_revision=*/4);
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
+  Page({5, 6}, 6, /*complete=*/true, /*known_to_redis=*/true);
+  Next<Mirror::Wait>();
+  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
+  Page({6}, 6, /*complete=*/true, /*known_to_redis=*/true);
+  const MissingQuery query = Next<Mirror::FindMissing>().query;
+  ASSERT_EQ(query.items.size(), 1u);
+  EXPECT_EQ(query.items[0].key, "k6");
 }
 
 // Calls are answered in order: a question between a batch and its answer would take the batch's answer for its own.
@@ -135,6 +149,8 @@ TEST_F(MirrorRefillTest, WhoWasNotTheFirstToSendAPageLeavesTheOtherTheWay) {
   EXPECT_GE(until, now_ + kRefillYieldMin);
   EXPECT_LE(until, now_ + 2 * kRefillYieldMin);
   now_ = until;
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 2u) << "what has waited is read anew";
+  Page({3}, 3, /*complete=*/false, /*known_to_redis=*/true);
   EXPECT_EQ(Next<Mirror::FindMissing>().query.items[0].key, "k3");
 }
 
