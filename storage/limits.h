@@ -163,6 +163,10 @@ inline constexpr size_t kOrdersPageMaxBytes = size_t{16} << 20;
 // Replicas that notice the same loss wait for up to this long before they begin to compare, each for another time: who
 // comes later finds most of it done.
 inline constexpr absl::Duration kReconcileJitterMax = absl::Milliseconds(500);
+// Who has caught up with another replica's refill would go on beside it, page by page, and send everything a second
+// time. So a replica that has sent what was there already leaves the other the way for at least this long, and for up
+// to twice as long: many pages of the other's, at the price of one of its own.
+inline constexpr absl::Duration kRefillYieldMin = absl::Milliseconds(500);
 
 // A page of the changes script, and what it may weigh: Redis serves nobody else while it is read.
 inline constexpr size_t kChangesPageEntriesMax = 1000;

@@ -59,8 +59,17 @@ Mirror::Action Mirror::Next(absl::Time now) {
       if (!in_flight_.empty()) {
         return Receive{};
       }
-      return allowance_ == Allowance::kAll ? Action(FindMissing{QueryOf(*next_)})
-                                           : Action(Wait{absl::InfiniteFuture()});
+      if (allowance_ != Allowance::kAll) {
+        return Wait{absl::InfiniteFuture()};
+      }
+      if (now < ask_at_) {
+        page_has_waited_ = true;
+        return Wait{ask_at_};
+      }
+      if (!page_has_waited_) {
+        return FindMissing{QueryOf(*next_)};
+      }
+      ForgetPage();
     }
     if (next_.has_value()) {
       return Send{*next_};
@@ -79,6 +88,7 @@ void Mirror::UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, a
   const absl::Time unsent_since = absl::FromUnixMillis(static_cast<int64_t>(unsent_since_unix_ms));
   const bool too_old = unsent_since_unix_ms != 0 && fleet_now > unsent_since + tombstone_horizon_;
   allowance_ = barrier_open ? Allowance::kAll : too_old ? Allowance::kNothing : Allowance::kNew;
+  page_has_waited_ = page_has_waited_ || allowance_ != Allowance::kAll;
 }
 
 void Mirror::OnConnected() {
@@ -99,9 +109,15 @@ void Mirror::OnRelayError(const absl::Status& error, absl::Time now) {
 void Mirror::Rewind() {
   winners_ = RemoteBatch();
   progress_.reset();
-  next_.reset();
   restamp_ = Restamping();
   in_flight_.clear();
+  ForgetPage();
+}
+
+// What has been read and not been sent is read again.
+// REQUIRES: everything that was sent has been answered, or is to be sent again.
+void Mirror::ForgetPage() {
+  next_.reset();
   read_revision_ = mirrored_revision_;
   outbox_may_have_more_ = true;
 }
@@ -131,6 +147,8 @@ void Mirror::OnOutboxPage(ChangePage page) {
   message.origin = store_id_;
   message.known_to_redis = page.known_to_redis;
   ask_first_ = page.known_to_redis;
+  page_has_waited_ = allowance_ != Allowance::kAll;
+  batch.known_to_redis = page.known_to_redis;
   for (Change& change : page.changes) {
     batch.in_message.push_back(batch.sent.size());
     batch.sent.push_back(OutboxItem{change.key, change.revision});
@@ -216,13 +234,24 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   Batch batch = std::move(in_flight_.front());
   in_flight_.pop_front();
   winners_.seen_in_epoch = epoch_;
+  bool was_there = false;
   for (size_t i = 0; i < reply.items.size(); ++i) {
     if (reply.items[i].outcome == MirrorItemReply::Outcome::kSuperseded) {
       winners_.records.push_back(
           VersionedRecord{batch.sent[batch.in_message[i]].key, std::move(reply.items[i].winner)});
     }
+    was_there = was_there || reply.items[i].outcome == MirrorItemReply::Outcome::kAlreadyThere;
+  }
+  if (batch.known_to_redis && was_there) {
+    Yield(now);
   }
   Finish(std::move(batch));
+}
+
+// Redis lacked it when it was asked: another replica is at the same page. Whoever was first has found nothing there, so
+// that one always goes on.
+void Mirror::Yield(absl::Time now) {
+  ask_at_ = now + kRefillYieldMin * std::uniform_real_distribution<double>(1, 2)(random_);
 }
 
 void Mirror::OnWinnersStored(const absl::Status& status, absl::Time now) {
@@ -245,6 +274,7 @@ void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, ab
   error_ = absl::OkStatus();
   retry_.Succeeded();
   retry_at_ = absl::InfinitePast();
+  ask_at_ = absl::InfinitePast();
   if (refill) {
     // The others refill too: who comes later finds most of it there.
     retry_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);

@@ -26,7 +26,8 @@ namespace dunlin {
 // It is a deterministic state machine, driven like Follower (follower.h). MirrorThread drives it with Redis.
 //
 // What Redis has had before, and may have lost, is refilled versions first: Redis is asked which of a page it lacks,
-// and only that is sent.
+// and only that is sent. Of several replicas that come to the same page at once, all but the first to send it make a
+// pause, so that one of them goes on alone.
 //
 // Invariants:
 //  (1) Batches are answered in the order in which they were sent; the cursor never passes one that is unanswered.
@@ -135,12 +136,15 @@ class Mirror {
     std::vector<size_t> in_message;
     // The outbox is empty from the batch before up to here but for this batch.
     uint64_t covered_revision = 0;
+    bool known_to_redis = false;
   };
 
   void Rewind();
+  void ForgetPage();
   void Finish(Batch batch);
   void KeepOnly(const std::vector<size_t>& missing);
   void RefuseEpoch(absl::Time now);
+  void Yield(absl::Time now);
 
   const uint64_t store_id_;
   const absl::Duration tombstone_horizon_;
@@ -163,8 +167,11 @@ class Mirror {
   // Read, and to be sent.
   absl::optional<MirrorBatch> next_;
   Batch next_batch_;
-  // Redis is to be asked first which of it is missing there.
+  // Redis is to be asked first which of it is missing there, and not before `ask_at_`: another replica is refilling it.
   bool ask_first_ = false;
+  absl::Time ask_at_ = absl::InfinitePast();
+  // The store may have learnt since it was read what has been deleted: before Redis is asked, it has to be read again.
+  bool page_has_waited_ = false;
   // Sent and unanswered, oldest first.
   std::deque<Batch> in_flight_;
   // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.

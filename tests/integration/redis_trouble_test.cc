@@ -23,6 +23,7 @@
 #include "sync/redis_connection.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
+#include "tests/support/redis_server.h"
 
 namespace dunlin {
 namespace {
@@ -203,24 +204,17 @@ TEST(SlowRedis, APauseShorterThanItsPatienceIsSatOut) {
 TEST(SlowRedis, APauseLongerThanItsPatienceEndsWithoutAStormOfConnections) {
   constexpr int kWrites = 50;
   // Each of six connections is given up once and made anew, where the first attempt may be given up too.
-  constexpr int64_t kConnectionsMax = 6 * 3;
+  constexpr uint64_t kConnectionsMax = 6 * 3;
   Fleet fleet(TwoReplicas());
   ASSERT_NO_FATAL_FAILURE(UseAllConnections(fleet));
   RedisConnection sleeper;
   ASSERT_TRUE(sleeper.Connect(fleet.redis().unix_endpoint(), "test", Patience()).ok());
   const auto connections_received = [&] {
-    constexpr absl::string_view kField = "total_connections_received:";
     const absl::StatusOr<RedisReply> stats = sleeper.Call({"INFO", "stats"}, Patience());
     EXPECT_TRUE(stats.ok()) << stats.status();
-    int64_t number = -1;
-    for (absl::string_view line : absl::StrSplit(stats->text, "\r\n")) {
-      if (absl::ConsumePrefix(&line, kField)) {
-        EXPECT_TRUE(absl::SimpleAtoi(line, &number)) << line;
-      }
-    }
-    return number;
+    return InfoNumber(stats->text, "total_connections_received");
   };
-  const int64_t before = connections_received();
+  const uint64_t before = connections_received();
   sleeper.Append({"DEBUG", "SLEEP", "9"});
   ASSERT_TRUE(sleeper.Flush(Patience()).ok());
 

@@ -1,11 +1,16 @@
 #include "tests/support/redis_server.h"
 
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 
 namespace dunlin {
 namespace {
@@ -70,6 +75,17 @@ void RedisServer::EraseData() {
   std::error_code ignored;
   std::filesystem::remove_all(directory().Join("appendonlydir"), ignored);
   std::filesystem::remove(directory().Join("dump.rdb"), ignored);
+}
+
+uint64_t InfoNumber(absl::string_view info, absl::string_view field) {
+  for (absl::string_view line : absl::StrSplit(info, "\r\n")) {
+    uint64_t number = 0;
+    if (absl::ConsumePrefix(&line, field) && absl::ConsumePrefix(&line, ":") && absl::SimpleAtoi(line, &number)) {
+      return number;
+    }
+  }
+  std::cerr << "INFO tells no number under " << field << ":\n" << info << std::endl;
+  std::abort();
 }
 
 }  // namespace dunlin

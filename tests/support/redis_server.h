@@ -1,9 +1,11 @@
 #ifndef DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 #define DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "sync/redis_url.h"
 #include "tests/support/redis_process.h"
 
@@ -48,6 +50,10 @@ class RedisServer final : public RedisProcess {
 
   const Options options_;
 };
+
+// The number that an answer to INFO tells under `field`, such as "total_net_input_bytes". Aborts the test program if
+// there is none.
+uint64_t InfoNumber(absl::string_view info, absl::string_view field);
 
 }  // namespace dunlin
 

@@ -13,7 +13,23 @@
 namespace dunlin {
 namespace {
 
-using MirrorRefillTest = MirrorTester;
+class MirrorRefillTest : public MirrorTester {
+ protected:
+  // Gives the mirror a page of what Redis has had before, and now lacks, and has it sent.
+  void SendRefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
+    mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+    Next<Mirror::ReadOutbox>();
+    Page(revisions, covered, /*complete=*/false, /*known_to_redis=*/true);
+    EXPECT_EQ(Next<Mirror::FindMissing>().query.items.size(), revisions.size());
+    MissingReply reply{false, kEpoch, {}};
+    for (size_t i = 0; i < revisions.size(); ++i) {
+      reply.missing.push_back(i);
+    }
+    mirror_->OnMissing(reply, now_);
+    EXPECT_EQ(Next<Mirror::Send>().batch.items.size(), revisions.size());
+    mirror_->OnSent();
+  }
+};
 
 TEST_F(MirrorRefillTest, ARefillAsksFirstAndSendsOnlyWhatIsMissing) {
   Begin();
@@ -57,7 +73,21 @@ TEST_F(MirrorRefillTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
   mirror_->UpdateAllowance(/*barrier_open=*/false, 0, now_);
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
   mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
-  Next<Mirror::FindMissing>();
+  Next<Mirror::ReadOutbox>();
+}
+
+// A rebuild has dropped the first key meanwhile.
+TEST_F(MirrorRefillTest, WhatWasReadBeforeTheStoreHadCaughtUpIsReadAnew) {
+  Begin(/*mirrored_revision=*/4);
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
+  Page({5, 6}, 6, /*complete=*/true, /*known_to_redis=*/true);
+  Next<Mirror::Wait>();
+  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
+  Page({6}, 6, /*complete=*/true, /*known_to_redis=*/true);
+  const MissingQuery query = Next<Mirror::FindMissing>().query;
+  ASSERT_EQ(query.items.size(), 1u);
+  EXPECT_EQ(query.items[0].key, "k6");
 }
 
 // Calls are answered in order: a question between a batch and its answer would take the batch's answer for its own.
@@ -103,6 +133,48 @@ TEST_F(MirrorRefillTest, ARefillBeginsAfterAMomentOfItsOwn) {
     begins.insert(until);
   }
   EXPECT_GT(begins.size(), 5u);
+}
+
+// Two that have come to the same page would go on side by side, and send everything twice.
+TEST_F(MirrorRefillTest, WhoWasNotTheFirstToSendAPageLeavesTheOtherTheWay) {
+  Begin();
+  SendRefillPage({1, 2}, 2);
+  // The next page is read while the answer is under way.
+  Next<Mirror::ReadOutbox>();
+  Page({3}, 3, /*complete=*/false, /*known_to_redis=*/true);
+  Next<Mirror::Receive>();
+  Reply({kWon, kThere});
+  EXPECT_EQ(Advanced(), 2u);
+  const absl::Time until = Next<Mirror::Wait>().until;
+  EXPECT_GE(until, now_ + kRefillYieldMin);
+  EXPECT_LE(until, now_ + 2 * kRefillYieldMin);
+  now_ = until;
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 2u) << "what has waited is read anew";
+  Page({3}, 3, /*complete=*/false, /*known_to_redis=*/true);
+  EXPECT_EQ(Next<Mirror::FindMissing>().query.items[0].key, "k3");
+}
+
+TEST_F(MirrorRefillTest, TheFirstToSendAPageGoesOnAtOnce) {
+  Begin();
+  SendRefillPage({1, 2}, 2);
+  Next<Mirror::ReadOutbox>();
+  Page({3}, 3, /*complete=*/false, /*known_to_redis=*/true);
+  Next<Mirror::Receive>();
+  Reply({kWon, kWon});
+  EXPECT_EQ(Advanced(), 2u);
+  Next<Mirror::FindMissing>();
+}
+
+TEST_F(MirrorRefillTest, WhatRedisHasNeverHadIsSentWhateverOthersRefill) {
+  Begin();
+  SendRefillPage({1}, 1);
+  Next<Mirror::ReadOutbox>();
+  Page({}, 1, /*complete=*/true);
+  Next<Mirror::Receive>();
+  Reply({kThere});
+  EXPECT_EQ(Advanced(), 1u);
+  mirror_->OnCommitted();
+  Send({2}, 2);
 }
 
 TEST_F(MirrorRefillTest, WhatHasWaitedForTooLongIsNotSentUntilTheStoreHasCaughtUp) {

@@ -82,6 +82,7 @@ class MirrorTester : public testing::Test {
   uint64_t Advanced() { return Next<Mirror::Advance>().progress.revision; }
 
   static constexpr auto kWon = MirrorItemReply::Outcome::kAccepted;
+  static constexpr auto kThere = MirrorItemReply::Outcome::kAlreadyThere;
   static constexpr auto kLost = MirrorItemReply::Outcome::kSuperseded;
 
   absl::Time now_ = absl::FromUnixSeconds(1000);
