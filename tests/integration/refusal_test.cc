@@ -22,7 +22,6 @@
 #include "sync/redis_connection.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
-#include "tests/support/free_port.h"
 #include "tests/support/redis_server.h"
 
 namespace dunlin {
@@ -297,9 +296,9 @@ TEST(ProtectedRedis, IsToldSurvivedAndHealed) {
 
 RedisServer::Options ClusterNode() {
   RedisServer::Options options;
-  options.arguments = {"--cluster-enabled", "yes",
-                       // Without its other slots it still serves those that it has.
-                       "--cluster-require-full-coverage", "no", "--cluster-port", absl::StrCat(FindFreePort())};
+  options.cluster_node = true;
+  // Without its other slots it still serves those that it has.
+  options.arguments = {"--cluster-require-full-coverage", "no"};
   return options;
 }
 
@@ -346,11 +345,10 @@ TEST_F(ClusterRefusalTest, ASlotThatNobodyServesIsToldSurvivedAndHealed) {
 }
 
 TEST_F(ClusterRefusalTest, ASlotOnAnotherNodeIsToldSurvivedAndHealed) {
-  const RedisServer::Options other_options = ClusterNode();
-  RedisServer other(other_options);
+  RedisServer other(ClusterNode());
   const std::string own_id = fleet_.redis().Run({"CLUSTER", "MYID"}).text;
   const std::string other_id = other.Run({"CLUSTER", "MYID"}).text;
-  Run({"CLUSTER", "MEET", "127.0.0.1", absl::StrCat(other.port()), other_options.arguments.back()});
+  Run({"CLUSTER", "MEET", "127.0.0.1", absl::StrCat(other.port()), absl::StrCat(other.cluster_port())});
   // Until they have shaken hands the other one has a name that is not its own.
   ASSERT_TRUE(Eventually([&] {
     return absl::StrContains(fleet_.redis().Run({"CLUSTER", "NODES"}).text, other_id);

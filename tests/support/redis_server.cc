@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "tests/support/free_port.h"
 
 namespace dunlin {
 namespace {
@@ -33,6 +34,9 @@ RedisEndpoint RedisServer::unix_endpoint() const {
   return endpoint;
 }
 
+// Redis' own choice is so far above its port that there may be none.
+void RedisServer::OnPort() { cluster_port_ = options_.cluster_node ? FindFreePort() : uint16_t{0}; }
+
 std::vector<std::string> RedisServer::Command() const {
   std::vector<std::string> command = {"redis-server",
                                       "--port",
@@ -51,6 +55,9 @@ std::vector<std::string> RedisServer::Command() const {
                                       "always"};
   if (!options_.password.empty()) {
     command.insert(command.end(), {"--requirepass", options_.password});
+  }
+  if (options_.cluster_node) {
+    command.insert(command.end(), {"--cluster-enabled", "yes", "--cluster-port", absl::StrCat(cluster_port_)});
   }
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   return command;

@@ -1,6 +1,7 @@
 #ifndef DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 #define DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ class RedisServer final : public RedisProcess {
     bool append_only = false;
     // What it asks of the default user; empty: nothing.
     std::string password;
+    // Be a node of a Redis Cluster, with a second port of its own for the others.
+    bool cluster_node = false;
     // More of redis-server's command line, such as {"--maxmemory", "1mb"}.
     std::vector<std::string> arguments;
   };
@@ -31,6 +34,9 @@ class RedisServer final : public RedisProcess {
   RedisEndpoint endpoint() const;
   RedisEndpoint unix_endpoint() const;
 
+  // REQUIRES: it is a node of a cluster.
+  uint16_t cluster_port() const { return cluster_port_; }
+
   // As Start(), where it has so much to read from its disk that the test goes on meanwhile: it answers LOADING.
   void StartLoading() { StartUntil(Awaited::kAnyAnswer); }
   // Stop() or Kill() and Start().
@@ -42,11 +48,13 @@ class RedisServer final : public RedisProcess {
   void EraseData();
 
  private:
+  void OnPort() override;
   std::vector<std::string> Command() const override;
   // By the socket in our own directory: on the port, somebody else's server might answer.
   RedisEndpoint CommandEndpoint() const override { return unix_endpoint(); }
 
   const Options options_;
+  uint16_t cluster_port_ = 0;
 };
 
 }  // namespace dunlin
