@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "tests/support/free_port.h"
 
 namespace dunlin {
 namespace {
@@ -17,7 +16,12 @@ constexpr absl::string_view kSocketName = "redis.sock";
 
 RedisServer::RedisServer() : RedisServer(Options()) {}
 
-RedisServer::RedisServer(Options options) : RedisProcess("redis"), options_(std::move(options)) { StartOnFreePort(); }
+RedisServer::RedisServer(Options options) : RedisProcess("redis"), options_(std::move(options)) {
+  if (options_.cluster_node) {
+    cluster_port_.emplace();
+  }
+  Start();
+}
 
 RedisEndpoint RedisServer::endpoint() const {
   RedisEndpoint endpoint;
@@ -33,9 +37,6 @@ RedisEndpoint RedisServer::unix_endpoint() const {
   endpoint.password = options_.password;
   return endpoint;
 }
-
-// Redis' own choice is so far above its port that there may be none.
-void RedisServer::OnPort() { cluster_port_ = options_.cluster_node ? FindFreePort() : uint16_t{0}; }
 
 std::vector<std::string> RedisServer::Command() const {
   std::vector<std::string> command = {"redis-server",
@@ -57,7 +58,7 @@ std::vector<std::string> RedisServer::Command() const {
     command.insert(command.end(), {"--requirepass", options_.password});
   }
   if (options_.cluster_node) {
-    command.insert(command.end(), {"--cluster-enabled", "yes", "--cluster-port", absl::StrCat(cluster_port_)});
+    command.insert(command.end(), {"--cluster-enabled", "yes", "--cluster-port", absl::StrCat(cluster_port())});
   }
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   return command;

@@ -2,15 +2,17 @@
 #define DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sync/redis_url.h"
 #include "tests/support/redis_process.h"
+#include "tests/support/reserved_port.h"
 
 namespace dunlin {
 
-// RedisServer is a real redis-server of the test's own, on a free port of 127.0.0.1 and on a Unix socket.
+// RedisServer is a real redis-server of the test's own, on a port of 127.0.0.1 and on a Unix socket.
 //
 // Thread-safety: one thread uses a RedisServer.
 class RedisServer final : public RedisProcess {
@@ -35,7 +37,7 @@ class RedisServer final : public RedisProcess {
   RedisEndpoint unix_endpoint() const;
 
   // REQUIRES: it is a node of a cluster.
-  uint16_t cluster_port() const { return cluster_port_; }
+  uint16_t cluster_port() const { return cluster_port_->port(); }
 
   // As Start(), where it has so much to read from its disk that the test goes on meanwhile: it answers LOADING.
   void StartLoading() { StartUntil(Awaited::kAnyAnswer); }
@@ -48,13 +50,13 @@ class RedisServer final : public RedisProcess {
   void EraseData();
 
  private:
-  void OnPort() override;
   std::vector<std::string> Command() const override;
   // By the socket in our own directory: on the port, somebody else's server might answer.
   RedisEndpoint CommandEndpoint() const override { return unix_endpoint(); }
 
   const Options options_;
-  uint16_t cluster_port_ = 0;
+  // Only of a node. Redis' own choice is so far above its port that there may be none.
+  std::optional<ReservedPort> cluster_port_;
 };
 
 }  // namespace dunlin
