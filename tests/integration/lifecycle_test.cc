@@ -2,6 +2,7 @@
 // restart. (How a replica refuses to start is in startup_error_test.cc.)
 // Method: real replicas, ended by SIGTERM; exit codes, times and what the streams say are checked.
 
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,8 +29,8 @@ using client::EventType;
 using client::WatchEvent;
 using testing::HasSubstr;
 
-// What SIGTERM promises.
-constexpr absl::Duration kEndWithin = absl::Seconds(10);
+// What SIGTERM promises. A sanitizer looks for leaks when the replica has come to its end, which nobody promises.
+absl::Duration EndWithin() { return absl::Seconds(std::getenv("DUNLIN_SANITIZED") != nullptr ? 20 : 10); }
 
 Fleet::Options Replicas(size_t count) {
   Fleet::Options options;
@@ -43,7 +44,7 @@ void ExpectEndsInGoodOrder(ReplicaProcess& replica) {
   const Process::Exit exit = replica.Terminate();
   EXPECT_EQ(exit.signal, 0);
   EXPECT_EQ(exit.code, 0);
-  EXPECT_LE(absl::Now() - start, kEndWithin);
+  EXPECT_LE(absl::Now() - start, EndWithin());
 }
 
 // A watcher of everything that never reads, with more waiting for it than any window of flow control holds.
@@ -185,7 +186,7 @@ TEST(Shutdown, FlushesToRedisWhatItHasNotSentYet) {
   const Process::Exit exit = fleet.replica(0).WaitForExit();
   EXPECT_EQ(exit.signal, 0);
   EXPECT_EQ(exit.code, 0);
-  EXPECT_LE(absl::Now() - start, kEndWithin);
+  EXPECT_LE(absl::Now() - start, EndWithin());
   for (int i = 0; i < kCalls; ++i) {
     ASSERT_EQ(fleet.RedisValue(absl::StrCat("call/", i)), absl::StrCat(i)) << "call/" << i;
   }
