@@ -81,7 +81,8 @@ class RedisFault : public Fault {
 
   // Until the sentinels are done. One that was about to replace the primary still does so when that has come back.
   absl::Status AwaitPrimary() {
-    const bool is_settled = Eventually([this] { return group_.IsSettled(); }, kTestPatience, absl::Milliseconds(20));
+    const bool is_settled =
+        Eventually([this] { return group_.IsSettled(); }, RedisGroup::kPatience, absl::Milliseconds(20));
     return is_settled ? absl::OkStatus() : absl::InternalError("set-up: the sentinels do not settle on a primary");
   }
 

@@ -5,9 +5,11 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_replica.h"
+#include "tests/support/reserved_port.h"
 
 namespace dunlin::client {
 namespace {
@@ -275,11 +277,8 @@ TEST(ClientCreateTest, ATimeoutMustBePositive) {
 }
 
 TEST(ClientCreateTest, ACallToNobodyIsUnavailableAndNamesTheAddress) {
-  std::string address;
-  {
-    FakeReplica gone;
-    address = gone.address();
-  }
+  const ReservedPort nobody;
+  const std::string address = absl::StrCat("127.0.0.1:", nobody.port());
   ClientOptions options;
   options.server = address;
   options.timeout = absl::Minutes(1);

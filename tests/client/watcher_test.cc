@@ -10,10 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_replica.h"
+#include "tests/support/reserved_port.h"
 
 namespace dunlin::client {
 namespace {
@@ -179,13 +181,9 @@ TEST_F(WatcherTest, TimeoutsMustBePositive) {
 }
 
 TEST(WatcherConnectTest, ANobodyIsUnavailable) {
-  std::string address;
-  {
-    FakeReplica gone;
-    address = gone.address();
-  }
+  const ReservedPort nobody;
   ClientOptions options;
-  options.server = address;
+  options.server = absl::StrCat("127.0.0.1:", nobody.port());
   options.timeout = absl::Minutes(1);
   const auto client = *Client::Create(options);
   EXPECT_EQ(client->Watch(WatchOptions()).status().code(), absl::StatusCode::kUnavailable);

@@ -21,11 +21,21 @@ DEADLINE_S = 60
 FIRST_PORT, LAST_PORT, PORTS_PER_FLEET = 20100, 20900, 10
 
 
-def free_base_port():
-    """Returns a port with enough free ones behind it."""
-    for base in range(FIRST_PORT + os.getpid() % 70 * PORTS_PER_FLEET, LAST_PORT, PORTS_PER_FLEET):
+def claim_ports():
+    """Returns a port with enough free ones behind it, and a socket that keeps other tests from them until it is closed.
+
+    It is bound to the last of them and does not listen. Ports at which another fleet is about to listen look free.
+    """
+    for base in range(FIRST_PORT, LAST_PORT, PORTS_PER_FLEET):
+        claim = socket.socket()
+        try:
+            claim.bind(("127.0.0.1", base + PORTS_PER_FLEET - 1))
+        except OSError:
+            claim.close()
+            continue
         if not any(is_listened_to(base + offset) for offset in range(PORTS_PER_FLEET)):
-            return base
+            return base, claim
+        claim.close()
     raise RuntimeError("no %d free ports in a row" % PORTS_PER_FLEET)
 
 
@@ -55,7 +65,7 @@ class Fleet:
 
     def __init__(self, checkout, *arguments):
         self.checkout = checkout
-        self.base_port = free_base_port()
+        self.base_port, self._claim = claim_ports()
         command = ["deploy/up", "--no-install", "--no-build", "--base-port=%d" % self.base_port, *arguments]
         self.process = self._start(command)
 
@@ -129,11 +139,14 @@ class Fleet:
     def stop(self, number=signal.SIGTERM):
         """Returns the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=DEADLINE_S)
+        exit_code = self.process.wait(timeout=DEADLINE_S)
+        self._claim.close()
+        return exit_code
 
     def close(self):
         if self.process.poll() is None:
             self.stop()
+        self._claim.close()
 
 
 class TerminalFleet(Fleet):

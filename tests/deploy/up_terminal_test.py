@@ -103,15 +103,15 @@ class UpTerminalTest(unittest.TestCase):
 
     def test_the_status_line_of_a_log_is_a_line_with_its_time(self):
         fleet = self.started("--replicas=2")
+        fleet.wait_for("2 of 2 serving, entries 0/0, in agreement\n")
         self.assertRegex(fleet.output(), r"\n\d\d:\d\d:\d\d 2 of 2 serving, entries 0/0, in agreement\n")
         self.assertNotIn("\x1b", fleet.output())
 
     def start_strangers(self):
         """Starts what is called like the fleet's programs and is not the fleet's."""
-        port = up_fleet.free_base_port() + up_fleet.PORTS_PER_FLEET - 1
         commands = [
             ["redis-server", "--port", "0", "--unixsocket", os.path.join(self.checkout, "stranger.sock")],
-            ["bazel-bin/server/dunlind", "--data-dir", "stranger", "--listen", "127.0.0.1:%d" % port],
+            ["bazel-bin/server/dunlind", "--data-dir", "stranger", "--listen", "127.0.0.1:0"],
         ]
         strangers = []
         for command in commands:

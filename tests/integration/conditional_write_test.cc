@@ -152,8 +152,8 @@ TEST_F(ConditionalWriteTest, ATimeToLiveOfAConditionalPutRunsOutEverywhereAndThe
   const WatchLog watch(client(2), WatchAll());
   const auto first = client(0).Put("lease", "first", PutIf(client::IfAbsent(), absl::Minutes(1)));
   ASSERT_TRUE(first.ok()) << first.status();
-  // Cut short by whoever holds it, through another replica.
-  const absl::Duration ttl = absl::Seconds(3);
+  // Cut short by whoever holds it, through another replica; long enough for what is asked before it runs out.
+  const absl::Duration ttl = absl::Seconds(5);
   const auto second = client(1).Put("lease", "second", PutIf(client::IfVersion{first->version}, ttl));
   ASSERT_TRUE(second.ok()) << second.status();
   const absl::Time written = absl::FromUnixMillis(static_cast<int64_t>(second->version.time >> 16));

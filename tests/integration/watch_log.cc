@@ -26,6 +26,11 @@ WatchLog::WatchLog(Client& client, const client::WatchOptions& options) {
     synced_ = !options.initial_state;
   }
   thread_ = std::thread([this] { Run(); });
+  // What is written before the replica has the call is none of this stream's matter.
+  if (!options.initial_state && options.resume_token.empty() && !SawMarker(WatchMarker::kSynced)) {
+    std::cerr << "nothing is watched: " << End() << std::endl;
+    std::abort();
+  }
 }
 
 WatchLog::~WatchLog() {

@@ -25,7 +25,8 @@ namespace dunlin {
 // Thread-safety: safe for concurrent use.
 class WatchLog {
  public:
-  // Aborts the test program when the stream cannot be opened.
+  // A stream of what happens from now on sees all that is written once this has returned. Aborts the test program when
+  // the stream cannot be opened.
   WatchLog(Client& client, const client::WatchOptions& options);
   // Cancels the stream.
   ~WatchLog();

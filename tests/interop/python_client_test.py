@@ -110,7 +110,7 @@ class PythonClientTest(unittest.TestCase):
     def test_an_entry_expires_everywhere(self):
         stream = self.open_watch(1, key="short-lived")
         request = self.stubs.kv.PutRequest(key="short-lived", value=b"v")
-        request.ttl.FromMilliseconds(1500)
+        request.ttl.FromSeconds(3)  # Longer than the entry takes to the other replica.
         self.kvs[0].Put(request, timeout=TIMEOUT)
         event = self.next_event(stream)
         self.assertEqual(event.type, self.stubs.kv.Event.TYPE_PUT)

@@ -9,7 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
+#include "tests/support/eventually.h"
 
 namespace dunlin {
 namespace {
@@ -52,7 +52,7 @@ RedisGroup::RedisGroup(Options options) : options_(std::move(options)) {
   while (sentinels_.size() < options_.sentinels) {
     sentinels_.push_back(std::make_unique<SentinelServer>(sentinel));
   }
-  if (!Eventually([this] { return IsHealthy(); }, kTestPatience, kPollPeriod)) {
+  if (!Eventually([this] { return IsHealthy(); }, kPatience, kPollPeriod)) {
     Fail("the sentinels do not find each other and the replica");
   }
 }
@@ -166,7 +166,7 @@ void RedisGroup::FailOver() {
       [this] {
         return !sentinels_[0]->Run({"SENTINEL", "FAILOVER", kMasterName}).is_error();
       },
-      absl::Minutes(1), kPollPeriod);
+      kPatience, kPollPeriod);
   if (!accepted || !WaitForSwitch(port)) {
     Fail("the sentinels do not fail over");
   }

@@ -9,7 +9,6 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "tests/support/eventually.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/sentinel_server.h"
 
@@ -30,6 +29,10 @@ class RedisGroup {
   };
 
   static constexpr char kMasterName[] = "mymaster";
+
+  // A sentinel that was held up for 2 s distrusts its clock and does nothing for 30 s (its TILT mode); what it then
+  // does takes some seconds more.
+  static constexpr absl::Duration kPatience = absl::Seconds(90);
 
   // Starts everything and waits until it IsHealthy().
   explicit RedisGroup(Options options);
@@ -61,11 +64,11 @@ class RedisGroup {
   void FailOver();
 
   // Waits until all sentinels name another primary than the one on `port`. Returns whether they do.
-  bool WaitForSwitch(uint16_t port, absl::Duration patience = kTestPatience);
+  bool WaitForSwitch(uint16_t port, absl::Duration patience = kPatience);
 
   // Starts what does not run, lets the other server follow the primary (which Sentinel does too, in its own time), and
   // waits until it IsHealthy(). Returns whether it became so.
-  bool Mend(absl::Duration patience = kTestPatience);
+  bool Mend(absl::Duration patience = kPatience);
 
  private:
   // The port that one sentinel names; 0 when it names none.

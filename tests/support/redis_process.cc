@@ -11,28 +11,10 @@
 #include "absl/time/clock.h"
 #include "sync/redis_connection.h"
 #include "tests/support/eventually.h"
-#include "tests/support/free_port.h"
 
 namespace dunlin {
-namespace {
 
-// Another program may take a port between our finding it free and the process' binding it.
-constexpr int kPortAttempts = 10;
-
-}  // namespace
-
-void RedisProcess::StartOnFreePort() {
-  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
-    port_ = FindFreePort();
-    OnPort();
-    if (TryStart(Awaited::kReady)) {
-      return;
-    }
-  }
-  Fail("found no port to listen on");
-}
-
-bool RedisProcess::TryStart(Awaited awaited) {
+void RedisProcess::StartUntil(Awaited awaited) {
   Process::Options options;
   options.command = Command();
   options.output_path = LogPath();
@@ -44,18 +26,14 @@ bool RedisProcess::TryStart(Awaited awaited) {
   if (!Eventually([&] { return !process_->IsRunning() || Answers(awaited); })) {
     Fail("does not answer");
   }
-  return process_->IsRunning();
+  if (!process_->IsRunning()) {
+    Fail("does not start");
+  }
 }
 
 bool RedisProcess::Answers(Awaited awaited) {
   const absl::StatusOr<RedisReply> reply = TryRun({"PING"}, absl::Seconds(1));
   return reply.ok() && (awaited == Awaited::kAnyAnswer || reply->text == "PONG" || reply->text.rfind("NOAUTH", 0) == 0);
-}
-
-void RedisProcess::StartUntil(Awaited awaited) {
-  if (!TryStart(awaited)) {
-    Fail("does not start again");
-  }
 }
 
 void RedisProcess::Stop() {

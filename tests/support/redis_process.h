@@ -14,12 +14,14 @@
 #include "sync/redis_reply.h"
 #include "sync/redis_url.h"
 #include "tests/support/process.h"
+#include "tests/support/reserved_port.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
 
-// RedisProcess is a process that speaks Redis' protocol on a free port of 127.0.0.1, in a directory of its own: what
-// Redis and Sentinel have in common. Whatever goes wrong with it aborts the test program, with its log.
+// RedisProcess is a process that speaks Redis' protocol on a port of 127.0.0.1 that is its own, also while it is down,
+// in a directory of its own: what Redis and Sentinel have in common. Whatever goes wrong with it aborts the test
+// program, with its log.
 //
 // Thread-safety: one thread uses a RedisProcess.
 class RedisProcess {
@@ -28,13 +30,13 @@ class RedisProcess {
   RedisProcess(const RedisProcess&) = delete;
   RedisProcess& operator=(const RedisProcess&) = delete;
 
-  uint16_t port() const { return port_; }
+  uint16_t port() const { return port_.port(); }
 
   // Ends it in good order.
   void Stop();
   // Ends it at once, as a crash does.
   void Kill();
-  // Starts it again, on the same port, after Stop() or Kill(), and waits until it answers.
+  // Starts it, again after Stop() or Kill(), and waits until it answers. What is derived does so when it is made.
   void Start() { StartUntil(Awaited::kReady); }
 
   bool IsRunning() { return process_->IsRunning(); }
@@ -56,29 +58,22 @@ class RedisProcess {
   // `name` is what messages and the log are called by.
   explicit RedisProcess(std::string name) : name_(std::move(name)) {}
 
-  // Finds a free port and starts on it. To be called once, at the end of the constructor of what is derived.
-  void StartOnFreePort();
-
   void StartUntil(Awaited awaited);
 
   const TempDir& directory() const { return directory_; }
 
  private:
-  // What has to be done when a port has been chosen, before the first start on it.
-  virtual void OnPort() {}
   virtual std::vector<std::string> Command() const = 0;
   // Where commands are run.
   virtual RedisEndpoint CommandEndpoint() const = 0;
 
   bool Answers(Awaited awaited);
-  // Starts the process; returns whether it came up, which it does not when somebody has taken the port.
-  bool TryStart(Awaited awaited);
   std::string LogPath() const;
   [[noreturn]] void Fail(absl::string_view what) const;
 
   const std::string name_;
   TempDir directory_;
-  uint16_t port_ = 0;
+  const ReservedPort port_;
   std::unique_ptr<Process> process_;
 };
 

@@ -21,7 +21,12 @@ constexpr absl::string_view kSocketName = "redis.sock";
 
 RedisServer::RedisServer() : RedisServer(Options()) {}
 
-RedisServer::RedisServer(Options options) : RedisProcess("redis"), options_(std::move(options)) { StartOnFreePort(); }
+RedisServer::RedisServer(Options options) : RedisProcess("redis"), options_(std::move(options)) {
+  if (options_.cluster_node) {
+    cluster_port_.emplace();
+  }
+  Start();
+}
 
 RedisEndpoint RedisServer::endpoint() const {
   RedisEndpoint endpoint;
@@ -56,6 +61,9 @@ std::vector<std::string> RedisServer::Command() const {
                                       "always"};
   if (!options_.password.empty()) {
     command.insert(command.end(), {"--requirepass", options_.password});
+  }
+  if (options_.cluster_node) {
+    command.insert(command.end(), {"--cluster-enabled", "yes", "--cluster-port", absl::StrCat(cluster_port())});
   }
   command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   return command;

@@ -2,16 +2,18 @@
 #define DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "sync/redis_url.h"
 #include "tests/support/redis_process.h"
+#include "tests/support/reserved_port.h"
 
 namespace dunlin {
 
-// RedisServer is a real redis-server of the test's own, on a free port of 127.0.0.1 and on a Unix socket.
+// RedisServer is a real redis-server of the test's own, on a port of 127.0.0.1 and on a Unix socket.
 //
 // Thread-safety: one thread uses a RedisServer.
 class RedisServer final : public RedisProcess {
@@ -21,6 +23,8 @@ class RedisServer final : public RedisProcess {
     bool append_only = false;
     // What it asks of the default user; empty: nothing.
     std::string password;
+    // Be a node of a Redis Cluster, with a second port of its own for the others.
+    bool cluster_node = false;
     // More of redis-server's command line, such as {"--maxmemory", "1mb"}.
     std::vector<std::string> arguments;
   };
@@ -32,6 +36,9 @@ class RedisServer final : public RedisProcess {
   // Over TCP and over the Unix socket, as the default user, with the password.
   RedisEndpoint endpoint() const;
   RedisEndpoint unix_endpoint() const;
+
+  // REQUIRES: it is a node of a cluster.
+  uint16_t cluster_port() const { return cluster_port_->port(); }
 
   // As Start(), where it has so much to read from its disk that the test goes on meanwhile: it answers LOADING.
   void StartLoading() { StartUntil(Awaited::kAnyAnswer); }
@@ -49,6 +56,8 @@ class RedisServer final : public RedisProcess {
   RedisEndpoint CommandEndpoint() const override { return unix_endpoint(); }
 
   const Options options_;
+  // Only of a node. Redis' own choice is so far above its port that there may be none.
+  std::optional<ReservedPort> cluster_port_;
 };
 
 // The number that an answer to INFO tells under `field`, such as "total_net_input_bytes". Aborts the test program if

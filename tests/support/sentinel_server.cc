@@ -13,10 +13,11 @@ constexpr absl::string_view kConfigurationName = "sentinel.conf";
 }  // namespace
 
 SentinelServer::SentinelServer(Options options) : RedisProcess("sentinel"), options_(std::move(options)) {
-  StartOnFreePort();
+  WriteConfiguration();
+  Start();
 }
 
-void SentinelServer::OnPort() {
+void SentinelServer::WriteConfiguration() const {
   std::ofstream file(directory().Join(kConfigurationName));
   const std::string& name = options_.master_name;
   file << "port " << port() << "\nbind 127.0.0.1\ndir " << directory().path() << "\n"

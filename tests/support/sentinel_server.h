@@ -36,7 +36,7 @@ class SentinelServer final : public RedisProcess {
 
  private:
   // Writes the configuration. Sentinel keeps in it what it learns, so that a later start takes it as it is.
-  void OnPort() override;
+  void WriteConfiguration() const;
   std::vector<std::string> Command() const override;
   RedisEndpoint CommandEndpoint() const override { return endpoint(); }
 

@@ -16,7 +16,6 @@
 #include "sync/redis_connection.h"
 #include "sync/redis_error.h"
 #include "tests/support/eventually.h"
-#include "tests/support/free_port.h"
 #include "tests/support/redis_server.h"
 #include "tests/support/sentinel_server.h"
 #include "tests/sync/scripted_sentinel.h"
@@ -31,8 +30,8 @@ absl::Time Patience() { return absl::Now() + kTestPatience; }
 
 RedisAddress Local(uint16_t port) { return RedisAddress{"127.0.0.1", port}; }
 
-// Nobody listens there.
-RedisAddress Nowhere() { return Local(FindFreePort()); }
+// Nobody listens there, and no port that another test chooses is so low.
+RedisAddress Nowhere(uint16_t port = 1) { return Local(port); }
 
 RedisEndpoint Through(std::vector<RedisAddress> sentinels) {
   RedisEndpoint endpoint;
@@ -154,8 +153,8 @@ TEST_F(RealSentinelTest, AMasterThatIsGoneIsWorthAnotherTryAndSaysWhoNamedIt) {
 // ---- Sentinels that are gone, late or wrong ----
 
 TEST_F(PrimaryFinderTest, NoSentinelIsWorthAnotherTryAndNamesThemAll) {
-  const RedisAddress first = Nowhere();
-  const RedisAddress second = Nowhere();
+  const RedisAddress first = Nowhere(1);
+  const RedisAddress second = Nowhere(2);
   PrimaryFinder finder(Through({first, second}));
   const absl::Status status = Connect(finder);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
