@@ -45,6 +45,13 @@ _MODULES = {
     "xxhash": (["libxxhash"], [], "libxxhash-dev"),
 }
 
+# What pkg-config wants defined that means something on Windows and on 32 bits alone. Without it all sources read the
+# system's headers under the same definitions, which is what headers that are compiled ahead need.
+_WITHOUT_MEANING = [
+    "-DNOMINMAX",
+    "-D_FILE_OFFSET_BITS=64",
+]
+
 _LIBRARY = """
 cc_library(
     name = "{name}",
@@ -87,7 +94,7 @@ def _library(ctx, name, modules, libraries, package):
     links = [link for link in links if link.startswith("-l")] + ["-l" + library for library in libraries]
     return _LIBRARY.format(
         name = name,
-        defines = repr([flag[2:] for flag in flags if flag.startswith("-D")]),
+        defines = repr([flag[2:] for flag in flags if flag.startswith("-D") and flag not in _WITHOUT_MEANING]),
         linkopts = repr(_unique(links)),
     )
 
