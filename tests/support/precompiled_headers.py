@@ -90,11 +90,18 @@ def without_source(arguments):
 
 
 class Clang:
-    """How clang makes and uses such a file, which can stand in the place of any header."""
+    """How clang makes and uses such a file, which can stand in the place of any header.
+
+    It wants the file that it was made from to be there as long as it is used, unless there was none.
+    """
 
     kinds = (TESTS, OTHERS)
     suffix = ".pch"
-    making_options = ["-fpch-instantiate-templates"]
+
+    @staticmethod
+    def make(command, text, path):
+        options = ["-fpch-instantiate-templates", "-x", "c++-header", "-", "-o", path]
+        subprocess.run(command + options, check=True, input=text.encode())
 
     @staticmethod
     def using_options(path):
@@ -106,7 +113,12 @@ class Gcc:
 
     kinds = (TESTS,)
     suffix = ".gch"
-    making_options = []
+
+    @staticmethod
+    def make(command, text, path):
+        source = path + ".h"
+        _write_text(source, text)
+        subprocess.run(command + ["-x", "c++-header", source, "-o", path], check=True)
 
     @staticmethod
     def using_options(path):
@@ -125,14 +137,11 @@ def precompiled(cache, command, headers):
     path = os.path.join(cache, key[:16] + ".h" + compiler.suffix)
     use = compiler.using_options(path)
     if not os.path.exists(path) or not _is_current(command + use):
-        _write(path, lambda made: _compile(command + compiler.making_options, headers, made))
+        text = "".join("#include <%s>\n" % header for header in headers)
+        _write(path, lambda made: compiler.make(command, text, made))
+        if not _is_current(command + use):
+            raise RuntimeError("%s refuses %s, which it has just made" % (command[0], path))
     return use
-
-
-def _compile(command, headers, path):
-    source = path + ".h"
-    _write_text(source, "".join("#include <%s>\n" % header for header in headers))
-    subprocess.run(command + ["-x", "c++-header", source, "-o", path], check=True)
 
 
 def _is_current(command):

@@ -6,6 +6,7 @@ Method: a stand-in for the compiler, which notes how it is called and refuses a 
 import os
 import re
 import stat
+import subprocess
 import tempfile
 import unittest
 from unittest import mock
@@ -17,7 +18,7 @@ cd "%s"
 echo "$*" >>calls
 case "$*" in
   --version) cat version ;;
-  *-fsyntax-only*) [ ! -e refuses ] ;;
+  *-fsyntax-only*) [ ! -e refuses ] || { rm refuses; exit 1; } ;;
   *) while [ $# -gt 3 ]; do shift; done; cat "$1" >"$3" ;;
 esac
 """
@@ -73,6 +74,31 @@ class PrecompiledTest(unittest.TestCase):
 
 class PrecompiledByGccTest(PrecompiledTest):
     NAME, USE, ENDING = "gcc", "-include", ".gch"
+
+
+class RealCompilerTest(unittest.TestCase):
+    """What a stand-in does not know: what the compilers themselves want of such a file."""
+
+    def use(self, command):
+        with tempfile.TemporaryDirectory() as cache:
+            options = precompiled_headers.precompiled(cache, command, ["string"])
+            source = os.path.join(cache, "source.cc")
+            with open(source, "w", encoding="utf-8") as file:
+                file.write("std::string Text() { return {}; }\n")
+            # Not before it is used: a file that it was made from may be wanted then.
+            subprocess.run(command + options + ["-fsyntax-only", source], check=True)
+            made = os.stat(options[1] + precompiled_headers.compiler_of(command).suffix * (options[0] == "-include"))
+            self.assertEqual(precompiled_headers.precompiled(cache, command, ["string"]), options)
+            again = os.stat(options[1] + precompiled_headers.compiler_of(command).suffix * (options[0] == "-include"))
+            self.assertEqual(again.st_ino, made.st_ino, "it is made anew each time")
+
+    def test_gcc(self):
+        self.use(["/usr/bin/g++", "-std=c++17"])
+
+    def test_clang(self):
+        if not os.path.exists("/usr/bin/clang++-16"):
+            self.skipTest("clang is installed with what .ci/run needs")
+        self.use(["/usr/bin/clang++-16", "-std=c++17"])
 
 
 class CompilerCommandTest(unittest.TestCase):
