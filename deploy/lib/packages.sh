@@ -55,6 +55,7 @@ readonly CHECK_PACKAGES=(
   clang-format-16
   clang-tidy-16
   libclang-rt-16-dev
+  lld-16
   llvm-16
   lua5.1
   shellcheck
