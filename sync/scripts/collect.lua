@@ -68,11 +68,12 @@ for i = 1, #found, 2 do
   end
 end
 if #removed > 0 then
-  -- Whoever has applied less than this must not merge any more: it may hold what these tombstones have deleted.
-  redis.call('HSET', meta_key, 'gc_sequence', decimal(math.max(gc_sequence, meta.gc_sequence)), 'sum', format_sum(sum))
-  local expected_records, expected_entries = expected_sizes(meta)
-  note_sizes(expected_records - redis.call('HDEL', data_key, unpack(removed)),
-    expected_entries - redis.call('ZREM', index_key, unpack(removed)), meta.sequence)
+  local records, entries = expected_sizes(meta)
+  records = records - redis.call('HDEL', data_key, unpack(removed))
+  entries = entries - redis.call('ZREM', index_key, unpack(removed))
+  -- Whoever has applied less than gc_sequence must not merge any more: it may hold what these tombstones have deleted.
+  redis.call('HSET', meta_key, 'gc_sequence', decimal(math.max(gc_sequence, meta.gc_sequence)), 'sum', format_sum(sum),
+    'sizes', format_sizes(records, entries, meta.sequence))
 end
 local at_end = #found < 2 * entries_max
 return { 'OK', meta.epoch, #removed, at_end and 0 or tonumber(found[#found]), time_ms }

@@ -68,8 +68,8 @@ local function expected_sizes(meta)
   return sizes()
 end
 
-local function note_sizes(records, entries, sequence)
-  redis.call('HSET', meta_key, 'sizes', decimal(records) .. ':' .. decimal(entries) .. ':' .. decimal(sequence))
+local function format_sizes(records, entries, sequence)
+  return decimal(records) .. ':' .. decimal(entries) .. ':' .. decimal(sequence)
 end
 
 -- Whether Redis has lost records or index entries, but not meta: somebody has removed one of the keys, or Redis itself

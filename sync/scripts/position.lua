@@ -36,14 +36,12 @@ if (meta.epoch == '' or part_lost) and proposed_epoch ~= '' then
   if meta.fleet_id == '' then
     meta.fleet_id = proposed_fleet_id
   end
-  redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', meta.epoch, 'sequence', decimal(meta.sequence),
-    'fleet_id', meta.fleet_id)
   if part_lost then
     meta.sum = ''
-    redis.call('HSET', meta_key, 'sum', meta.sum)
   end
   local records_left, entries_left = sizes()
-  note_sizes(records_left, entries_left, meta.sequence)
+  redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', meta.epoch, 'sequence', decimal(meta.sequence),
+    'fleet_id', meta.fleet_id, 'sum', meta.sum, 'sizes', format_sizes(records_left, entries_left, meta.sequence))
   created = 1
 end
 

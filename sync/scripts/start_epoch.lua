@@ -20,7 +20,7 @@ local sequence = math.max(meta.sequence, minimum_sequence, tonumber(last[2]) or 
 if part_is_lost(meta) then
   redis.call('HSET', meta_key, 'sum', '')
 end
-redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', next_epoch, 'sequence', decimal(sequence))
 local records, entries = sizes()
-note_sizes(records, entries, sequence)
+redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', next_epoch, 'sequence', decimal(sequence), 'sizes',
+  format_sizes(records, entries, sequence))
 return { next_epoch, sequence }

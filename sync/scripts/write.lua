@@ -95,8 +95,8 @@ local function accept(items, meta)
     return meta.sequence
   end
   local sum = read_sum(meta.sum)
-  local expected_records, expected_entries = expected_sizes(meta)
-  local records_before, entries_before = sizes()
+  -- What was lost before stays missing: the next heartbeat sees it.
+  local records, entries = expected_sizes(meta)
   for first = 1, #items, SLICE do
     local fields, scores = {}, {}
     for i = first, math.min(first + SLICE - 1, #items) do
@@ -115,14 +115,12 @@ local function accept(items, meta)
         add_to_sum(sum, item.old, -1)
       end
     end
-    redis.call('HSET', data_key, unpack(fields))
-    redis.call('ZADD', index_key, unpack(scores))
+    records = records + redis.call('HSET', data_key, unpack(fields))
+    entries = entries + redis.call('ZADD', index_key, unpack(scores))
   end
-  redis.call('HSET', meta_key, 'sequence', decimal(meta.sequence + #items), 'sum', format_sum(sum))
-  -- What was lost before stays missing: the next heartbeat sees it.
-  local records, entries = sizes()
-  note_sizes(expected_records + records - records_before, expected_entries + entries - entries_before,
-    meta.sequence + #items)
+  local last_sequence = meta.sequence + #items
+  redis.call('HSET', meta_key, 'sequence', decimal(last_sequence), 'sum', format_sum(sum), 'sizes',
+    format_sizes(records, entries, last_sequence))
   redis.call('PUBLISH', channel, event_of(items, meta.sequence + 1))
-  return meta.sequence + #items
+  return last_sequence
 end
