@@ -45,9 +45,11 @@ _MODULES = {
     "xxhash": (["libxxhash"], [], "libxxhash-dev"),
 }
 
-# What pkg-config wants defined that means something on Windows and on 32 bits alone. Without it all sources read the
-# system's headers under the same definitions, which is what headers that are compiled ahead need.
+# What pkg-config wants defined that means something on Windows and on 32 bits alone, or that is so on Linux anyway.
+# Without it all sources read the system's headers under the same definitions, which is what headers that are compiled
+# ahead need.
 _WITHOUT_MEANING = [
+    "-DGTEST_HAS_PTHREAD=1",
     "-DNOMINMAX",
     "-D_FILE_OFFSET_BITS=64",
 ]

@@ -5,8 +5,9 @@
 Half of what a compiler does for a source is to read these headers. What it makes of them depends on its flags; they
 come from Bazel, for one source of each kind that .bazelrc compiles in its own way. The result lies in CACHE_DIR under a
 name that tells of all it was made from, so that Bazel compiles anew when that changes. gcc, which gains little for
-optimised sources, gets them for tests alone: all other sources are still read as they stand, so that one that forgets a
-header is found, and tests/tidy/house_rules.py looks at the tests. Run from the root of the checkout.
+optimised sources, gets them for tests and what they share alone: all other sources are still read as they stand, so
+that one that forgets a header is found, and tests/tidy/house_rules.py looks at the tests. Run from the root of the
+checkout.
 """
 
 import collections
@@ -35,8 +36,11 @@ _HEADERS = """
 """.split()
 
 # The sources, as Bazel's --per_file_copt selects them; a target with one of them; and what most of them include.
-TESTS = Kind("^tests/.*_test[.]cc$", "//tests/storage:hybrid_clock_test", _TEST_HEADERS)
-OTHERS = Kind("^(storage|sync|server|client|tests)/.*[.]cc$,-^tests/.*_test[.]cc$", "//storage:hybrid_clock", _HEADERS)
+_TEST_SOURCES = "^tests/(.*_test|(chaos|client|integration|server|support)/.*)[.]cc$"
+TESTS = Kind(_TEST_SOURCES, "//tests/storage:hybrid_clock_test", _TEST_HEADERS)
+OTHERS = Kind(
+    "^(storage|sync|server|client|tests)/.*[.]cc$,-" + _TEST_SOURCES, "//storage:hybrid_clock", _HEADERS
+)
 
 # Of a compiler's command line, what tells of one source, with how many arguments follow.
 _OF_ONE_SOURCE = {"-c": 1, "-o": 1, "-MF": 1, "-MD": 0}

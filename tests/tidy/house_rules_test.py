@@ -54,6 +54,7 @@ class LayerRulesTest(RuleTestCase):
         self.assert_caught(house_rules.wrapped_libraries, "storage/lmdb_error.h", "#include <lmdb.h>\n")
         self.assert_clean(house_rules.wrapped_libraries, "storage/lmdb_env.cc", "#include <lmdb.h>\n")
         self.assert_clean(house_rules.wrapped_libraries, "storage/lmdb_error.cc", "#include <lmdb.h>\n")
+        self.assert_clean(house_rules.wrapped_libraries, "storage/page_check.cc", "#include <lmdb.h>\n")
         self.assert_clean(house_rules.wrapped_libraries, "sync/redis_connection.cc", "#include <hiredis/hiredis.h>\n")
 
     def test_storage_internals(self):
@@ -72,8 +73,10 @@ class LayerRulesTest(RuleTestCase):
         ):
             self.assert_caught(rule, path, "// x\n%s\n" % use, line=2)
             self.assert_clean(rule, path, '#include "%s"\n%s\n' % (header, use))
+            self.assert_caught(rule, "tests/support/x.cc", "%s\n" % use)
             # Other sources are read as they stand, and may get it through a header of ours.
             self.assert_clean(rule, "sync/x.cc", "%s\n" % use)
+            self.assert_clean(rule, "tests/simulation/x.cc", "%s\n" % use)
 
     def test_top_level(self):
         self.assert_caught(house_rules.top_level, "utils/strings.h", "")
