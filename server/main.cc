@@ -51,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, HybridC
   store.replication_namespace = options.namespace_name;
   store.map_size_bytes = options.database_map_size_bytes;
   store.sync = options.durability == Durability::kSync;
+  store.check = options.store_check;
   store.logger = logger;
   return Store::Open(store, clock);
 }

@@ -39,6 +39,7 @@ constexpr size_t kPasswordFileMaxBytes = size_t{4} << 10;
 constexpr absl::string_view kLogFormats[] = {"text", "json"};
 constexpr absl::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 constexpr absl::string_view kDurabilities[] = {"sync", "lose-on-power-failure"};
+constexpr absl::string_view kStoreChecks[] = {"off", "refuse", "rebuild"};
 
 template <typename Value, typename Target>
 absl::Status Assign(const absl::StatusOr<Value>& value, Target* target) {
@@ -179,6 +180,14 @@ std::vector<OptionRow> StoreRows() {
          return AssignChoice(value, kDurabilities, &options->durability);
        },
        [](const Options& options) { return ShowChoice(options.durability, kDurabilities); }},
+      {"store-check", "ACTION", kStore,
+       "What to do at the start with a store that is damaged, which takes reading all of it. off: nothing. refuse: "
+       "end. "
+       "rebuild: set it aside and take all data from the fleet.",
+       [](absl::string_view value, Options* options) {
+         return AssignChoice(value, kStoreChecks, &options->store_check);
+       },
+       [](const Options& options) { return ShowChoice(options.store_check, kStoreChecks); }},
       {"value-size-max", "SIZE", kStore, "The largest value accepted, up to 3MiB.",
        [](absl::string_view value, Options* options) {
          return Assign(ParseSize(value, 1, kValueSizeMaxBytesHard), &options->value_size_max_bytes);
@@ -260,6 +269,10 @@ absl::Status CheckTogether(const Options& options) {
   }
   if (options.redis.empty() && !options.redis_password.empty()) {
     return absl::InvalidArgumentError("--redis-password-file is given, but --redis is not; give both or neither");
+  }
+  if (options.redis.empty() && options.store_check == StoreCheck::kRebuild) {
+    return absl::InvalidArgumentError(
+        "--store-check rebuild is given, but --redis is not: there is no fleet to rebuild from; give both, or refuse");
   }
   const absl::StatusOr<RedisEndpoint> endpoint = ParseRedisUrl(options.redis.Reveal());
   if (!options.redis_sentinel_password.empty() && (!endpoint.ok() || endpoint->sentinels.empty())) {

@@ -16,6 +16,7 @@
 #include "server/logging.h"
 #include "server/secret.h"
 #include "storage/limits.h"
+#include "storage/store_check.h"
 
 namespace dunlin {
 
@@ -52,6 +53,7 @@ struct Options {
   LogLevel log_level = LogLevel::kInfo;
 
   Durability durability = Durability::kSync;
+  StoreCheck store_check = StoreCheck::kOff;
   size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
   size_t database_quota_bytes = kDatabaseQuotaBytesDefault;
   size_t database_map_size_bytes = kDatabaseMapSizeBytesDefault;

@@ -68,19 +68,23 @@ void ScrubRunner::Loop() {
 
 absl::StatusOr<ScrubReport> ScrubRunner::Scrub(Request* request) {
   Scrubber scrubber(store_);
+  absl::Status interrupted;
+  const absl::Status pages = scrubber.CheckPages([&] { return !(interrupted = Interrupted(request)).ok(); });
+  DUNLIN_RETURN_IF_ERROR(interrupted);
+  DUNLIN_RETURN_IF_ERROR(pages);
   for (bool more = true; more;) {
-    if (request->abandoned()) {
-      return absl::CancelledError("nobody waits for the verification any more");
-    }
-    {
-      MutexLock lock(&mutex_);
-      if (stopping_) {
-        return ShuttingDown();
-      }
-    }
+    DUNLIN_RETURN_IF_ERROR(Interrupted(request));
     DUNLIN_ASSIGN_OR_RETURN(more, scrubber.Step());
   }
   return scrubber.report();
+}
+
+absl::Status ScrubRunner::Interrupted(Request* request) {
+  if (request->abandoned()) {
+    return absl::CancelledError("nobody waits for the verification any more");
+  }
+  MutexLock lock(&mutex_);
+  return stopping_ ? ShuttingDown() : absl::OkStatus();
 }
 
 }  // namespace dunlin

@@ -21,7 +21,7 @@ namespace dunlin {
 class ScrubRunner {
  public:
   struct Request {
-    // Whether nobody wants the answer any more. Asked between pages, on the runner's thread.
+    // Whether nobody wants the answer any more. Asked again and again, on the runner's thread.
     absl::AnyInvocable<bool()> abandoned;
     // Called once, on the runner's thread, or within Run() when the request is refused.
     absl::AnyInvocable<void(absl::StatusOr<ScrubReport>)> done;
@@ -44,6 +44,8 @@ class ScrubRunner {
  private:
   void Loop() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<ScrubReport> Scrub(Request* request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // OK, or why there is to be no more of it.
+  absl::Status Interrupted(Request* request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Store* const store_;
 

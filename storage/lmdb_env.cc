@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::array<const char*, kTableCount> kTableNames = {"records", "changes", "expiries", "meta"};
 
-const char* NameOf(Table table) { return kTableNames[static_cast<size_t>(table)]; }
-
 MDB_val ToVal(absl::string_view bytes) { return MDB_val{bytes.size(), const_cast<char*>(bytes.data())}; }
 
 absl::string_view FromVal(const MDB_val& val) {
@@ -27,6 +25,10 @@ absl::string_view FromVal(const MDB_val& val) {
 }
 
 }  // namespace
+
+const char* TableName(Table table) { return kTableNames[static_cast<size_t>(table)]; }
+
+std::string DataFileOf(const std::string& directory) { return absl::StrCat(directory, "/data.mdb"); }
 
 // ---- LmdbTxn ----
 
@@ -55,7 +57,7 @@ absl::StatusOr<absl::optional<absl::string_view>> LmdbTxn::Get(Table table, absl
     return absl::nullopt;
   }
   if (error != 0) {
-    return LmdbErrorToStatus(error, absl::StrCat("reading ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("reading ", TableName(table)));
   }
   return absl::make_optional(FromVal(value));
 }
@@ -69,7 +71,7 @@ absl::Status LmdbTxn::Put(Table table, absl::string_view key, absl::string_view 
   MDB_val value_val = ToVal(value);
   const int error = LmdbWriteError(
       [&] { return mdb_put(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, &value_val, flags); });
-  return error == 0 ? absl::OkStatus() : WriteError(error, absl::StrCat("writing ", NameOf(table)));
+  return error == 0 ? absl::OkStatus() : WriteError(error, absl::StrCat("writing ", TableName(table)));
 }
 
 absl::Status LmdbTxn::Delete(Table table, absl::string_view key) {
@@ -77,14 +79,14 @@ absl::Status LmdbTxn::Delete(Table table, absl::string_view key) {
   const int error =
       LmdbWriteError([&] { return mdb_del(txn_, env_->tables_[static_cast<size_t>(table)], &key_val, nullptr); });
   return error == 0 || error == MDB_NOTFOUND ? absl::OkStatus()
-                                             : WriteError(error, absl::StrCat("deleting from ", NameOf(table)));
+                                             : WriteError(error, absl::StrCat("deleting from ", TableName(table)));
 }
 
 absl::StatusOr<uint64_t> LmdbTxn::Count(Table table) const {
   MDB_stat stat;
   const int error = mdb_stat(txn_, env_->tables_[static_cast<size_t>(table)], &stat);
   if (error != 0) {
-    return LmdbErrorToStatus(error, absl::StrCat("counting ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("counting ", TableName(table)));
   }
   return static_cast<uint64_t>(stat.ms_entries);
 }
@@ -127,7 +129,7 @@ absl::StatusOr<LmdbCursor> LmdbCursor::Open(const LmdbTxn& txn, Table table) {
   MDB_cursor* cursor = nullptr;
   const int error = mdb_cursor_open(txn.txn_, txn.env_->tables_[static_cast<size_t>(table)], &cursor);
   if (error != 0) {
-    return LmdbErrorToStatus(error, absl::StrCat("opening a cursor on ", NameOf(table)));
+    return LmdbErrorToStatus(error, absl::StrCat("opening a cursor on ", TableName(table)));
   }
   return LmdbCursor(cursor, table);
 }
@@ -155,7 +157,7 @@ absl::Status LmdbCursor::Move(absl::string_view from, int operation) {
     value_ = FromVal(value);
   }
   return error == 0 || error == MDB_NOTFOUND ? absl::OkStatus()
-                                             : LmdbErrorToStatus(error, absl::StrCat("walking ", NameOf(table_)));
+                                             : LmdbErrorToStatus(error, absl::StrCat("walking ", TableName(table_)));
 }
 
 absl::Status LmdbCursor::Seek(absl::string_view key) {
@@ -173,8 +175,6 @@ absl::Status LmdbCursor::SeekLast() { return Move({}, MDB_LAST); }
 // ---- LmdbEnv: opening ----
 
 namespace {
-
-std::string DataFileOf(const std::string& directory) { return absl::StrCat(directory, "/data.mdb"); }
 
 absl::StatusOr<MDB_env*> OpenEnv(const LmdbEnv::Options& options, const std::string& path, unsigned flags) {
   MDB_env* env = nullptr;

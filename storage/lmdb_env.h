@@ -28,6 +28,12 @@ namespace dunlin {
 enum class Table { kRecords, kChanges, kExpiries, kMeta };
 inline constexpr size_t kTableCount = 4;
 
+// What LMDB knows a table by.
+const char* TableName(Table table);
+
+// The file of the database in `directory`.
+std::string DataFileOf(const std::string& directory);
+
 class LmdbEnv;
 
 // LmdbTxn is one transaction: a consistent view of all tables, and, if begun by BeginWrite(), the means to change them.
@@ -153,6 +159,8 @@ class LmdbEnv {
   // the transaction that met it is found after a restart is open if its commit failed in the last step; it is never
   // half there.
   absl::Status failure() const { return failure_.status(); }
+
+  size_t map_size_bytes() const { return options_.map_size_bytes; }
 
   // LmdbTxn::UsedBytes() as of now.
   absl::StatusOr<uint64_t> UsedBytes();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -75,7 +76,12 @@ class Scrubber {
   Scrubber(const Scrubber&) = delete;
   Scrubber& operator=(const Scrubber&) = delete;
 
-  // Looks at the next page. Returns whether there is another.
+  // Checks the pages of the database themselves, see storage/page_check.h, before Step() comes upon a damaged one. The
+  // pages that it reads are not reused meanwhile, so that the file grows by what is written.
+  // Errors: those of the function CheckPages().
+  absl::Status CheckPages(absl::FunctionRef<bool()> interrupted) const;
+
+  // Looks at the next page of rows. Returns whether there is another.
   // Errors: kDataLoss when the state row is damaged or the tables cannot be walked through; kResourceExhausted when too
   // many reads are under way. The walk can be gone on with after that one.
   absl::StatusOr<bool> Step();

@@ -1,5 +1,7 @@
 #include "storage/store.h"
 
+#include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -7,6 +9,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
+#include "storage/lmdb_error.h"
+#include "storage/page_check.h"
 #include "storage/status_macros.h"
 #include "storage/upgrade.h"
 
@@ -26,10 +30,38 @@ absl::Status LacksMetaError(absl::string_view path) {
       absl::StrCat("data directory ", path, " lacks part of its meta data: restore it, or start with an empty one"));
 }
 
+// Gives the database's file another name, so that an empty one can be made. One that was set aside before is replaced:
+// there is room for one, not for one more at each start.
+absl::Status SetAside(const std::string& directory, const absl::Status& damage, Logger* logger) {
+  DUNLIN_ASSIGN_OR_RETURN(const DataDirectory held, DataDirectory::Acquire(directory));
+  const std::string damaged = DataFileOf(directory);
+  const std::string aside = absl::StrCat(damaged, ".damaged");
+  if (std::rename(damaged.c_str(), aside.c_str()) != 0) {
+    return LmdbErrorToStatus(errno, absl::StrCat("setting aside ", damaged));
+  }
+  if (logger != nullptr) {
+    logger->Error("the store is damaged and begins anew; what was never sent to Redis is in the old file alone",
+                  {{"damage", std::string(damage.message())}, {"old_file", aside}});
+  }
+  return held.SyncNames();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options, HybridClock* clock) {
+  absl::StatusOr<std::unique_ptr<Store>> store = OpenAsItIs(options, clock);
+  if (options.check == StoreCheck::kRebuild && absl::IsDataLoss(store.status())) {
+    DUNLIN_RETURN_IF_ERROR(SetAside(options.directory, store.status(), options.logger));
+    return OpenAsItIs(options, clock);
+  }
+  return store;
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::OpenAsItIs(const Options& options, HybridClock* clock) {
   DUNLIN_ASSIGN_OR_RETURN(DataDirectory directory, DataDirectory::Acquire(options.directory));
+  if (options.check != StoreCheck::kOff) {
+    DUNLIN_RETURN_IF_ERROR(CheckPages(options.directory, options.map_size_bytes, [] { return false; }));
+  }
   LmdbEnv::Options env_options;
   env_options.directory = options.directory;
   env_options.map_size_bytes = options.map_size_bytes;

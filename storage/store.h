@@ -22,6 +22,7 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/revision_history.h"
+#include "storage/store_check.h"
 #include "storage/tables.h"
 #include "storage/version.h"
 #include "storage/write.h"
@@ -89,15 +90,17 @@ class Store {
     std::string replication_namespace = "default";
     size_t map_size_bytes = kDatabaseMapSizeBytesDefault;
     bool sync = true;
+    StoreCheck check = StoreCheck::kOff;
     // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
     uint64_t new_store_id = 0;
-    // Told of damaged records; must outlive the store. Null: nobody is.
+    // Told of what is damaged; must outlive the store. Null: nobody is.
     Logger* logger = nullptr;
   };
 
   // Opens the store in `options.directory`, creating it if the directory is empty or absent. `clock` must outlive it;
-  // it is moved past every version that the store has issued. Errors: those of DataDirectory and LmdbEnv;
-  // kFailedPrecondition when the store is of a newer format or belongs to another namespace.
+  // it is moved past every version that the store has issued. Errors: those of DataDirectory, LmdbEnv and CheckPages();
+  // kDataLoss when its own rows are damaged; kFailedPrecondition when the store is of a newer format or belongs to
+  // another namespace.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options, HybridClock* clock);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -171,6 +174,7 @@ class Store {
   Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
       : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}
 
+  static absl::StatusOr<std::unique_ptr<Store>> OpenAsItIs(const Options& options, HybridClock* clock);
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
   absl::Status Load(const Options& options, LmdbTxn txn);

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -205,6 +206,88 @@ TEST(DamagedDisk, IsMadeGoodFromTheFleetAfterAVerification) {
   EXPECT_EQ(repaired->damaged_count, 0u);
   EXPECT_FALSE(repaired->repair_started);
   EXPECT_EQ(fleet.replica(0).Status().damaged_records, 0u);
+}
+
+// ---- Pages of the database itself ----
+
+constexpr int kManyKeys = 500;
+
+std::string ManyKey(int i) { return absl::StrCat("key", 1000 + i); }
+std::string ManyValue(int i) { return absl::StrCat("<value ", 1000 + i, ">", std::string(100, '.')); }
+
+void PutMany(Client& client) {
+  for (int i = 0; i < kManyKeys; ++i) {
+    ASSERT_TRUE(client.Put(ManyKey(i), ManyValue(i)).ok());
+  }
+}
+
+// Empties each page that holds `text`, among them one of the tree.
+void EmptyPagesWith(const std::string& path, const std::string& text) {
+  constexpr size_t kPageBytes = 4096;
+  const std::string bytes = ReadFile(path);
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  for (size_t at = bytes.find(text); at != std::string::npos; at = bytes.find(text, at + 1)) {
+    file.seekp(static_cast<std::streamoff>(at / kPageBytes * kPageBytes));
+    file << std::string(kPageBytes, '\0');
+  }
+}
+
+TEST(DamagedPages, AreFoundByAVerificationThatTheReplicaSurvives) {
+  TempDir directory;
+  ReplicaProcess::Options options;
+  options.data_dir = directory.Join("data");
+  options.log_path = directory.Join("log");
+  ReplicaProcess replica(options);
+  replica.Start();
+  ASSERT_TRUE(replica.WaitServing());
+  PutMany(replica.client());
+  ASSERT_TRUE(replica.client().Verify({}).ok());
+
+  EmptyPagesWith(directory.Join("data/data.mdb"), ManyValue(7));
+  for (int i = 0; i < 2; ++i) {
+    const absl::Status damaged = replica.client().Verify({}).status();
+    EXPECT_EQ(damaged.code(), absl::StatusCode::kDataLoss) << damaged;
+    for (const char* part : {"data.mdb has damaged pages: records", "start with --store-check=rebuild"}) {
+      EXPECT_THAT(std::string(damaged.message()), HasSubstr(part));
+    }
+  }
+  EXPECT_EQ(replica.client().Get(ManyKey(kManyKeys - 1))->entry.value, ManyValue(kManyKeys - 1));
+  EXPECT_TRUE(replica.client().Put("zzz", "1").ok());
+}
+
+TEST(DamagedPages, AreRefusedAtTheStartOrRebuiltFromTheFleet) {
+  Fleet::Options options;
+  options.replicas = 2;
+  Fleet fleet(options);
+  PutMany(fleet.client(0));
+  ASSERT_TRUE(fleet.Converges());
+  ReplicaProcess& replica = fleet.replica(0);
+  ASSERT_EQ(replica.Terminate().code, 0);
+  const std::string file = replica.options().data_dir + "/data.mdb";
+  EmptyPagesWith(file, ManyValue(7));
+  ASSERT_TRUE(fleet.client(1).Put("meanwhile", "1").ok());
+
+  const std::vector<std::string> arguments = replica.options().arguments;
+  const auto check = [&](const char* action) {
+    std::vector<std::string> with = arguments;
+    with.push_back(absl::StrCat("--store-check=", action));
+    replica.set_arguments(with);
+  };
+  check("refuse");
+  const absl::Status refused = replica.TryStart();
+  EXPECT_FALSE(refused.ok());
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("has damaged pages: records"));
+  EXPECT_EQ(replica.WaitForExit().code, 2);
+
+  check("rebuild");
+  replica.Start();
+  ASSERT_TRUE(replica.WaitServing()) << replica.Log();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(replica.client().Get(ManyKey(7))->entry.value, ManyValue(7));
+  EXPECT_EQ(replica.client().Get("meanwhile")->entry.value, "1");
+  EXPECT_THAT(replica.Log(), HasSubstr("the store is damaged and begins anew"));
+  EXPECT_EQ(access((file + ".damaged").c_str(), F_OK), 0);
+  EXPECT_EQ(replica.client().Verify({})->damaged_count, 0u);
 }
 
 }  // namespace
