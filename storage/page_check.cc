@@ -125,10 +125,10 @@ class PageReader {
   // A page begins with its number (MDB_page in LMDB's mdb.c), from which it follows where the file is mapped: there all
   // pages have to agree, or one stands where another belongs.
   void ExpectOwnPage(const void* byte, size_t page_bytes) {
-    const auto page = reinterpret_cast<uintptr_t>(byte) / page_bytes * page_bytes;
+    const char* const page = static_cast<const char*>(byte) - reinterpret_cast<uintptr_t>(byte) % page_bytes;
     size_t number = 0;
-    std::memcpy(&number, reinterpret_cast<const void*>(page), sizeof(number));
-    const uintptr_t mapped_at = page - number * page_bytes;
+    std::memcpy(&number, page, sizeof(number));
+    const uintptr_t mapped_at = reinterpret_cast<uintptr_t>(page) - number * page_bytes;
     if (mapped_at_ != 0 && mapped_at != mapped_at_) {
       End(kDamaged, "a page bears the number of another");
     }
