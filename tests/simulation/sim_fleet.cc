@@ -76,6 +76,10 @@ bool SimFleet::AllKnowTheFleet() const {
 }
 
 bool SimFleet::Settled() const {
+  // Replicas see that a part of Redis is lost when they next look, and may be equal until then.
+  if (redis_.model().contents().PartIsLost()) {
+    return false;
+  }
   const StoreState first = replicas_[0]->running() ? replicas_[0]->state() : StoreState();
   return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
     if (!replica->running() || !replica->live()) {

@@ -42,7 +42,7 @@ class SimFleet {
   // Whether no replica is new to the fleet.
   bool AllKnowTheFleet() const;
 
-  // Whether all replicas are live and hold what Redis has last given out.
+  // Whether all replicas are live and hold what Redis has last given out, and it has all of that.
   bool Settled() const;
   // Tells the oracle that they should, for good.
   void CheckConverged();
