@@ -18,6 +18,7 @@ namespace dunlin {
 class KeySet {
  public:
   void Insert(absl::string_view key) { hashes_.insert(HashOf(key)); }
+  void Erase(absl::string_view key) { hashes_.erase(HashOf(key)); }
   bool Contains(absl::string_view key) const { return hashes_.contains(HashOf(key)); }
   size_t size() const { return hashes_.size(); }
 

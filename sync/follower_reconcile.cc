@@ -67,9 +67,11 @@ void Follower::OnRecords(RelayRecords records) {
     return;
   }
   for (std::string& record : records.records) {
-    // One that is gone has been collected meanwhile.
     if (!record.empty()) {
       Accept(std::move(wanted_.front()), std::move(record));
+    } else if (fleet_keys_ != nullptr) {
+      // A tombstone that has been collected since its order was read: what the store has under its key must go.
+      fleet_keys_->Erase(wanted_.front());
     }
     wanted_.pop_front();
   }

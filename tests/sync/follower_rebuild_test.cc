@@ -171,6 +171,31 @@ TEST_F(FollowerRebuildTest, AllThatRedisHasIsNamedWhetherItDiffersOrNot) {
   EXPECT_FALSE(batch.fleet_keys->Contains(KeyOf(10)));
 }
 
+// Its deletion, which nobody remembers any more, was still in Redis when its order was read.
+TEST_F(FollowerRebuildTest, WhatIsCollectedBetweenItsOrderAndItsRecordIsNotNamed) {
+  BeginAt(PositionAtTime(7, TooLate()));
+  Compare(0, 7, {1, 2});
+  Next<Follower::ReadRecords>();
+  follower_->OnRecords({kEpoch, {"", RecordOf(3)}});
+  const RemoteBatch batch = ReadToTheEndAt(TooLate(), 7, 7);
+  ASSERT_NE(batch.fleet_keys, nullptr);
+  EXPECT_FALSE(batch.fleet_keys->Contains(KeyOf(2)));
+  EXPECT_TRUE(batch.fleet_keys->Contains(KeyOf(3)));
+}
+
+TEST_F(FollowerRebuildTest, WhatIsCollectedAndWrittenAgainMeanwhileIsNamed) {
+  BeginAt(PositionAtTime(7, TooLate()));
+  Compare(0, 7, {1});
+  Next<Follower::ReadRecords>();
+  follower_->OnRecords({kEpoch, {""}});
+  EXPECT_EQ(Next<Follower::ReadChanges>().after, 7u);
+  RelayChangePage page = Page(7, 8);
+  page.changes[0].key = KeyOf(2);
+  page.redis_time = TooLate();
+  follower_->OnChanges(std::move(page), now_);
+  EXPECT_TRUE(Next<Follower::Apply>().batch.fleet_keys->Contains(KeyOf(2)));
+}
+
 TEST_F(FollowerRebuildTest, OnlyWhatWasThereWhenItBeganIsDropped) {
   BeginAt(PositionAtTime(7, TooLate()));
   // Written here while the fleet's keys are gathered.
