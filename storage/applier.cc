@@ -289,6 +289,7 @@ absl::StatusOr<size_t> Applier::Restamp(const Restamping& restamping) {
   clock_->ComeBack();
   const uint64_t before = state_->revision;
   const absl::Span<const OutboxItem> items = restamping.items;
+  const absl::Span<const uint64_t> redis_times = restamping.redis_times;
   for (size_t first = 0, end = 0; first < items.size(); first = end) {
     DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch, BatchOf(items[first]));
     bool ahead = false;
@@ -302,7 +303,8 @@ absl::StatusOr<size_t> Applier::Restamp(const Restamping& restamping) {
     }
     // All of an atomic batch or nothing: it must stay one.
     if (ahead) {
-      DUNLIN_RETURN_IF_ERROR(RestampGroup(items.subspan(first, end - first)));
+      DUNLIN_RETURN_IF_ERROR(RestampGroup(items.subspan(first, end - first),
+                                          redis_times.subspan(std::min(first, redis_times.size()), end - first)));
     }
   }
   state_->clock_time = clock_->last_issued();
@@ -331,9 +333,12 @@ bool Applier::MayRestamp(const RecordRow& row, const OutboxItem& item) const {
   return row.revision == item.revision && state_->NeverSent(row) && row.record.version.origin == store_id_;
 }
 
-absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group) {
+absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times) {
   const uint64_t batch_first_revision = state_->revision + 1;
-  for (const OutboxItem& item : group) {
+  for (size_t i = 0; i < group.size(); ++i) {
+    const OutboxItem& item = group[i];
+    // What Redis has may be of a time when its clock was ahead of where it is now.
+    const uint64_t at_least = i < redis_times.size() && redis_times[i] != UINT64_MAX ? redis_times[i] + 1 : 0;
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(item.key));
     if (!old.status.ok() || !MayRestamp(old.row, item)) {
       continue;
@@ -341,8 +346,8 @@ absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group) {
     Record record = old.row.record;
     const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
     // The clock may give out once more what it has given out before it came back.
-    for (record.version.time = clock_->Issue(0); record.version == old.row.record.version;) {
-      record.version.time = clock_->Issue(0);
+    for (record.version.time = clock_->Issue(at_least); record.version == old.row.record.version;) {
+      record.version.time = clock_->Issue(record.version.time + 1);
     }
     if (old.row.swept) {
       // Its end has been told here: it must not live on elsewhere.

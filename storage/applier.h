@@ -99,7 +99,8 @@ class Applier {
   absl::StatusOr<uint64_t> DropAbsent(const RemoteBatch& batch);
   absl::Status RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
                                 const KeySet& fleet_keys);
-  absl::Status RestampGroup(absl::Span<const OutboxItem> group);
+  // `redis_times` as in Restamping; empty: Redis has nothing of the group.
+  absl::Status RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times);
   bool MayRestamp(const RecordRow& row, const OutboxItem& item) const;
   absl::StatusOr<bool> IsAheadOfClock(const OutboxItem& item) const;
   absl::StatusOr<uint64_t> BatchOf(const OutboxItem& item) const;

@@ -206,7 +206,7 @@ absl::Status Applier::RestampForgotten(const std::vector<OutboxItem>& items, uin
     std::vector<OutboxItem>& members = groups[group];
     std::sort(members.begin(), members.end(),
               [](const OutboxItem& a, const OutboxItem& b) { return a.revision < b.revision; });
-    DUNLIN_RETURN_IF_ERROR(RestampGroup(members));
+    DUNLIN_RETURN_IF_ERROR(RestampGroup(members, {}));
   }
   state_->clock_time = std::max(state_->clock_time, clock_->last_issued());
   return absl::OkStatus();

@@ -1,5 +1,6 @@
 #include "sync/mirror.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/limits.h"
@@ -216,7 +217,12 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
     // nothing comes of it now, the outbox waits and this is tried again.
     Restamping restamping;
     if (!in_flight_.empty()) {
-      restamping.items = std::move(in_flight_.front().sent);
+      Batch& refused = in_flight_.front();
+      restamping.redis_times.resize(refused.sent.size());
+      for (size_t i = 0; i < std::min(reply.stored_times.size(), refused.in_message.size()); ++i) {
+        restamping.redis_times[refused.in_message[i]] = reply.stored_times[i];
+      }
+      restamping.items = std::move(refused.sent);
     }
     OnRelayError(absl::FailedPreconditionError(
                      "a version is further ahead of Redis' clock than Redis accepts: check the clocks; "

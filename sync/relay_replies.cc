@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "storage/big_endian.h"
 #include "storage/status_macros.h"
 #include "storage/version.h"
 
@@ -246,6 +247,14 @@ absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
       fields.Fail("no item");
     }
     result.refused_item = position - 1;
+    while (fields.status().ok() && !fields.AtEnd()) {
+      const std::string time = fields.Text();
+      if (!time.empty() && time.size() != sizeof(uint64_t)) {
+        fields.Fail("no time of a version");
+      } else {
+        result.stored_times.push_back(time.empty() ? 0 : ReadBigEndian64(time));
+      }
+    }
   } else {
     fields.Fail("an unknown outcome");
   }

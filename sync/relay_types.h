@@ -172,7 +172,9 @@ struct MirrorReply {
   uint64_t sequence = 0;
   // With kApplied and kClockAhead.
   absl::Time redis_time;
+  // With kClockAhead; and for each item, the time of the version that is stored under its key, 0 if there is none.
   size_t refused_item = 0;
+  std::vector<uint64_t> stored_times;
   // With kApplied: one for each item, in order.
   std::vector<MirrorItemReply> items;
 };

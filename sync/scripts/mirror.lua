@@ -6,7 +6,8 @@
 --   {"OK", epoch, sequence, time_ms, {0, sequence} | {1, sequence} | {2, record}, …}
 --       for each item: stored; there already; the stored record is newer
 --   {"EPOCH", epoch in force or ""}
---   {"CLOCK", time_ms, position of the first item that is too far ahead}
+--   {"CLOCK", time_ms, position of the first item that is too far ahead, time of its version, …}
+--       for each item: the 8 bytes of the stored version's time; "" if nothing is stored
 
 local meta, failure = read_meta()
 if failure then
@@ -27,7 +28,11 @@ end
 local time_ms = now_ms()
 local ahead = ahead_of_clock(items, time_ms)
 if ahead then
-  return { 'CLOCK', time_ms, ahead }
+  local refusal = { 'CLOCK', time_ms, ahead }
+  for _, item in ipairs(items) do
+    refusal[#refusal + 1] = string.sub(item.old_record, 1, 8)
+  end
+  return refusal
 end
 
 local accepted, answers = {}, {}

@@ -3,6 +3,7 @@
 // sorted into the table and names the place. Method: each input is made into a tree of replies and given to every
 // parser; an independent description of the shapes, and the tree itself, say what has to come out.
 
+#include "storage/big_endian.h"
 #include "sync/relay_replies.h"
 
 #include <string>
@@ -119,6 +120,11 @@ void CheckMirrorReply(const RedisReply& reply) {
       DUNLIN_REQUIRE(Says(reply, "CLOCK"), "");
       RequireTime(reply, 1, result->redis_time);
       RequireNumber(reply, 2, result->refused_item + 1);
+      DUNLIN_REQUIRE(result->stored_times.size() == reply.elements.size() - 3, "");
+      for (size_t i = 0; i < result->stored_times.size(); ++i) {
+        const std::string& time = reply.elements[i + 3].text;
+        DUNLIN_REQUIRE(result->stored_times[i] == (time.empty() ? 0 : ReadBigEndian64(time)), "");
+      }
       return clock_parsed.Reach();
   }
 }

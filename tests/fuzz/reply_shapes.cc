@@ -25,6 +25,8 @@ bool HasShape(const RedisReply& reply, char shape) {
       return reply.type == Type::kInteger && reply.integer >= 1;
     case 'T':
       return reply.type == Type::kString;
+    case 't':  // The time of a version, or of none.
+      return reply.type == Type::kString && (reply.text.empty() || reply.text.size() == 8);
     case 'V':  // A record, at least as far as its version.
       return reply.type == Type::kString && reply.text.size() >= kVersionSizeBytes;
     default:
@@ -67,7 +69,11 @@ bool IsMirrorReply(const RedisReply& reply) {
   if (Says(reply, "OK")) {
     return Has(reply, 1, "ENN") && std::all_of(reply.elements.begin() + 4, reply.elements.end(), IsMirrorItem);
   }
-  return (Says(reply, "EPOCH") && Has(reply, 1, "E")) || (Says(reply, "CLOCK") && Has(reply, 1, "N1"));
+  if (Says(reply, "CLOCK")) {
+    return Has(reply, 1, "N1") && std::all_of(reply.elements.begin() + 3, reply.elements.end(),
+                                              [](const RedisReply& time) { return HasShape(time, 't'); });
+  }
+  return Says(reply, "EPOCH") && Has(reply, 1, "E");
 }
 
 bool IsConditionalReply(const RedisReply& reply) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "storage/big_endian.h"
 #include "storage/limits.h"
 #include "storage/status_macros.h"
 #include "storage/version.h"
@@ -257,6 +258,9 @@ absl::StatusOr<MirrorReply> ModelRedis::Mirror(const MirrorBatch& batch) {
   if (ahead != items.end()) {
     reply.outcome = MirrorReply::Outcome::kClockAhead;
     reply.refused_item = static_cast<size_t>(ahead - items.begin());
+    for (const Item& item : items) {
+      reply.stored_times.push_back(item.old_record.has_value() ? ReadBigEndian64(item.old_bytes) : 0);
+    }
     return reply;
   }
   std::vector<Item> accepted;

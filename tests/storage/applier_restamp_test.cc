@@ -33,9 +33,11 @@ class ApplierRestampTest : public ApplierTester {
     return result.ok() ? *result : WriteResult();
   }
 
-  size_t Restamp(const std::vector<OutboxItem>& items) {
+  // `redis_times` are those of the items; as many as there are if none are given.
+  size_t Restamp(const std::vector<OutboxItem>& items, std::vector<uint64_t> redis_times = {}) {
+    redis_times.resize(items.size());
     absl::StatusOr<size_t> restamped;
-    Run([&](Applier* applier, LmdbTxn*) { restamped = applier->Restamp(Restamping{items}); });
+    Run([&](Applier* applier, LmdbTxn*) { restamped = applier->Restamp(Restamping{items, redis_times}); });
     EXPECT_TRUE(restamped.ok()) << restamped.status();
     return restamped.ok() ? *restamped : 0;
   }
@@ -87,6 +89,19 @@ TEST_F(ApplierRestampTest, TheClockForgetsTheFutureThatItHasIssued) {
   EXPECT_LT(next.versions[0], ahead.versions[0]);
   EXPECT_TRUE(IsOfThePresent(next.versions[0])) << VersionToString(next.versions[0]);
   EXPECT_EQ(state_.clock_time, next.versions[0].time) << "nor does a restart bring it back";
+}
+
+// Redis' own clock has been set back since it took that version, or it was itself ahead.
+TEST_F(ApplierRestampTest, WhatRedisHasUnderTheKeyIsStillReplaced) {
+  for (const absl::Duration ahead : {absl::Seconds(2), absl::Minutes(1), absl::Minutes(50)}) {
+    const WriteResult written = WriteAhead(WriteOf({PutOf("a", "1"), PutOf("b", "1")}));
+    const uint64_t stored = (clock_.NowUnixMillis() + absl::ToInt64Milliseconds(ahead)) << kVersionCounterBits;
+    EXPECT_EQ(Restamp({{"a", written.revisions[0]}, {"b", written.revisions[1]}}, {stored, 0}), 2u);
+    const uint64_t time = RowOf("a").record.version.time;
+    EXPECT_GT(time, stored);
+    EXPECT_LE(VersionTimeToUnixMillis(time), VersionTimeToUnixMillis(stored) + 1) << "no further than Redis takes it";
+    EXPECT_LT(RowOf("b").record.version.time, written.versions[1].time);
+  }
 }
 
 // ---- Batches ----

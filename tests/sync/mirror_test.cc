@@ -195,12 +195,14 @@ TEST_F(MirrorTest, AVersionAheadOfRedisClockIsStampedAnewAndSentAgain) {
   Send({1, 2}, 2, true);
   MirrorReply refused;
   refused.outcome = MirrorReply::Outcome::kClockAhead;
+  refused.stored_times = {0, 77};
   mirror_->OnReply(refused, now_);
   EXPECT_TRUE(absl::IsFailedPrecondition(mirror_->error()));
   const Restamping restamping = Next<Mirror::Restamp>().restamping;
   ASSERT_EQ(restamping.items.size(), 2u);
   EXPECT_EQ(restamping.items[1].key, "k2");
   EXPECT_EQ(restamping.items[1].revision, 2u);
+  EXPECT_EQ(restamping.redis_times, (std::vector<uint64_t>{0, 77}));
   EXPECT_FALSE(mirror_->idle());
   Next<Mirror::Wait>();
   mirror_->OnRestamped(2, now_);

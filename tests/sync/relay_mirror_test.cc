@@ -210,8 +210,19 @@ TEST_P(RelayMirrorTest, AVersionAheadOfTheClockRefusesTheWholeBatch) {
       Mirror({{"a", MakeRecord(MakeVersion(now_), "1")}, {"b", MakeRecord(MakeVersion(now_ + absl::Hours(1)), "2")}});
   EXPECT_EQ(reply.outcome, Outcome::kClockAhead);
   EXPECT_EQ(reply.refused_item, 1u);
+  EXPECT_EQ(reply.stored_times, (std::vector<uint64_t>{0, 0}));
   EXPECT_LT(absl::AbsDuration(reply.redis_time - absl::Now()), absl::Minutes(1));
   ExpectUntouched();
+}
+
+// Whatever gets another version has to be above it.
+TEST_P(RelayMirrorTest, ARefusalForTheClockTellsWhatIsStored) {
+  const Version stored = MakeVersion(now_ - absl::Seconds(1));
+  backend_->SetRecord("b", MakeRecord(stored, "1"));
+  const Version ahead = MakeVersion(now_ + absl::Hours(1));
+  const MirrorReply reply = Mirror({{"a", MakeRecord(ahead, "2")}, {"b", MakeRecord(ahead, "2")}});
+  EXPECT_EQ(reply.outcome, Outcome::kClockAhead);
+  EXPECT_EQ(reply.stored_times, (std::vector<uint64_t>{0, stored.time}));
 }
 
 TEST_P(RelayMirrorTest, AKeyWithAVersionAheadOfTheClockIsNotLocked) {

@@ -2,6 +2,7 @@
 // Method: answers that no script of ours gives; those that they give are tested with a real Redis.
 
 #include "sync/relay_replies.h"
+#include "storage/big_endian.h"
 
 #include <string>
 #include <utility>
@@ -84,6 +85,14 @@ TEST(RelayReplies, AClockRefusalNamesAnItem) {
   EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1)}))->refused_item, 0u);
   EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(0)})).status().code(),
             absl::StatusCode::kDataLoss);
+}
+
+TEST(RelayReplies, AClockRefusalTellsWhatIsStored) {
+  const auto parse = [](const std::string& time) {
+    return ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1), Text(""), Text(time)}));
+  };
+  EXPECT_EQ(parse(EncodeBigEndian64(77))->stored_times, (std::vector<uint64_t>{0, 77}));
+  EXPECT_EQ(parse("short").status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(RelayReplies, FindsTheReplicationId) {
