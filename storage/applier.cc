@@ -346,7 +346,7 @@ absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Spa
     Record record = old.row.record;
     const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
     // The clock may give out once more what it has given out before it came back.
-    for (record.version.time = clock_->Issue(at_least); record.version == old.row.record.version;) {
+    for (record.version.time = clock_->IssueAnew(at_least); record.version == old.row.record.version;) {
       record.version.time = clock_->Issue(record.version.time + 1);
     }
     if (old.row.swept) {

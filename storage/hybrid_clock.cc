@@ -37,6 +37,11 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
   return next;
 }
 
+uint64_t HybridClock::IssueAnew(uint64_t at_least) {
+  const uint64_t now = std::min(NowUnixMillis(), kUnixMillisMax) << kVersionCounterBits;
+  return Issue(at_least > now ? StepFrom(at_least) : at_least);
+}
+
 uint64_t HybridClock::StepFrom(uint64_t at_least) const {
   const uint64_t step = 2 * (static_cast<uint64_t>(absl::ToUnixMicros(clock_->Now())) & kStepMask);
   return at_least > UINT64_MAX - step ? at_least : at_least + step;

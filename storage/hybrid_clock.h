@@ -40,6 +40,11 @@ class HybridClock {
   // distance is taken from the clock's microseconds, which makes that as good as impossible: a version names one value.
   uint64_t Issue(uint64_t at_least, Issuer issuer = Issuer::kCommitter);
 
+  // As Issue(), for a write that is stamped anew. Where `at_least` is ahead of the fleet's time, what is right above it
+  // may have been issued before and been forgotten, for the same key: so the distance is taken from the microseconds
+  // here, too.
+  uint64_t IssueAnew(uint64_t at_least);
+
   // Forgets times issued that are more than kClockDriftMax ahead of the fleet's: this machine's clock was wrong when it
   // issued them, and whatever followed them would be refused by Redis as well. A time may then be issued once more, for
   // another key: of one key, each version differs from the stored one all the same, and is above it but for what is

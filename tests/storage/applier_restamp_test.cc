@@ -4,12 +4,14 @@
 // for a while.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
@@ -101,6 +103,18 @@ TEST_F(ApplierRestampTest, WhatRedisHasUnderTheKeyIsStillReplaced) {
     EXPECT_GT(time, stored);
     EXPECT_LE(VersionTimeToUnixMillis(time), VersionTimeToUnixMillis(stored) + 1) << "no further than Redis takes it";
     EXPECT_LT(RowOf("b").record.version.time, written.versions[1].time);
+  }
+}
+
+// The same step over the same version may have been issued before the clock came back.
+TEST_F(ApplierRestampTest, ATimeAboveWhatRedisHasIsNotIssuedTwice) {
+  const uint64_t stored = (clock_.NowUnixMillis() + 2000) << kVersionCounterBits;
+  std::set<uint64_t> times;
+  for (int i = 0; i < 10; ++i) {
+    const WriteResult written = WriteAhead(WriteOf({PutOf("a", absl::StrCat(i))}));
+    ASSERT_EQ(Restamp({{"a", written.revisions[0]}}, {stored}), 1u);
+    EXPECT_TRUE(times.insert(RowOf("a").record.version.time).second) << i;
+    wall_clock_.Advance(absl::Microseconds(7));
   }
 }
 
