@@ -182,8 +182,7 @@ std::vector<OptionRow> StoreRows() {
        [](const Options& options) { return ShowChoice(options.durability, kDurabilities); }},
       {"store-check", "ACTION", kStore,
        "What to do at the start with a store that is damaged, which takes reading all of it. off: nothing. refuse: "
-       "end. "
-       "rebuild: set it aside and take all data from the fleet.",
+       "end. rebuild: set it aside and take all data from the fleet.",
        [](absl::string_view value, Options* options) {
          return AssignChoice(value, kStoreChecks, &options->store_check);
        },

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -40,6 +41,9 @@ struct Finding {
   // What is wrong, if it has found damage.
   std::array<char, 256> reason;
 };
+
+// What reading a damaged page may end in. Any other signal comes from somebody else.
+constexpr std::array<int, 5> kSignalsOfDamage = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
 // How the child ends by itself.
 enum ExitCode { kSound = 0, kDamaged = 1, kCannotRead = 2 };
@@ -167,7 +171,7 @@ class PageReader {
   // Its death is no news to anybody else, and its memory, which is the caller's, belongs in no file.
   prctl(PR_SET_DUMPABLE, 0);
   // Also what a sanitizer would do.
-  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) {
+  for (const int signal : kSignalsOfDamage) {
     std::signal(signal, SIG_DFL);
   }
   // A connection that the caller closes must not stay open because of this copy.
@@ -200,6 +204,11 @@ absl::Status ToStatus(const std::string& path, int status, const Finding& findin
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == kCannotRead) {
     return LmdbErrorToStatus(finding.error, absl::StrCat("reading ", finding.part, " of ", path));
+  }
+  if (WIFSIGNALED(status) &&
+      std::find(kSignalsOfDamage.begin(), kSignalsOfDamage.end(), WTERMSIG(status)) == kSignalsOfDamage.end()) {
+    return absl::UnavailableError(absl::StrCat("checking the pages of ", path, " was ended from outside: ",
+                                               strsignal(WTERMSIG(status)), "; nothing is known of them: try again"));
   }
   const std::string reason =
       WIFSIGNALED(status) ? absl::StrCat("reading it ended in: ", strsignal(WTERMSIG(status))) : finding.reason.data();

@@ -20,7 +20,8 @@ namespace dunlin {
 // No page that it reads may be written meanwhile: nobody has the database open, or the caller holds a read transaction
 // on it from before the call to its end. `interrupted` is asked several times a second.
 //
-// Errors: kDataLoss when pages are damaged, naming the table; kCancelled when it was interrupted; those of opening a
+// Errors: kDataLoss when pages are damaged, naming the table; kCancelled when it was interrupted;
+// kUnavailable when somebody else has ended the child, such as the system for want of memory; those of opening a
 // file otherwise. No database at all is fine.
 //
 // Thread-safety: safe for concurrent use.

@@ -39,6 +39,13 @@ size_t Occurrences(const std::string& text, const std::string& of) {
   return count;
 }
 
+ReplicaProcess::Options OptionsIn(const TempDir& directory) {
+  ReplicaProcess::Options options;
+  options.data_dir = directory.Join("data");
+  options.log_path = directory.Join("log");
+  return options;
+}
+
 // Puts `to` in the place of `from`, which is as long, wherever it stands in the file: old pages may hold it, too.
 void TurnBytes(const std::string& path, const std::string& from, const std::string& to) {
   const std::string bytes = ReadFile(path);
@@ -154,10 +161,7 @@ TEST(FailedDisk, KeepsNothingFromTheFleetThatWasAcknowledgedAndLetsRedisJudgeNot
 
 TEST(DamagedDisk, IsFoundByAVerification) {
   TempDir directory;
-  ReplicaProcess::Options options;
-  options.data_dir = directory.Join("data");
-  options.log_path = directory.Join("log");
-  ReplicaProcess replica(options);
+  ReplicaProcess replica(OptionsIn(directory));
   replica.Start();
   ASSERT_TRUE(replica.WaitServing());
   for (int i = 0; i < 50; ++i) {
@@ -234,10 +238,7 @@ void EmptyPagesWith(const std::string& path, const std::string& text) {
 
 TEST(DamagedPages, AreFoundByAVerificationThatTheReplicaSurvives) {
   TempDir directory;
-  ReplicaProcess::Options options;
-  options.data_dir = directory.Join("data");
-  options.log_path = directory.Join("log");
-  ReplicaProcess replica(options);
+  ReplicaProcess replica(OptionsIn(directory));
   replica.Start();
   ASSERT_TRUE(replica.WaitServing());
   PutMany(replica.client());
