@@ -151,6 +151,7 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
       ++result.conflicts;
     }
     if (stays) {
+      NoteTurnedDown(*records[i], old);
       result.revisions.push_back(old.row.revision);
       continue;
     }
@@ -172,6 +173,14 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
   }
   result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
   return result;
+}
+
+// The own record may be stamped anew, with a version that must not come to lie below what was turned down for it: that
+// counts as applied, and would be missing.
+void Applier::NoteTurnedDown(const Record& incoming, const Stored& old) {
+  if (old.status.ok() && IsOwnAndNeverSent(old.row)) {
+    state_->turned_down_time = std::max(state_->turned_down_time, incoming.version.time);
+  }
 }
 
 // Puts `successor`, which has no revision yet, in the place of `old`.
@@ -308,6 +317,8 @@ absl::StatusOr<size_t> Applier::Restamp(const Restamping& restamping) {
     }
   }
   state_->clock_time = clock_->last_issued();
+  // Whatever is stamped anew next, Redis has refused after this.
+  state_->turned_down_time = 0;
   return state_->revision - before;
 }
 
@@ -330,15 +341,21 @@ absl::StatusOr<bool> Applier::IsAheadOfClock(const OutboxItem& item) const {
 
 // Others know of what has been in Redis, and what somebody else has written is theirs.
 bool Applier::MayRestamp(const RecordRow& row, const OutboxItem& item) const {
-  return row.revision == item.revision && state_->NeverSent(row) && row.record.version.origin == store_id_;
+  return row.revision == item.revision && IsOwnAndNeverSent(row);
+}
+
+bool Applier::IsOwnAndNeverSent(const RecordRow& row) const {
+  return state_->NeverSent(row) && row.record.version.origin == store_id_;
 }
 
 absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times) {
   const uint64_t batch_first_revision = state_->revision + 1;
   for (size_t i = 0; i < group.size(); ++i) {
     const OutboxItem& item = group[i];
-    // What Redis has may be of a time when its clock was ahead of where it is now.
-    const uint64_t at_least = i < redis_times.size() && redis_times[i] != UINT64_MAX ? redis_times[i] + 1 : 0;
+    // What Redis has may be of a time when its clock was ahead of where it is now; and more may have come since it was
+    // asked.
+    const uint64_t known = std::max(i < redis_times.size() ? redis_times[i] : 0, state_->turned_down_time);
+    const uint64_t at_least = known == UINT64_MAX ? 0 : known + 1;
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(item.key));
     if (!old.status.ok() || !MayRestamp(old.row, item)) {
       continue;

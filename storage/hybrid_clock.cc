@@ -9,10 +9,7 @@ namespace dunlin {
 namespace {
 
 // What fits a version: until the year 10889.
-constexpr uint64_t kUnixMillisMax = (uint64_t{1} << (64 - kVersionCounterBits)) - 1;
-
-// A step over a version far ahead goes by one of so many distances: no more than half a millisecond of version time.
-constexpr uint64_t kStepMask = 0x3FFF;
+constexpr int64_t kUnixMillisMax = (int64_t{1} << (64 - kVersionCounterBits)) - 1;
 
 // The lowest time from `time` on that `issuer` may issue. There is none after the highest number.
 uint64_t FirstOf(HybridClock::Issuer issuer, uint64_t time) {
@@ -22,7 +19,7 @@ uint64_t FirstOf(HybridClock::Issuer issuer, uint64_t time) {
 }  // namespace
 
 uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
-  const uint64_t now_unix_ms = std::min(NowUnixMillis(), kUnixMillisMax);
+  const uint64_t now_unix_ms = NowUnixMillis();
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
   const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
   const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
@@ -38,17 +35,17 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
 }
 
 uint64_t HybridClock::IssueAnew(uint64_t at_least) {
-  const uint64_t now = std::min(NowUnixMillis(), kUnixMillisMax) << kVersionCounterBits;
+  const uint64_t now = NowUnixMillis() << kVersionCounterBits;
   return Issue(at_least > now ? StepFrom(at_least) : at_least);
 }
 
 uint64_t HybridClock::StepFrom(uint64_t at_least) const {
-  const uint64_t step = 2 * (static_cast<uint64_t>(absl::ToUnixMicros(clock_->Now())) & kStepMask);
+  const uint64_t step = 2 * (static_cast<uint64_t>(absl::ToUnixMicros(clock_->Now())) % kVersionStepsMax);
   return at_least > UINT64_MAX - step ? at_least : at_least + step;
 }
 
 void HybridClock::ComeBack() {
-  const uint64_t now_unix_ms = std::min(NowUnixMillis(), kUnixMillisMax);
+  const uint64_t now_unix_ms = NowUnixMillis();
   const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
   while (VersionTimeToUnixMillis(last) > now_unix_ms + drift_ms &&
@@ -65,8 +62,8 @@ void HybridClock::Restore(uint64_t last_issued) {
 absl::Time HybridClock::Now() const { return clock_->Now() + offset(); }
 
 uint64_t HybridClock::NowUnixMillis() const {
-  // A machine whose clock stands before 1970 must not wrap to the far future.
-  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToUnixMillis(Now())));
+  // A machine whose clock stands before 1970 must not wrap to the far future, nor one of the far future to the past.
+  return static_cast<uint64_t>(std::clamp<int64_t>(absl::ToUnixMillis(Now()), 0, kUnixMillisMax));
 }
 
 void HybridClock::SetOffset(absl::Duration offset) {

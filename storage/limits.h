@@ -113,6 +113,10 @@ inline constexpr size_t kCollectedEntriesMax = 1000;
 inline constexpr size_t kScrubPageRowsMax = 1000;
 inline constexpr size_t kScrubPageMaxBytes = size_t{4} << 20;
 inline constexpr size_t kScrubFindingsMax = 100;
+// How often the reading of all pages asks whether it is still wanted, so that a replica can end meanwhile; and the room
+// for what it has found, LMDB's longest messages being shorter.
+inline constexpr absl::Duration kPageCheckInterruptPeriod = absl::Milliseconds(100);
+inline constexpr size_t kPageCheckReasonMaxBytes = 256;
 
 // ---- Watch ----
 
@@ -178,6 +182,9 @@ inline constexpr size_t kCatchUpAtomicMaxBytes = size_t{256} << 20;
 
 // How far ahead of Redis' clock a version may be before Redis refuses it.
 inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
+// A step over a version further ahead than that goes by one of so many distances, two apart: no more than half a
+// millisecond of version time, and enough that the same one is not taken twice by chance.
+inline constexpr uint64_t kVersionStepsMax = uint64_t{1} << 14;
 inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
 // How often a replica asks Redis whether it throws keys away when its memory is full: nothing depends on the answer but
 // a warning.

@@ -21,13 +21,13 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "storage/limits.h"
 #include "storage/lmdb_env.h"
 #include "storage/lmdb_error.h"
 
 namespace dunlin {
 namespace {
-
-constexpr int kInterruptedEveryMs = 100;
 
 // LMDB's list of free pages is a table with a fixed handle.
 constexpr MDB_dbi kFreePages = 0;
@@ -39,7 +39,7 @@ struct Finding {
   // Of LMDB or the system, if the child cannot read.
   int error;
   // What is wrong, if it has found damage.
-  std::array<char, 256> reason;
+  std::array<char, kPageCheckReasonMaxBytes> reason;
 };
 
 // What reading a damaged page may end in. Any other signal comes from somebody else.
@@ -186,7 +186,8 @@ class PageReader {
 // Waits for the child's end, which closes the pipe. Returns its status as of waitpid().
 int WaitFor(pid_t child, int alive_fd, absl::FunctionRef<bool()> interrupted) {
   pollfd alive{alive_fd, POLLIN, 0};
-  while (poll(&alive, 1, kInterruptedEveryMs) <= 0) {
+  const auto ask_every_ms = static_cast<int>(absl::ToInt64Milliseconds(kPageCheckInterruptPeriod));
+  while (poll(&alive, 1, ask_every_ms) <= 0) {
     if (interrupted()) {
       kill(child, SIGKILL);
       break;

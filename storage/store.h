@@ -146,7 +146,8 @@ class Store {
   absl::StatusOr<uint64_t> CountDamaged() const;
 
   // Which of `items` this store lacks, or has in an older version: their positions, in order. A damaged record counts
-  // as lacking.
+  // as lacking, and so does an own one that has never been sent: it may be stamped anew, below what it is newer than
+  // now, so that the records themselves have to be compared, by whoever stamps.
   absl::StatusOr<std::vector<size_t>> FindOlder(const std::vector<KeyAndOrder>& items) const;
 
   // The random id of this store: the origin of the versions it issues.
@@ -182,6 +183,7 @@ class Store {
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.
   absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
+  bool IsOwnAndNeverSent(const StoreState& state, const RecordRow& row) const;
   // What stands under the key of a change.
   struct LiveRow;
   absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;

@@ -122,6 +122,11 @@ struct StoreState {
   // Tombstones and expired records with revisions up to here may have been removed for their age.
   uint64_t collected_revision = 0;
 
+  // The highest time of a version that somebody else's record had and that was turned down for an own one that had
+  // never been sent, since own ones were last stamped anew. Not on the disk: what Redis refuses after a restart, it
+  // refuses knowing of all that was turned down before.
+  uint64_t turned_down_time = 0;
+
   // Whether the record of `row` is still to be sent to Redis.
   bool InOutbox(const RecordRow& row) const {
     return row.revision > mirrored_revision && (row.unsent || row.revision <= refill_revision);

@@ -160,8 +160,8 @@ struct MirrorProgress {
 };
 
 // Records whose versions are further ahead of the fleet's clock than Redis accepts, because this machine's clock was
-// wrong, get versions of the present, or above those that Redis has. Only what has never been in Redis does, and only
-// if it has not changed since.
+// wrong, get versions of the present, or above those that Redis has or that were turned down for them. Only what has
+// never been in Redis does, and only if it has not changed since.
 struct Restamping {
   // In the order of their revisions; those of one atomic batch stay one.
   std::vector<OutboxItem> items;

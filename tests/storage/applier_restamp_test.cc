@@ -106,6 +106,40 @@ TEST_F(ApplierRestampTest, WhatRedisHasUnderTheKeyIsStillReplaced) {
   }
 }
 
+// It counts as applied here, so that it must not be missing; and Redis may have taken it after it refused the own one.
+TEST_F(ApplierRestampTest, WhatWasTurnedDownMeanwhileIsReplacedToo) {
+  const WriteResult written = WriteAhead(WriteOf({PutOf("a", "1")}));
+  const uint64_t other = (clock_.NowUnixMillis() + 2000) << kVersionCounterBits;
+  ASSERT_TRUE(Apply({RemotePut("a", Version{other, 7}, "2")}).ok());
+  ASSERT_EQ(RowOf("a").record.version, written.versions[0]) << "it has to be turned down";
+  EXPECT_EQ(Restamp({{"a", 1}}, {0}), 1u);
+  EXPECT_EQ(RowOf("a").record.value, "1");
+  EXPECT_GT(RowOf("a").record.version.time, other);
+}
+
+// One turned down may be of the far future, which Redis takes only over what it has: the next attempt has to know from
+// Redis alone.
+TEST_F(ApplierRestampTest, WhatWasTurnedDownCountsForOneAttempt) {
+  WriteAhead(WriteOf({PutOf("a", "1"), PutOf("b", "1")}));
+  const uint64_t other = (clock_.NowUnixMillis() + absl::ToInt64Milliseconds(kAhead / 2)) << kVersionCounterBits;
+  ASSERT_TRUE(Apply({RemotePut("a", Version{other, 7}, "2")}).ok());
+  EXPECT_EQ(Restamp({{"a", 1}, {"b", 2}}, {0, 0}), 2u);
+  EXPECT_GT(RowOf("a").record.version.time, other);
+  EXPECT_EQ(Restamp({{"a", 3}, {"b", 4}}, {other, 0}), 2u);
+  EXPECT_GT(RowOf("a").record.version.time, other);
+  EXPECT_TRUE(IsOfThePresent(RowOf("b").record.version)) << VersionToString(RowOf("b").record.version);
+}
+
+// What others wrote, and what was sent, keeps its version.
+TEST_F(ApplierRestampTest, WhatWasTurnedDownForAnotherRecordDoesNotCount) {
+  const uint64_t other = (clock_.NowUnixMillis() + 2000) << kVersionCounterBits;
+  ASSERT_TRUE(Apply({RemotePut("a", Version{other + 1, 8}, "3")}).ok());
+  ASSERT_TRUE(Apply({RemotePut("a", Version{other, 7}, "2")}).ok());
+  WriteAhead(WriteOf({PutOf("b", "1")}));
+  EXPECT_EQ(Restamp({{"b", 2}}, {0}), 1u);
+  EXPECT_TRUE(IsOfThePresent(RowOf("b").record.version)) << VersionToString(RowOf("b").record.version);
+}
+
 // The same step over the same version may have been issued before the clock came back.
 TEST_F(ApplierRestampTest, ATimeAboveWhatRedisHasIsNotIssuedTwice) {
   const uint64_t stored = (clock_.NowUnixMillis() + 2000) << kVersionCounterBits;

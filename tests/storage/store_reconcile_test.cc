@@ -146,6 +146,19 @@ TEST_F(StoreReconcileTest, ADamagedRecordIsLacking) {
               ElementsAre(0u));
 }
 
+// It may be stamped anew before it is sent. What it is newer than now has then to be known.
+TEST_F(StoreReconcileTest, AnOwnRecordThatWasNeverSentIsComparedByWhoeverStamps) {
+  ASSERT_TRUE(tester_.Put("a", "1").ok());
+  ASSERT_TRUE(tester_.Apply({RemotePut("b", Version{9, 1}, "x")}).ok());
+  const std::vector<KeyAndOrder> lower = {OrderOf(RemotePut("a", Version{5, 1}, "x")),
+                                          OrderOf(RemotePut("b", Version{5, 1}, "x"))};
+  EXPECT_THAT(FindOlder(lower), ElementsAre(0u));
+  Enter(SameAsHere());
+  tester_.committer().AdvanceMirrored({tester_.state().epoch, 1, {OutboxItem{"a", 1}}});
+  tester_.Settle();
+  EXPECT_THAT(FindOlder(lower), IsEmpty()) << "what has been sent keeps its version";
+}
+
 // Two stores have issued one version: all choose the same of the two.
 TEST_F(StoreReconcileTest, OfOneVersionWithTwoContentsEitherThisOneOrTheOtherIsOlder) {
   const VersionedRecord one = RemotePut("a", Version{5, 1}, "one");
