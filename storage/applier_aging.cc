@@ -1,8 +1,6 @@
 // What Applier (applier.h) does as time goes by: expire, forget what is old, count anew.
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -182,34 +180,6 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
   }
   DUNLIN_RETURN_IF_ERROR(RestampForgotten(never_sent, batch.forgotten_unix_ms, *batch.fleet_keys));
   return absent.size();
-}
-
-// What this store has written, has never sent, and what may be older than a deletion that nobody remembers: some
-// replicas would take it and some would not. So it is stamped anew, unless the fleet has the key: then what it has is
-// newer than any such deletion.
-absl::Status Applier::RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
-                                       const KeySet& fleet_keys) {
-  // By the atomic batch that they are of, which must stay one.
-  std::map<uint64_t, std::vector<OutboxItem>> groups;
-  std::set<uint64_t> forgotten;
-  for (const OutboxItem& item : items) {
-    DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch, BatchOf(item));
-    DUNLIN_ASSIGN_OR_RETURN(const Stored stored, Read(item.key));
-    const uint64_t group = batch != 0 ? batch : item.revision;
-    groups[group].push_back(item);
-    if (stored.status.ok() && MayRestamp(stored.row, item) && !fleet_keys.Contains(item.key) &&
-        VersionTimeToUnixMillis(stored.row.record.version.time) < forgotten_unix_ms) {
-      forgotten.insert(group);
-    }
-  }
-  for (const uint64_t group : forgotten) {
-    std::vector<OutboxItem>& members = groups[group];
-    std::sort(members.begin(), members.end(),
-              [](const OutboxItem& a, const OutboxItem& b) { return a.revision < b.revision; });
-    DUNLIN_RETURN_IF_ERROR(RestampGroup(members, {}));
-  }
-  state_->clock_time = std::max(state_->clock_time, clock_->last_issued());
-  return absl::OkStatus();
 }
 
 }  // namespace dunlin
