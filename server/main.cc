@@ -137,7 +137,8 @@ absl::StatusOr<absl::Time> ServeUntilSignal(const Options& options, const RpcSer
 // opposite order, is the list in docs/ARCHITECTURE.md.
 absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* logger) {
   const SystemClock system_clock;
-  HybridClock clock(&system_clock);
+  const BootClock boot_clock;
+  HybridClock clock(&system_clock, &boot_clock);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock, logger));
   ChangeFeed feed;
   Committer committer(CommitterOptions(options), store.get(), &clock, &feed);

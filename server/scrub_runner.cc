@@ -34,7 +34,7 @@ void ScrubRunner::Run(Request request) {
       return;
     }
   }
-  request.done(refusal);
+  request.done(std::move(refusal));
 }
 
 void ScrubRunner::Shutdown() {

@@ -83,8 +83,9 @@ absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Spa
     Record record = old.row.record;
     const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
     // The clock may give out once more what it has given out before it came back.
-    for (record.version.time = clock_->IssueAnew(at_least); record.version == old.row.record.version;) {
-      record.version.time = clock_->Issue(record.version.time + 1);
+    const uint64_t revision = state_->revision + 1;
+    for (record.version.time = clock_->IssueAnew(at_least, revision); record.version == old.row.record.version;) {
+      record.version.time = clock_->Issue(record.version.time + 1, revision);
     }
     if (old.row.swept) {
       // Its end has been told here: it must not live on elsewhere.

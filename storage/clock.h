@@ -1,6 +1,8 @@
 #ifndef DUNLIN_STORAGE_CLOCK_H_
 #define DUNLIN_STORAGE_CLOCK_H_
 
+#include <time.h>
+
 #include <chrono>
 
 #include "absl/time/clock.h"
@@ -28,6 +30,16 @@ class SteadyClock final : public Clock {
  public:
   absl::Time Now() const override {
     return absl::UnixEpoch() + absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+  }
+};
+
+// As SteadyClock, but it also goes on while the machine sleeps: for what is to stay right over that.
+class BootClock final : public Clock {
+ public:
+  absl::Time Now() const override {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return absl::UnixEpoch() + absl::DurationFromTimespec(now);
   }
 };
 

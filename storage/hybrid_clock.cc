@@ -11,37 +11,50 @@ namespace {
 // What fits a version: until the year 10889.
 constexpr int64_t kUnixMillisMax = (int64_t{1} << (64 - kVersionCounterBits)) - 1;
 
-// The lowest time from `time` on that `issuer` may issue. There is none after the highest number.
-uint64_t FirstOf(HybridClock::Issuer issuer, uint64_t time) {
-  return time == UINT64_MAX || time % 2 == static_cast<uint64_t>(issuer) ? time : time + 1;
+// The lowest time from `time` on whose lowest bits are `bits`, of `period` values; `time` itself if there is none before
+// the highest number.
+uint64_t FirstWith(uint64_t bits, uint64_t period, uint64_t time) {
+  const uint64_t distance = (bits - time) % period;
+  return time > UINT64_MAX - distance ? time : time + distance;
 }
 
 }  // namespace
 
-uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer) {
+uint64_t HybridClock::Issue(uint64_t at_least, uint64_t revision) {
+  return Issue(at_least, Issuer::kCommitter, Mark{revision, Mark::When::kFarAhead});
+}
+
+uint64_t HybridClock::IssueAnew(uint64_t at_least, uint64_t revision) {
+  return Issue(at_least, Issuer::kCommitter, Mark{revision, Mark::When::kAhead});
+}
+
+uint64_t HybridClock::IssueForJudgement(uint64_t at_least) {
+  const auto now_us = static_cast<uint64_t>(absl::ToUnixMicros(wall_->Now()));
+  return Issue(at_least, Issuer::kConditionalWriter, Mark{now_us, Mark::When::kFarAhead});
+}
+
+uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer, Mark mark) {
+  const auto issuer_bit = static_cast<uint64_t>(issuer);
+  constexpr uint64_t kPeriod = 2 * kVersionStepsMax;
+  const auto marked = [&](uint64_t time) {
+    return time > UINT64_MAX - kPeriod ? FirstWith(issuer_bit, 2, time)
+                                       : FirstWith(2 * mark.number % kPeriod + issuer_bit, kPeriod, time);
+  };
   const uint64_t now_unix_ms = NowUnixMillis();
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
   const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
   const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
   if (VersionTimeToUnixMillis(at_least) > ahead_unix_ms) {
-    return FirstOf(issuer, StepFrom(at_least));
+    return marked(at_least);
   }
-  const uint64_t wanted = std::max(now_unix_ms << kVersionCounterBits, at_least);
+  const uint64_t now = now_unix_ms << kVersionCounterBits;
+  const bool has_mark = mark.when == Mark::When::kAhead && at_least > now;
   uint64_t next;
   do {
-    next = FirstOf(issuer, std::max(wanted, last + 1));
+    const uint64_t first = std::max({now, at_least, last + 1});
+    next = has_mark ? marked(first) : FirstWith(issuer_bit, 2, first);
   } while (!last_issued_.compare_exchange_weak(last, next, std::memory_order_relaxed));
   return next;
-}
-
-uint64_t HybridClock::IssueAnew(uint64_t at_least) {
-  const uint64_t now = NowUnixMillis() << kVersionCounterBits;
-  return Issue(at_least > now ? StepFrom(at_least) : at_least);
-}
-
-uint64_t HybridClock::StepFrom(uint64_t at_least) const {
-  const uint64_t step = 2 * (static_cast<uint64_t>(absl::ToUnixMicros(clock_->Now())) % kVersionStepsMax);
-  return at_least > UINT64_MAX - step ? at_least : at_least + step;
 }
 
 void HybridClock::ComeBack() {
@@ -59,17 +72,33 @@ void HybridClock::Restore(uint64_t last_issued) {
   }
 }
 
-absl::Time HybridClock::Now() const { return clock_->Now() + offset(); }
+absl::Time HybridClock::Now() const {
+  const int64_t steady_offset_us = steady_offset_us_.load(std::memory_order_relaxed);
+  return steady_offset_us != kNeverCorrected
+             ? steady_->Now() + absl::Microseconds(steady_offset_us)
+             : wall_->Now() + absl::Microseconds(wall_offset_us_.load(std::memory_order_relaxed));
+}
 
 uint64_t HybridClock::NowUnixMillis() const {
   // A machine whose clock stands before 1970 must not wrap to the far future, nor one of the far future to the past.
   return static_cast<uint64_t>(std::clamp<int64_t>(absl::ToUnixMillis(Now()), 0, kUnixMillisMax));
 }
 
-void HybridClock::SetOffset(absl::Duration offset) {
-  offset_us_.store(absl::ToInt64Microseconds(offset), std::memory_order_relaxed);
+void HybridClock::Correct(absl::Duration correction) {
+  const int64_t known_us = steady_offset_us_.load(std::memory_order_relaxed);
+  const int64_t before_us = known_us != kNeverCorrected ? known_us : absl::ToInt64Microseconds(Now() - steady_->Now());
+  steady_offset_us_.store(before_us + absl::ToInt64Microseconds(correction), std::memory_order_relaxed);
 }
 
-absl::Duration HybridClock::offset() const { return absl::Microseconds(offset_us_.load(std::memory_order_relaxed)); }
+void HybridClock::SetOffset(absl::Duration offset) {
+  wall_offset_us_.store(absl::ToInt64Microseconds(offset), std::memory_order_relaxed);
+  steady_offset_us_.store(kNeverCorrected, std::memory_order_relaxed);
+}
+
+absl::Duration HybridClock::offset() const {
+  return steady_offset_us_.load(std::memory_order_relaxed) != kNeverCorrected
+             ? Now() - wall_->Now()
+             : absl::Microseconds(wall_offset_us_.load(std::memory_order_relaxed));
+}
 
 }  // namespace dunlin

@@ -210,9 +210,7 @@ void FollowerThread::Do(const Follower::ReadPosition& read) {
     return;
   }
   const absl::Duration correction = ClockCorrection(steady_.Now() - asked, fleet_time, position->redis_time);
-  if (correction != absl::ZeroDuration()) {
-    parts_.clock->SetOffset(parts_.clock->offset() + correction);
-  }
+  parts_.clock->Correct(correction);
   follower_.OnPosition(*position, Local(), steady_.Now());
 }
 

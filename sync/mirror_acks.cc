@@ -177,7 +177,7 @@ void MirrorAcks::Answer(Waiter* waiter, const absl::Status& status, Answers* ans
 
 void MirrorAcks::Tell(Answers answers) {
   for (auto& [done, status] : answers) {
-    done(status);
+    done(std::move(status));
   }
 }
 

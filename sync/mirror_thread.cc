@@ -50,7 +50,7 @@ absl::Status MirrorThread::error() const {
 void MirrorThread::WriteIf(ConditionalWriter::Request request) {
   absl::StatusOr<uint64_t> id = Admit(&request);
   if (!id.ok()) {
-    request.done(id.status());
+    request.done(std::move(id).status());
     return;
   }
   request.id = *id;
@@ -164,7 +164,7 @@ void MirrorThread::PublishError() {
 
 void MirrorThread::Finish(ConditionalWriter::Outcome outcome) {
   if (!outcome.error.ok()) {
-    outcome.done(outcome.error);
+    outcome.done(std::move(outcome.error));
     return;
   }
   {

@@ -89,9 +89,7 @@ void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPositio
     return;
   }
   const absl::Duration correction = ClockCorrection(now() - asked, parts_.clock->Now(), position->redis_time);
-  if (correction != absl::ZeroDuration()) {
-    parts_.clock->SetOffset(parts_.clock->offset() + correction);
-  }
+  parts_.clock->Correct(correction);
   const StoreState state = parts_.store->state();
   follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision},
                        now());

@@ -34,7 +34,7 @@ T ValueOrDie(absl::StatusOr<T> result) {
 struct SimReplica::Life final : ChangeFeed::Listener {
   explicit Life(SimReplica* replica)
       : replica(*replica),
-        clock(&replica->wall_clock_),
+        clock(&replica->wall_clock_, &replica->steady_clock_),
         store(Open()),
         engine(EngineOptions(), store.get(), &clock, &feed),
         ring(ValueOrDie(EventRing<std::string>::Create(replica->options_.ring_slots, kRingMaxBytes))),
@@ -125,6 +125,7 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 SimReplica::SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer)
     : options_(options), loop_(loop), dice_(dice), redis_(redis), observer_(std::move(observer)) {
   wall_clock_.loop = loop;
+  steady_clock_.loop = loop;
 }
 
 SimReplica::~SimReplica() = default;

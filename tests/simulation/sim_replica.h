@@ -100,6 +100,10 @@ class SimReplica {
     const EventLoop* loop = nullptr;
     absl::Duration error;
   };
+  struct SteadyClock final : Clock {
+    absl::Time Now() const override { return loop->Now(); }
+    const EventLoop* loop = nullptr;
+  };
   struct Life;
 
   bool OnCommit(const StoreState& state);
@@ -111,6 +115,7 @@ class SimReplica {
   const Observer observer_;
   const TempDir directory_;
   WallClock wall_clock_;
+  SteadyClock steady_clock_;
   bool crash_after_commit_ = false;
   // In former lives.
   uint64_t rebuilds_ = 0;

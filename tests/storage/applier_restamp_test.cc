@@ -148,7 +148,6 @@ TEST_F(ApplierRestampTest, ATimeAboveWhatRedisHasIsNotIssuedTwice) {
     const WriteResult written = WriteAhead(WriteOf({PutOf("a", absl::StrCat(i))}));
     ASSERT_EQ(Restamp({{"a", written.revisions[0]}}, {stored}), 1u);
     EXPECT_TRUE(times.insert(RowOf("a").record.version.time).second) << i;
-    wall_clock_.Advance(absl::Microseconds(7));
   }
 }
 

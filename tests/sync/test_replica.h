@@ -136,7 +136,8 @@ class Replica {
 
   TempDir directory_;
   const SystemClock system_clock_;
-  HybridClock clock_{&system_clock_};
+  const BootClock boot_clock_;
+  HybridClock clock_{&system_clock_, &boot_clock_};
   NullLogger logger_;
   std::unique_ptr<Store> store_;
   ChangeFeed feed_;
