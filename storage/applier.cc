@@ -104,8 +104,7 @@ absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
   for (const Mutation& mutation : write.mutations) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
     Record record;
-    record.version.time =
-        clock_->Issue(old.status.ok() ? old.row.record.version.time + 1 : 0, state_->revision + 1);
+    record.version.time = clock_->Issue(old.status.ok() ? old.row.record.version.time + 1 : 0, state_->revision + 1);
     record.version.origin = store_id_;
     record.tombstone = mutation.kind == Mutation::Kind::kDelete;
     record.expiry_unix_ms = ExpiryOf(mutation, now_unix_ms_);

@@ -11,8 +11,8 @@ namespace {
 // What fits a version: until the year 10889.
 constexpr int64_t kUnixMillisMax = (int64_t{1} << (64 - kVersionCounterBits)) - 1;
 
-// The lowest time from `time` on whose lowest bits are `bits`, of `period` values; `time` itself if there is none before
-// the highest number.
+// The lowest time from `time` on whose lowest bits are `bits`, of `period` values; `time` itself if there is none
+// before the highest number.
 uint64_t FirstWith(uint64_t bits, uint64_t period, uint64_t time) {
   const uint64_t distance = (bits - time) % period;
   return time > UINT64_MAX - distance ? time : time + distance;

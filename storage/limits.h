@@ -183,7 +183,8 @@ inline constexpr size_t kCatchUpAtomicMaxBytes = size_t{256} << 20;
 // How far ahead of Redis' clock a version may be before Redis refuses it.
 inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
 // A step over a version further ahead than that goes to one of so many times, two apart, which the revision of the
-// write chooses: no further than half a millisecond of version time, and never to the same one within so many revisions.
+// write chooses: no further than half a millisecond of version time, and never to the same one within so many
+// revisions.
 inline constexpr uint64_t kVersionStepsMax = uint64_t{1} << 14;
 inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
 // How often a replica asks Redis whether it throws keys away when its memory is full: nothing depends on the answer but

@@ -19,8 +19,7 @@ ConditionalWrite ConditionalWriter::Next(uint64_t epoch, absl::string_view store
     const bool is_delete = request.mutation.kind == Mutation::Kind::kDelete;
     const uint64_t stored_time = stored_record.empty() ? 0 : ReadVersion(stored_record).time;
     Record record;
-    record.version.time =
-        clock_->IssueForJudgement(std::min(std::max(stored_time, above_time_), UINT64_MAX - 1) + 1);
+    record.version.time = clock_->IssueForJudgement(std::min(std::max(stored_time, above_time_), UINT64_MAX - 1) + 1);
     record.version.origin = store_id_;
     record.tombstone = is_delete;
     if (!is_delete) {

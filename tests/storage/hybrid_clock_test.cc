@@ -76,8 +76,8 @@ TEST_F(HybridClockTest, SteppingOverAVersionOfAWrongClockDoesNotMoveTheClock) {
   EXPECT_EQ(Issue(0), FleetTime() + 2);
 }
 
-// The clock forgets it, and yet does not issue it a second time when the same version is to be stepped over later, or one
-// close to it, by whatever way: steps upon steps, stamping anew, a clock that has come back.
+// The clock forgets it, and yet does not issue it a second time when the same version is to be stepped over later, or
+// one close to it, by whatever way: steps upon steps, stamping anew, a clock that has come back.
 TEST_F(HybridClockTest, SteppingOverAVersionLaterComesToAnotherTime) {
   const uint64_t far_ahead = FleetTime() + (uint64_t{1} << 40);
   const uint64_t ahead = FleetTime() + 1000;
