@@ -178,7 +178,7 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
 // The own record may be stamped anew, with a version that must not come to lie below what was turned down for it: that
 // counts as applied, and would be missing.
 void Applier::NoteTurnedDown(const Record& incoming, const Stored& old) {
-  if (old.status.ok() && IsOwnAndNeverSent(old.row)) {
+  if (old.status.ok() && state_->IsOwnAndNeverSent(old.row, store_id_)) {
     state_->turned_down_time = std::max(state_->turned_down_time, incoming.version.time);
   }
 }

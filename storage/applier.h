@@ -102,7 +102,6 @@ class Applier {
   // `redis_times` as in Restamping; empty: Redis has nothing of the group.
   absl::Status RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times);
   bool MayRestamp(const RecordRow& row, const OutboxItem& item) const;
-  bool IsOwnAndNeverSent(const RecordRow& row) const;
   void NoteTurnedDown(const Record& incoming, const Stored& old);
   absl::StatusOr<bool> IsAheadOfClock(const OutboxItem& item) const;
   absl::StatusOr<uint64_t> BatchOf(const OutboxItem& item) const;

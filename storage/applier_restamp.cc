@@ -61,11 +61,7 @@ absl::StatusOr<bool> Applier::IsAheadOfClock(const OutboxItem& item) const {
 
 // Others know of what has been in Redis, and what somebody else has written is theirs.
 bool Applier::MayRestamp(const RecordRow& row, const OutboxItem& item) const {
-  return row.revision == item.revision && IsOwnAndNeverSent(row);
-}
-
-bool Applier::IsOwnAndNeverSent(const RecordRow& row) const {
-  return state_->NeverSent(row) && row.record.version.origin == store_id_;
+  return row.revision == item.revision && state_->IsOwnAndNeverSent(row, store_id_);
 }
 
 absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times) {
@@ -82,8 +78,8 @@ absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Spa
     }
     Record record = old.row.record;
     const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
-    // The clock may give out once more what it has given out before it came back.
     const uint64_t revision = state_->revision + 1;
+    // The clock may give out once more what it has given out before it came back.
     for (record.version.time = clock_->IssueAnew(at_least, revision); record.version == old.row.record.version;) {
       record.version.time = clock_->Issue(record.version.time + 1, revision);
     }

@@ -242,7 +242,7 @@ absl::StatusOr<uint64_t> Store::CountDamaged() const {
 
 absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrder>& items) const {
   DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  const StoreState now = state();
+  const StoreState current = state();
   std::vector<size_t> older;
   for (size_t i = 0; i < items.size(); ++i) {
     DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, items[i].key));
@@ -250,18 +250,15 @@ absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrd
     if (row.has_value()) {
       const absl::StatusOr<RecordRow> decoded = DecodeRecordRow(items[i].key, *row);
       // A record of a newer format stays whatever comes.
-      is_older = decoded.ok() ? RecordOrder(decoded->encoded) < items[i].order || IsOwnAndNeverSent(now, *decoded)
-                              : absl::IsDataLoss(decoded.status());
+      is_older = decoded.ok()
+                     ? RecordOrder(decoded->encoded) < items[i].order || current.IsOwnAndNeverSent(*decoded, store_id())
+                     : absl::IsDataLoss(decoded.status());
     }
     if (is_older) {
       older.push_back(i);
     }
   }
   return older;
-}
-
-bool Store::IsOwnAndNeverSent(const StoreState& state, const RecordRow& row) const {
-  return state.NeverSent(row) && row.record.version.origin == identity_.store_id;
 }
 
 StoreState Store::state() const {

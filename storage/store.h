@@ -183,7 +183,6 @@ class Store {
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.
   absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
-  bool IsOwnAndNeverSent(const StoreState& state, const RecordRow& row) const;
   // What stands under the key of a change.
   struct LiveRow;
   absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;

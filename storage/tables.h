@@ -134,6 +134,11 @@ struct StoreState {
 
   // Whether the record of `row` has never been in Redis, as far as is known.
   bool NeverSent(const RecordRow& row) const { return row.unsent && row.revision > mirrored_high_revision; }
+
+  // Whether besides it was written by this store: nobody else knows its version, which may still become another.
+  bool IsOwnAndNeverSent(const RecordRow& row, uint64_t store_id) const {
+    return NeverSent(row) && row.record.version.origin == store_id;
+  }
 };
 
 std::string EncodeState(const StoreState& state);
