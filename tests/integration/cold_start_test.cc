@@ -227,7 +227,7 @@ bool ReachesTheMiddle(ReplicaProcess& newcomer, uint64_t entries) {
 }
 
 TEST_F(ColdStartTest, KilledInTheMiddleOfItsSnapshotItGoesOnAndEndsWithEverything) {
-  for (const uint64_t seed : TestSeeds(10)) {
+  for (const uint64_t seed : TestSeeds(TestRepetitions(10, 3))) {
     SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
     LoadWriter writer(&fleet_->client(0), Load(seed));
     const uint64_t writes_at_start = writer.writes();

@@ -17,8 +17,7 @@ namespace dunlin {
 namespace {
 
 constexpr int kSeeds = 2000;
-// Sanitizers look for what each world shows alike, and make it ten times slower.
-constexpr int kSanitizedSeeds = 200;
+constexpr int kSeedsSanitized = 200;
 
 // A long run says now and then how far it is.
 constexpr uint64_t kWorldsPerReport = 5000;
@@ -39,7 +38,7 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   const absl::Time start = absl::Now();
   World::Result total;
   uint64_t worlds = 0;
-  for (const uint64_t seed : TestSeeds(std::getenv("DUNLIN_SANITIZED") != nullptr ? kSanitizedSeeds : kSeeds, 100)) {
+  for (const uint64_t seed : TestSeeds(TestRepetitions(kSeeds, kSeedsSanitized), 100)) {
     if (seed % 2 != GetParam()) {
       continue;
     }

@@ -106,7 +106,7 @@ TEST(PowerLossTest, AStoreThatIsBeingCreatedIsThereOrNot) {
 
 TEST(PowerLossTest, WhatWasAnsweredIsFoundWhenThePowerFailsAtAnyMoment) {
   Tally tally;
-  for (const uint64_t seed : TestSeeds(4)) {
+  for (const uint64_t seed : TestSeeds(TestRepetitions(4, 1))) {
     SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
     PowerLossMachine machine(seed, /*sync=*/true);
     ASSERT_TRUE(machine.opened().ok()) << machine.opened();
@@ -142,7 +142,7 @@ TEST(PowerLossTest, WithoutSyncsAnsweredOperationsAreLost) {
 TEST(PowerLossTest, AfterASyncThatFailedNothingIsAnsweredAndNothingIsLost) {
   Tally tally;
   for (const FileHandler::SyncKind kind : {FileHandler::SyncKind::kFile, FileHandler::SyncKind::kWrite}) {
-    for (const uint64_t seed : TestSeeds(3)) {
+    for (const uint64_t seed : TestSeeds(TestRepetitions(3, 1))) {
       SCOPED_TRACE(absl::StrCat("DUNLIN_SEED=", seed));
       PowerLossMachine machine(seed, /*sync=*/true);
       ASSERT_TRUE(machine.opened().ok()) << machine.opened();

@@ -32,13 +32,19 @@ inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   return seeds;
 }
 
+inline bool IsSanitized() { return std::getenv("DUNLIN_SANITIZED") != nullptr; }
+
+// How often a test repeats what differs by its seed alone: `plain` times, or `sanitized` times under a sanitizer, which
+// looks for what each repetition shows alike and makes it several times slower.
+inline int TestRepetitions(int plain, int sanitized) { return IsSanitized() ? sanitized : plain; }
+
 // The writes per second that a test of load has to sustain: `plain`, or `sanitized` under a sanitizer.
 // DUNLIN_WRITES_PER_SECOND=N demands another rate of a machine that is too slow, or very fast.
 inline double TestWritesPerSecond(double plain, double sanitized) {
   if (const char* rate = std::getenv("DUNLIN_WRITES_PER_SECOND")) {
     return std::strtod(rate, nullptr);
   }
-  return std::getenv("DUNLIN_SANITIZED") != nullptr ? sanitized : plain;
+  return IsSanitized() ? sanitized : plain;
 }
 
 }  // namespace dunlin

@@ -335,7 +335,9 @@ class World : public SeededWorld {
   Follower follower_;
 };
 
-TEST(FollowerModelTest, NothingIsSkippedAndEverythingArrives) { LiveThroughWorlds<World>(TestSeeds(3000)); }
+TEST(FollowerModelTest, NothingIsSkippedAndEverythingArrives) {
+  LiveThroughWorlds<World>(TestSeeds(TestRepetitions(3000, 1000)));
+}
 
 }  // namespace
 }  // namespace dunlin

@@ -309,7 +309,9 @@ class World : public SeededWorld {
   Mirror mirror_;
 };
 
-TEST(MirrorModelTest, NothingIsPassedThatRedisLacksAndEverythingArrives) { LiveThroughWorlds<World>(TestSeeds(3000)); }
+TEST(MirrorModelTest, NothingIsPassedThatRedisLacksAndEverythingArrives) {
+  LiveThroughWorlds<World>(TestSeeds(TestRepetitions(3000, 1000)));
+}
 
 }  // namespace
 }  // namespace dunlin
