@@ -1,19 +1,22 @@
 """Runs clang-tidy over every C++ source that a target compiles, and reports what it finds.
 
-    clang_tidy.py CACHE_DIR [--fix] [OPTION OF BAZEL...]
+    clang_tidy.py CACHE_DIR [--fix] [--background FILE] [OPTION OF BAZEL...]
 
 Flags come from Bazel, so that clang-tidy sees what the compiler sees. A source is looked at again only when it, a
 header of ours below it, its flags or .clang-tidy changed: CACHE_DIR remembers by content which ones were clean. Sources
 that get along are read as one, which takes an eighth of the time; where such a group is not clean, its parts are looked
-at, down to the single source. Exit code 1 if anything was found. Run from the root of the checkout.
+at, down to the single source. FILE is created once Bazel is free for others, who have precedence from then on. Run
+from the root of the checkout. Exit code 1 if anything was found.
 """
 
+import argparse
 import collections
 import concurrent.futures
 import hashlib
 import itertools
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -22,6 +25,7 @@ import tempfile
 import source_groups
 
 CLANG_TIDY = "clang-tidy-16"
+LOWEST_PRIORITY = 19
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # Of the compiler's flags these matter for reading the source; gcc's warnings and code generation mean nothing to clang.
 FLAGS_WITH_VALUE = ("-iquote", "-isystem", "-I", "-D")
@@ -168,13 +172,19 @@ def check(sources, cache, fix):
 
 
 def main(arguments):
-    fix = "--fix" in arguments
-    cache, *bazel_options = [argument for argument in arguments if argument != "--fix"]
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("cache")
+    parser.add_argument("--fix", action="store_true")
+    parser.add_argument("--background", type=pathlib.Path)
+    options, bazel_options = parser.parse_known_args(arguments)
     sources = flags_by_source(bazel_options)
+    if options.background:
+        os.nice(LOWEST_PRIORITY)
+        options.background.touch()
     orphans = sources_without_target(sources)
     for orphan in orphans:
         print("%s:1: no target compiles this file: name it in its BUILD.bazel" % orphan)
-    return 1 if check(sources, cache, fix) or orphans else 0
+    return 1 if check(sources, options.cache, options.fix) or orphans else 0
 
 
 if __name__ == "__main__":
