@@ -208,6 +208,12 @@ v1::WatchRequest ToProto(const WatchOptions& options) {
   }
   request.set_initial_state(options.initial_state);
   request.set_resume_token(options.resume_token);
+  request.set_no_puts(options.no_puts);
+  request.set_no_deletes(options.no_deletes);
+  request.set_keys_only(options.keys_only);
+  if (options.progress_interval < absl::InfiniteDuration()) {
+    *request.mutable_progress_interval() = ToProto(options.progress_interval);
+  }
   return request;
 }
 

@@ -146,8 +146,13 @@ struct WatchOptions : CallOptions {
   std::variant<WatchPrefix, WatchKey> selector;
   bool initial_state = false;  // Matching entries first, then kSynced. Ignored when `resume_token` is given.
   std::string resume_token;    // Empty: start with what changes now.
-  // A replica sends a heartbeat every 5 seconds, unless configured otherwise. One that has been silent for this long is
-  // taken for dead.
+  bool no_puts = false;        // Leave kPut out; not together with `initial_state` or `no_deletes`.
+  bool no_deletes = false;     // Leave kDelete and kExpire out.
+  bool keys_only = false;      // Leave values out.
+  // The longest time without a message, from 500 ms; infinite, or longer than the replica's own period (5 seconds
+  // unless configured otherwise), it is the replica's.
+  absl::Duration progress_interval = absl::InfiniteDuration();
+  // A replica that has been silent for this long is taken for dead.
   absl::Duration silence_timeout = absl::Seconds(15);
 };
 

@@ -24,6 +24,12 @@ inline constexpr size_t kMessageOverheadMaxBytes = size_t{1} << 10;
 // A larger value is given as bytes alone, whether or not its text was asked for: both would not fit a message.
 inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
+// ---- Watch ----
+
+// The shortest time after which a stream may want a sign of life. If all streams that a replica serves by default want
+// it, these are 20,000 messages a second: a fifth of what a core can send.
+inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);
+
 // ---- Connections ----
 
 // Descriptors that are kept from clients' connections: of Redis (a connection and an event each for three threads, and

@@ -65,21 +65,25 @@ void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto) {
   SetExpiry(entry.expiry_unix_ms, proto);
 }
 
-void ToProto(const Change& change, bool as_text, v1::Event* proto) {
+void ToProto(const Change& change, ValueForm form, v1::Event* proto) {
   proto->set_type(TypeOf(change.type));
   v1::Entry* entry = proto->mutable_entry();
   entry->set_key(change.key);
   ToProto(change.version, entry->mutable_version());
   entry->set_revision(change.revision);
   if (change.type == ChangeType::kPut) {
-    SetValue(std::string(change.value()), as_text, entry);
+    if (form != ValueForm::kNone) {
+      SetValue(std::string(change.value()), form == ValueForm::kBytesAndText, entry);
+    }
     SetExpiry(change.expiry_unix_ms, entry);
   }
 }
 
-size_t EventSizeMax(const Change& change, bool as_text) {
-  const size_t value_size = change.type == ChangeType::kPut ? change.value().size() : 0;
-  return kEntryOverheadMaxBytes + change.key.size() + value_size * (HasText(value_size, as_text) ? 2 : 1);
+size_t EventSizeMax(const Change& change, ValueForm form) {
+  const bool has_value = change.type == ChangeType::kPut && form != ValueForm::kNone;
+  const size_t value_size = has_value ? change.value().size() : 0;
+  const bool has_text = HasText(value_size, form == ValueForm::kBytesAndText);
+  return kEntryOverheadMaxBytes + change.key.size() + value_size * (has_text ? 2 : 1);
 }
 
 }  // namespace dunlin

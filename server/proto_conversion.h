@@ -21,11 +21,14 @@ void ToProto(absl::Duration duration, google::protobuf::Duration* proto);
 // out of `entry`.
 void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto);
 
+// How the value of an event is given. As text too: under the same conditions as that of an entry.
+enum class ValueForm { kNone, kBytes, kBytesAndText };
+
 // An event; a removal carries the key, the version and the revision.
-void ToProto(const Change& change, bool as_text, v1::Event* proto);
+void ToProto(const Change& change, ValueForm form, v1::Event* proto);
 
 // The most that the event of `change` takes in a message.
-size_t EventSizeMax(const Change& change, bool as_text);
+size_t EventSizeMax(const Change& change, ValueForm form);
 
 }  // namespace dunlin
 

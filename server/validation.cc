@@ -7,23 +7,31 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "server/limits.h"
 #include "storage/limits.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
 namespace {
 
-absl::StatusOr<absl::Duration> ToTtl(absl::string_view field, const google::protobuf::Duration& ttl) {
-  // The bounds of google.protobuf.Duration; beyond them arithmetic would not mean anything.
-  constexpr int64_t kSecondsMax = 315576000000;
-  const bool signs_differ = (ttl.seconds() > 0 && ttl.nanos() < 0) || (ttl.seconds() < 0 && ttl.nanos() > 0);
-  if (ttl.seconds() > kSecondsMax || ttl.seconds() < -kSecondsMax || ttl.nanos() > 999999999 ||
-      ttl.nanos() < -999999999 || signs_differ) {
+// The bounds of google.protobuf.Duration; beyond them arithmetic would not mean anything.
+constexpr int64_t kDurationSecondsMax = 315576000000;
+
+// `max` is what the field may be at most, for the error.
+absl::StatusOr<absl::Duration> ToDuration(absl::string_view field, const google::protobuf::Duration& proto,
+                                          absl::Duration max) {
+  const bool signs_differ = (proto.seconds() > 0 && proto.nanos() < 0) || (proto.seconds() < 0 && proto.nanos() > 0);
+  if (proto.seconds() > kDurationSecondsMax || proto.seconds() < -kDurationSecondsMax || proto.nanos() > 999999999 ||
+      proto.nanos() < -999999999 || signs_differ) {
     return absl::InvalidArgumentError(absl::StrCat(
-        field, " has ", ttl.seconds(), " seconds and ", ttl.nanos(), " nanos, which is not a valid ",
-        "google.protobuf.Duration: nanos go from 0 to 999999999 and seconds up to ", absl::ToInt64Seconds(kTtlMax)));
+        field, " has ", proto.seconds(), " seconds and ", proto.nanos(), " nanos, which is not a valid ",
+        "google.protobuf.Duration: nanos go from 0 to 999999999 and seconds up to ", absl::ToInt64Seconds(max)));
   }
-  const absl::Duration duration = absl::Seconds(ttl.seconds()) + absl::Nanoseconds(ttl.nanos());
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+absl::StatusOr<absl::Duration> ToTtl(absl::string_view field, const google::protobuf::Duration& ttl) {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration duration, ToDuration(field, ttl, kTtlMax));
   if (duration < kTtlMin || duration > kTtlMax) {
     return absl::InvalidArgumentError(absl::StrCat(field, " is ", absl::FormatDuration(duration), "; it must be from ",
                                                    absl::FormatDuration(kTtlMin), " to ", absl::FormatDuration(kTtlMax),
@@ -229,6 +237,31 @@ absl::StatusOr<Selector> ToSelector(const v1::WatchRequest& request) {
     selector.text = request.prefix();
   }
   return selector;
+}
+
+absl::Status ValidateWatchFilters(const v1::WatchRequest& request) {
+  if (request.no_puts() && request.no_deletes()) {
+    return absl::InvalidArgumentError("no_puts and no_deletes together leave no event: drop one of them");
+  }
+  if (request.no_puts() && request.initial_state()) {
+    return absl::InvalidArgumentError(
+        "no_puts leaves nothing of the state that initial_state asks for: drop one of them");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Duration> ToProgressInterval(const v1::WatchRequest& request) {
+  if (!request.has_progress_interval()) {
+    return absl::InfiniteDuration();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration interval, ToDuration("progress_interval", request.progress_interval(),
+                                                                    absl::Seconds(kDurationSecondsMax)));
+  if (interval < kWatchProgressIntervalMin) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("progress_interval is ", absl::FormatDuration(interval), "; it must be at least ",
+                     absl::FormatDuration(kWatchProgressIntervalMin), ". Leave it unset for the replica's own period"));
+  }
+  return interval;
 }
 
 }  // namespace dunlin

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "dunlin/v1/kv.pb.h"
 #include "storage/change_feed.h"
 #include "storage/write.h"
@@ -34,6 +35,12 @@ absl::StatusOr<size_t> ToPageEntriesMax(const v1::ListRequest& request);
 absl::StatusOr<bool> WantsMirroredAck(v1::Ack ack);
 
 absl::StatusOr<Selector> ToSelector(const v1::WatchRequest& request);
+
+// That what the filters leave is something.
+absl::Status ValidateWatchFilters(const v1::WatchRequest& request);
+
+// Returns the longest time without a message that the caller wants; infinite if it did not say.
+absl::StatusOr<absl::Duration> ToProgressInterval(const v1::WatchRequest& request);
 
 }  // namespace dunlin
 

@@ -37,7 +37,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackSer
                                                                const grpc::ByteBuffer& request) {
   auto stream = std::make_shared<WatchStream>(this, context);
   WatchStream* const reactor = stream.get();
-  absl::StatusOr<WatchSession::Options> options = Admit(request);
+  absl::StatusOr<WatchStream::Options> options = Admit(request);
   if (!options.ok()) {
     stream->Refuse(options.status());
     return reactor;
@@ -67,16 +67,22 @@ absl::Status WatchService::Add(const std::shared_ptr<WatchStream>& stream) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<WatchSession::Options> WatchService::Admit(const grpc::ByteBuffer& request) {
+absl::StatusOr<WatchStream::Options> WatchService::Admit(const grpc::ByteBuffer& request) {
   v1::WatchRequest watch;
   DUNLIN_RETURN_IF_ERROR(ParseRequest(request, &watch));
-  WatchSession::Options options;
-  DUNLIN_ASSIGN_OR_RETURN(options.selector, ToSelector(watch));
-  options.initial_state = watch.initial_state();
-  options.as_text = watch.as_text();
+  DUNLIN_RETURN_IF_ERROR(ValidateWatchFilters(watch));
+  WatchStream::Options options;
+  DUNLIN_ASSIGN_OR_RETURN(options.session.selector, ToSelector(watch));
+  options.session.initial_state = watch.initial_state();
+  options.session.as_text = watch.as_text();
+  options.session.no_puts = watch.no_puts();
+  options.session.no_deletes = watch.no_deletes();
+  options.session.keys_only = watch.keys_only();
   if (!watch.resume_token().empty()) {
-    DUNLIN_ASSIGN_OR_RETURN(options.resume, DecodePositionToken(watch.resume_token()));
+    DUNLIN_ASSIGN_OR_RETURN(options.session.resume, DecodePositionToken(watch.resume_token()));
   }
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration progress_interval, ToProgressInterval(watch));
+  options.heartbeat = std::min(options_.heartbeat, progress_interval);
   DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
   return options;
 }
@@ -129,7 +135,6 @@ size_t WatchService::streams() const {
 // ---- The thread ----
 
 void WatchService::Run() {
-  absl::Time heartbeats_at = steady_.Now();
   while (true) {
     const std::shared_ptr<WatchStream> stream = TakeNext();
     {
@@ -141,18 +146,20 @@ void WatchService::Run() {
     const absl::Time now = steady_.Now();
     if (stream != nullptr) {
       stream->Pump(now);
+      if (!stream->in_schedule_) {
+        stream->in_schedule_ = true;
+        Schedule(stream, stream->heartbeat_at());
+      }
     }
-    if (now >= heartbeats_at) {
-      heartbeats_at = now + options_.heartbeat / 10;
-      EnqueueAll();
-    }
+    LookForSilence(now);
   }
 }
 
 std::shared_ptr<WatchStream> WatchService::TakeNext() {
   MutexLock lock(&mutex_);
   if (line_.empty() && !stopped_) {
-    changed_.WaitWithTimeout(&mutex_, options_.heartbeat / 10);
+    changed_.WaitWithTimeout(&mutex_,
+                             schedule_.empty() ? absl::InfiniteDuration() : schedule_.top().at - steady_.Now());
   }
   if (line_.empty()) {
     return nullptr;
@@ -163,13 +170,25 @@ std::shared_ptr<WatchStream> WatchService::TakeNext() {
   return stream;
 }
 
-void WatchService::EnqueueAll() {
-  MutexLock lock(&mutex_);
-  for (const std::shared_ptr<WatchStream>& stream : streams_) {
-    if (!stream->in_line_) {
-      stream->in_line_ = true;
-      line_.push_back(stream);
+void WatchService::LookForSilence(absl::Time now) {
+  while (!schedule_.empty() && schedule_.top().at <= now) {
+    const std::shared_ptr<WatchStream> stream = schedule_.top().stream.lock();
+    schedule_.pop();
+    if (stream == nullptr) {
+      continue;
     }
+    absl::Time next = stream->heartbeat_at();
+    if (next <= now) {
+      Enqueue(stream);
+      next = now + stream->heartbeat_;
+    }
+    Schedule(stream, next);
+  }
+}
+
+void WatchService::Schedule(const std::shared_ptr<WatchStream>& stream, absl::Time at) {
+  if (at < absl::InfiniteFuture()) {
+    schedule_.push({at, stream});
   }
 }
 

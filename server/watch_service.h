@@ -6,7 +6,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <queue>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -53,7 +55,7 @@ class WatchService {
  private:
   friend class WatchStream;
 
-  absl::StatusOr<WatchSession::Options> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<WatchStream::Options> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Status Add(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -61,14 +63,27 @@ class WatchService {
   void Enqueue(std::shared_ptr<WatchStream> stream) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // When to look whether a stream has to show a sign of life.
+  struct Look {
+    absl::Time at;
+    std::weak_ptr<WatchStream> stream;
+
+    bool operator>(const Look& other) const { return at > other.at; }
+  };
+
   void Run();
-  // Waits for the next stream in line; null when the heartbeats should be looked at.
+  // Waits for the next stream in line; null when it is time for a look, or to stop.
   std::shared_ptr<WatchStream> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
-  void EnqueueAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Puts those in line that have been silent for too long, and looks at the others when they may have been.
+  void LookForSilence(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Schedule(const std::shared_ptr<WatchStream>& stream, absl::Time at);
 
   const Options options_;
   const ReplicaParts parts_;
   const SteadyClock steady_;
+
+  // Used by the thread alone: one look for each stream, so that an idle stream costs one for each of its heartbeats.
+  std::priority_queue<Look, std::vector<Look>, std::greater<>> schedule_;
 
   mutable Mutex mutex_;
   CondVar changed_;

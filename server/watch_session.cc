@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/proto_conversion.h"
 #include "server/token.h"
 #include "storage/limits.h"
 #include "storage/status_macros.h"
@@ -15,10 +14,22 @@ bool SaysSomething(const v1::WatchResponse& message) {
   return message.events_size() > 0 || message.damaged_keys_size() > 0 || message.marker() != v1::MARKER_UNSPECIFIED;
 }
 
+ValueForm FormOf(const WatchSession::Options& options) {
+  if (options.keys_only) {
+    return ValueForm::kNone;
+  }
+  return options.as_text ? ValueForm::kBytesAndText : ValueForm::kBytes;
+}
+
 }  // namespace
 
 WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed, std::function<void()> wake)
-    : options_(std::move(options)), store_(store), feed_(feed), wake_(std::move(wake)), covered_(store->position()) {
+    : options_(std::move(options)),
+      value_form_(FormOf(options_)),
+      store_(store),
+      feed_(feed),
+      wake_(std::move(wake)),
+      covered_(store->position()) {
   revision_ = covered_.revision;
   if (options_.resume.has_value()) {
     // A later revision than the store's own is of a store that has been put back to an older copy.
@@ -57,18 +68,26 @@ absl::StatusOr<WatchSession::Step> WatchSession::Next(v1::WatchResponse* message
   return NextLive(message);
 }
 
+bool WatchSession::Passes(ChangeType type) const {
+  return type == ChangeType::kPut ? !options_.no_puts : !options_.no_deletes;
+}
+
 // ---- The initial state ----
 
 absl::StatusOr<EntryPage> WatchSession::ReadSnapshotPage() {
   if (options_.selector.kind != Selector::Kind::kKey) {
     // Text doubles what a value takes.
-    const size_t size_max = options_.as_text ? kWatchMessageMaxBytes / 2 : kWatchMessageMaxBytes;
-    return store_->List(options_.selector.text, snapshot_key_, kWatchMessageEventsMax, size_max, /*keys_only=*/false);
+    const bool has_text = value_form_ == ValueForm::kBytesAndText;
+    return store_->List(options_.selector.text, snapshot_key_, kWatchMessageEventsMax,
+                        has_text ? kWatchMessageMaxBytes / 2 : kWatchMessageMaxBytes, options_.keys_only);
   }
   EntryPage page;
   page.complete = true;
   absl::StatusOr<StoredEntry> entry = store_->Get(options_.selector.text);
   if (entry.ok()) {
+    if (options_.keys_only) {
+      entry->value.clear();
+    }
     page.entries.push_back(*std::move(entry));
   } else if (absl::IsDataLoss(entry.status())) {
     page.damaged_keys.push_back(options_.selector.text);
@@ -80,16 +99,21 @@ absl::StatusOr<EntryPage> WatchSession::ReadSnapshotPage() {
 
 // Pages are of different moments; what changed between the first and the last is said again by the replay.
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchResponse* message) {
-  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadSnapshotPage());
   if (say_reset_) {
     message->set_marker(v1::MARKER_RESET);
     say_reset_ = false;
   }
+  if (!Passes(ChangeType::kPut)) {
+    // There is nothing else in a state.
+    mode_ = Mode::kReplay;
+    return SaysSomething(*message) ? Step::kMessage : Step::kMore;
+  }
+  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadSnapshotPage());
   snapshot_key_ = page.covered_key;
   for (StoredEntry& entry : page.entries) {
     v1::Event* event = message->add_events();
     event->set_type(v1::Event::TYPE_PUT);
-    ToProto(std::move(entry), options_.as_text, event->mutable_entry());
+    ToProto(std::move(entry), value_form_ == ValueForm::kBytesAndText, event->mutable_entry());
   }
   for (std::string& key : page.damaged_keys) {
     message->add_damaged_keys(std::move(key));
@@ -149,12 +173,14 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
     if (subscribed_ && change.revision > live_after_revision_) {
       break;
     }
-    size += EventSizeMax(change, options_.as_text);
-    if (size > kWatchMessageMaxBytes && message->events_size() > 0) {
-      // The rest is read again for the next message.
-      return;
+    if (Passes(change.type)) {
+      size += EventSizeMax(change, value_form_);
+      if (size > kWatchMessageMaxBytes && message->events_size() > 0) {
+        // The rest is read again for the next message.
+        return;
+      }
+      ToProto(change, value_form_, message->add_events());
     }
-    ToProto(change, options_.as_text, message->add_events());
     revision_ = change.revision;
   }
   if (subscribed_) {
@@ -183,7 +209,7 @@ std::vector<ChangePtr> WatchSession::TakeFromQueue() {
     // The table is ahead of the feed for a moment after each commit: what the replay has read there comes once more,
     // and may be older than what was said.
     const bool said = change->revision <= revision_;
-    size += said ? 0 : EventSizeMax(*change, options_.as_text);
+    size += said ? 0 : EventSizeMax(*change, value_form_);
     if (size > kWatchMessageMaxBytes && !taken.empty()) {
       break;
     }
@@ -203,7 +229,7 @@ WatchSession::Step WatchSession::NextLive(v1::WatchResponse* message) {
     return Step::kNothing;
   }
   for (const ChangePtr& change : changes) {
-    ToProto(*change, options_.as_text, message->add_events());
+    ToProto(*change, value_form_, message->add_events());
   }
   revision_ = changes.back()->revision;
   SetToken(message);
@@ -211,9 +237,14 @@ WatchSession::Step WatchSession::NextLive(v1::WatchResponse* message) {
 }
 
 void WatchSession::OnChanges(absl::Span<const ChangePtr> changes) {
+  bool news = false;
   {
     MutexLock lock(&mutex_);
     for (const ChangePtr& change : changes) {
+      if (!Passes(change->type)) {
+        continue;
+      }
+      news = true;
       full_ = full_ || queue_.size() >= kStreamQueueEventsMax || queue_bytes_ >= kStreamQueueMaxBytes;
       if (full_) {
         break;
@@ -222,7 +253,9 @@ void WatchSession::OnChanges(absl::Span<const ChangePtr> changes) {
       queue_.push_back(change);
     }
   }
-  wake_();
+  if (news) {
+    wake_();
+  }
 }
 
 bool WatchSession::SetAsideIfFull() {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "dunlin/v1/kv.pb.h"
+#include "server/proto_conversion.h"
 #include "storage/change_feed.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
@@ -38,6 +39,11 @@ class WatchSession final : public ChangeFeed::Listener {
     // Where to go on; takes precedence over initial_state.
     absl::optional<Position> resume;
     bool as_text = false;
+    // Leave out what puts a value, or what removes one: events of the initial or full state, too.
+    bool no_puts = false;
+    bool no_deletes = false;
+    // Leave values and texts out.
+    bool keys_only = false;
   };
 
   // What Next() has found.
@@ -76,6 +82,8 @@ class WatchSession final : public ChangeFeed::Listener {
   absl::StatusOr<Step> NextOfReplay(v1::WatchResponse* message);
   Step NextLive(v1::WatchResponse* message) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<EntryPage> ReadSnapshotPage();
+  // Whether the filters let an event of this type pass.
+  bool Passes(ChangeType type) const;
   // Takes over from a page of changes what fits into `message` and is not for the feed to bring.
   void SayPage(const ChangePage& page, v1::WatchResponse* message);
   // Takes out of the queue what fits into one message, in order.
@@ -88,6 +96,7 @@ class WatchSession final : public ChangeFeed::Listener {
   void SetToken(v1::WatchResponse* message);
 
   const Options options_;
+  const ValueForm value_form_;
   const Store* const store_;
   ChangeFeed* const feed_;
   const std::function<void()> wake_;

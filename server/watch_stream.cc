@@ -22,11 +22,12 @@ grpc::ByteBuffer Serialize(const v1::WatchResponse& message) {
 
 }  // namespace
 
-void WatchStream::Prepare(WatchSession::Options options, absl::Time now) {
+void WatchStream::Prepare(Options options, absl::Time now) {
   self_ = shared_from_this();
+  heartbeat_ = options.heartbeat;
   said_at_ = now;
   // The session ends with the stream, so its wake-ups cannot outlive it.
-  session_ = std::make_unique<WatchSession>(std::move(options), service_->parts_.store, service_->parts_.feed,
+  session_ = std::make_unique<WatchSession>(std::move(options.session), service_->parts_.store, service_->parts_.feed,
                                             [this] { PutInLine(); });
 }
 
@@ -62,7 +63,7 @@ absl::Status WatchStream::SayNext(absl::Time now) {
   DUNLIN_ASSIGN_OR_RETURN(const WatchSession::Step step, session_->Next(&message));
   if (step == WatchSession::Step::kMessage) {
     Say(&message, now);
-  } else if (now - said_at_ >= service_->options_.heartbeat) {
+  } else if (now >= heartbeat_at()) {
     session_->Heartbeat(&message);
     Say(&message, now);
   } else if (step == WatchSession::Step::kMore) {

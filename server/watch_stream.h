@@ -27,12 +27,18 @@ class WatchService;
 class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                           public std::enable_shared_from_this<WatchStream> {
  public:
+  struct Options {
+    WatchSession::Options session;
+    // The longest time without a message.
+    absl::Duration heartbeat;
+  };
+
   // `service` must outlive the stream; `context` is gRPC's.
   WatchStream(WatchService* service, grpc::CallbackServerContext* context) : service_(service), context_(context) {}
 
   // Makes the stream ready to be pumped. Until PutInLine() or Refuse() is called nobody else may use it.
   // REQUIRES: the stream is owned by a shared_ptr.
-  void Prepare(WatchSession::Options options, absl::Time now);
+  void Prepare(Options options, absl::Time now);
 
   // Ends at once with `error`. REQUIRES: the stream has not been put in line.
   void Refuse(const absl::Status& error);
@@ -42,6 +48,10 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Says what is to be said next, if gRPC can take it.
   void Pump(absl::Time now);
+
+  // When it has to show a sign of life, if it says nothing before; never once it is finished. As Pump(), for the
+  // service's thread alone.
+  absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat_; }
 
   // Ends the stream with `error` as soon as gRPC has taken the message under way.
   void End(const absl::Status& error);
@@ -68,7 +78,10 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Used by the service's thread alone, once it serves.
   std::unique_ptr<WatchSession> session_;
+  absl::Duration heartbeat_;
   absl::Time said_at_;
+  // Whether the service knows when to ask for heartbeat_at() next.
+  bool in_schedule_ = false;
   bool finished_ = false;
   // The message under way: gRPC reads it until OnWriteDone().
   grpc::ByteBuffer message_;

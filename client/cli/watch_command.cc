@@ -25,6 +25,13 @@ void AddArguments(Command& command, const std::shared_ptr<WatchArguments>& argum
   command.Optional("--prefix", &arguments->prefix, "Watch all keys that start with this");
   command.Exclude("KEY", "--prefix");
   command.Flag("--initial-state", &arguments->options.initial_state, "Print the entries there are first, then SYNCED");
+  command.Flag("--no-puts", &arguments->options.no_puts, "Leave new values out: DELETE and EXPIRE only");
+  command.Flag("--no-deletes", &arguments->options.no_deletes, "Leave DELETE and EXPIRE out");
+  command.Flag("--keys-only", &arguments->options.keys_only, "Leave values out");
+  command.Option<absl::Duration>(
+      {"--progress", "DURATION", "Ask for a heartbeat after so long without a message, from 500ms",
+       "the replica's own"},
+      ParseDurationArgument, [arguments](absl::Duration interval) { arguments->options.progress_interval = interval; });
   command.Option<std::string>(
       {"--resume", "TOKEN", "Go on after this token, as printed by watch or put with --output json"},
       ParseTokenArgument, [arguments](std::string token) { arguments->options.resume_token = std::move(token); });
@@ -52,7 +59,8 @@ void AddWatchCommand(CommandLine& line) {
       });
   AddArguments(command, arguments);
   command.Notes(
-      "Text: PUT <tab> KEY <tab> VALUE, DELETE <tab> KEY, EXPIRE <tab> KEY, or a marker: RESET, SYNCED, HEARTBEAT.\n"
+      "Text: PUT <tab> KEY <tab> VALUE (empty with --keys-only), DELETE <tab> KEY, EXPIRE <tab> KEY, or a marker: "
+      "RESET, SYNCED, HEARTBEAT.\n"
       "DAMAGED <tab> KEY (JSON: of type \"damaged\") names a key that the replica cannot read: ask another one.\n"
       "JSON: one object a line; the last line of each message carries its token and lag.");
 }

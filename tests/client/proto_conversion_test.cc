@@ -52,6 +52,22 @@ TEST(ProtoConversionTest, WatchSelectsOneKeyOrAPrefix) {
   EXPECT_EQ(ToProto(options).prefix(), "p/");
 }
 
+TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {
+  WatchOptions options;
+  const v1::WatchRequest plain = ToProto(options);
+  EXPECT_FALSE(plain.no_puts() || plain.no_deletes() || plain.keys_only() || plain.has_progress_interval());
+  options.no_puts = true;
+  options.progress_interval = absl::Milliseconds(1500);
+  EXPECT_TRUE(ToProto(options).no_puts());
+  EXPECT_EQ(ToProto(options).progress_interval().seconds(), 1);
+  EXPECT_EQ(ToProto(options).progress_interval().nanos(), 500000000);
+  options = WatchOptions();
+  options.no_deletes = true;
+  EXPECT_TRUE(ToProto(options).no_deletes());
+  options.keys_only = true;
+  EXPECT_TRUE(ToProto(options).keys_only());
+}
+
 TEST(ProtoConversionTest, EntryKeepsEverything) {
   v1::GetResponse response;
   response.mutable_entry()->set_key("k");

@@ -6,6 +6,7 @@
 
 #include "absl/numeric/int128.h"
 #include "absl/time/time.h"
+#include "server/limits.h"
 #include "storage/limits.h"
 #include "storage/utf8.h"
 
@@ -22,6 +23,15 @@ bool IsTtl(const google::protobuf::Duration& ttl) {
   return ttl.seconds() >= 0 && ttl.nanos() >= 0 && ttl.nanos() < kNanosInSecond &&
          nanos >= absl::ToInt64Nanoseconds(kTtlMin) &&
          nanos <= absl::int128(absl::ToInt64Seconds(kTtlMax)) * kNanosInSecond;
+}
+
+bool IsProgressInterval(const google::protobuf::Duration& interval) {
+  // The longest that a google.protobuf.Duration may be.
+  constexpr int64_t kSecondsMax = 315576000000;
+  const bool is_long_enough =
+      interval.seconds() > 0 || interval.nanos() >= absl::ToInt64Nanoseconds(kWatchProgressIntervalMin);
+  return interval.seconds() >= 0 && interval.seconds() <= kSecondsMax && interval.nanos() >= 0 &&
+         interval.nanos() < 1000000000 && is_long_enough;
 }
 
 // A put by itself or in a batch.
@@ -86,7 +96,11 @@ bool KeepsLimits(const v1::ListRequest& request) {
 }
 
 bool KeepsLimits(const v1::WatchRequest& request) {
-  return request.selector_case() == v1::WatchRequest::kKey ? IsKey(request.key()) : IsPrefix(request.prefix());
+  const bool selects =
+      request.selector_case() == v1::WatchRequest::kKey ? IsKey(request.key()) : IsPrefix(request.prefix());
+  const bool leaves_something = !request.no_puts() || (!request.no_deletes() && !request.initial_state());
+  return selects && leaves_something &&
+         (!request.has_progress_interval() || IsProgressInterval(request.progress_interval()));
 }
 
 bool KeepsLimits(v1::Ack ack) { return ack == v1::ACK_UNSPECIFIED || ack == v1::ACK_LOCAL || ack == v1::ACK_MIRRORED; }

@@ -148,6 +148,20 @@ v1::WatchRequest WatchPrefix(const std::string& prefix) {
   return request;
 }
 
+v1::WatchRequest WatchRemovals() {
+  v1::WatchRequest request;
+  request.set_no_puts(true);
+  request.set_keys_only(true);
+  request.mutable_progress_interval()->set_nanos(500000000);
+  return request;
+}
+
+v1::WatchRequest WatchNothing() {
+  v1::WatchRequest request = WatchRemovals();
+  request.set_no_deletes(true);
+  return request;
+}
+
 void AddPuts(Seeds* seeds) {
   const std::string longest(kKeySizeMaxBytes, 'k');
   (*seeds)["put"] = Chosen(kPut, Put("feature/dark-mode", "on"));
@@ -243,6 +257,8 @@ Seeds ValidationSeeds() {
   seeds["watch-key"] = Chosen(kWatch, WatchKey("k"));
   seeds["watch-no-key"] = Chosen(kWatch, WatchKey(""));
   seeds["watch-prefix"] = Chosen(kWatch, WatchPrefix("feature/"));
+  seeds["watch-removals"] = Chosen(kWatch, WatchRemovals());
+  seeds["watch-nothing"] = Chosen(kWatch, WatchNothing());
   seeds["watch-everything"] = Chosen(kWatch, WatchPrefix(""));
   return seeds;
 }

@@ -199,8 +199,13 @@ void Check(const v1::ListRequest& request) {
 
 void Check(const v1::WatchRequest& request) {
   const absl::StatusOr<Selector> selector = ToSelector(request);
-  RequireVerdict(KeepsLimits(request), selector.status());
-  if (selector.ok()) {
+  const absl::StatusOr<absl::Duration> progress_interval = ToProgressInterval(request);
+  absl::Status status = selector.status();
+  status.Update(ValidateWatchFilters(request));
+  status.Update(progress_interval.status());
+  RequireVerdict(KeepsLimits(request), status);
+  if (status.ok()) {
+    DUNLIN_REQUIRE(*progress_interval >= kWatchProgressIntervalMin, absl::FormatDuration(*progress_interval));
     const std::string& text = request.has_key() ? request.key() : request.prefix();
     DUNLIN_REQUIRE(selector->text == text, "");
     DUNLIN_REQUIRE((selector->kind == Selector::Kind::kEverything) == text.empty(), "");

@@ -69,12 +69,12 @@ TEST(ProtoConversionTest, TextIsLeftOutWhereItWouldNotFitAMessage) {
 TEST(ProtoConversionTest, ExpiryIsATimestampThatCanBePrinted) {
   for (const uint64_t expiry : {uint64_t{1}, uint64_t{1700000000123}, UINT64_MAX}) {
     v1::Event event;
-    ToProto(ChangeOf(ChangeType::kPut, "k", "v", expiry), false, &event);
+    ToProto(ChangeOf(ChangeType::kPut, "k", "v", expiry), ValueForm::kBytes, &event);
     EXPECT_TRUE(event.entry().has_expire_time());
     EXPECT_TRUE(HasJsonForm(event)) << expiry;
   }
   v1::Event event;
-  ToProto(ChangeOf(ChangeType::kPut, "k", "v", 1700000000123), false, &event);
+  ToProto(ChangeOf(ChangeType::kPut, "k", "v", 1700000000123), ValueForm::kBytes, &event);
   EXPECT_EQ(event.entry().expire_time().seconds(), 1700000000);
   EXPECT_EQ(event.entry().expire_time().nanos(), 123000000);
 }
@@ -97,7 +97,7 @@ TEST(ProtoConversionTest, RemovalsCarryNoValue) {
   for (const auto& [type, expected] : {std::pair(ChangeType::kDelete, v1::Event::TYPE_DELETE),
                                        std::pair(ChangeType::kExpire, v1::Event::TYPE_EXPIRE)}) {
     v1::Event event;
-    ToProto(ChangeOf(type, "k", "old value", 5), /*as_text=*/true, &event);
+    ToProto(ChangeOf(type, "k", "old value", 5), ValueForm::kBytesAndText, &event);
     EXPECT_EQ(event.type(), expected);
     EXPECT_EQ(event.entry().key(), "k");
     EXPECT_EQ(event.entry().value(), "");
@@ -108,14 +108,25 @@ TEST(ProtoConversionTest, RemovalsCarryNoValue) {
   }
 }
 
+TEST(ProtoConversionTest, WithoutItsValueAPutKeepsAllElse) {
+  v1::Event event;
+  ToProto(ChangeOf(ChangeType::kPut, "k", "value", 5), ValueForm::kNone, &event);
+  EXPECT_EQ(event.type(), v1::Event::TYPE_PUT);
+  EXPECT_EQ(event.entry().key(), "k");
+  EXPECT_EQ(event.entry().value(), "");
+  EXPECT_FALSE(event.entry().has_text());
+  EXPECT_TRUE(event.entry().has_expire_time());
+  EXPECT_EQ(event.entry().version().time(), UINT64_MAX);
+}
+
 TEST(ProtoConversionTest, NoEventIsLargerThanAnnounced) {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, kTextSizeMaxBytes, kTextSizeMaxBytes + 1}) {
-    for (const bool as_text : {false, true}) {
+    for (const ValueForm form : {ValueForm::kNone, ValueForm::kBytes, ValueForm::kBytesAndText}) {
       for (const ChangeType type : {ChangeType::kPut, ChangeType::kDelete, ChangeType::kExpire}) {
         const Change change = ChangeOf(type, std::string(kKeySizeMaxBytes, 'k'), std::string(size, 'v'), UINT64_MAX);
         v1::WatchResponse message;
-        ToProto(change, as_text, message.add_events());
-        EXPECT_LE(message.ByteSizeLong(), EventSizeMax(change, as_text)) << size;
+        ToProto(change, form, message.add_events());
+        EXPECT_LE(message.ByteSizeLong(), EventSizeMax(change, form)) << size;
       }
     }
   }

@@ -41,7 +41,13 @@ absl::Status CheckList(const std::string& text) {
   const absl::Status prefix = ValidatePrefix(request.prefix());
   return prefix.ok() ? ToPageEntriesMax(request).status() : prefix;
 }
-absl::Status CheckWatch(const std::string& text) { return ToSelector(Parse<v1::WatchRequest>(text)).status(); }
+absl::Status CheckWatch(const std::string& text) {
+  const auto request = Parse<v1::WatchRequest>(text);
+  absl::Status status = ToSelector(request).status();
+  status.Update(ValidateWatchFilters(request));
+  status.Update(ToProgressInterval(request).status());
+  return status;
+}
 absl::Status CheckAck(const std::string& text) { return WantsMirroredAck(Parse<v1::PutRequest>(text).ack()).status(); }
 
 std::string Times(size_t count, const std::string& text) {
@@ -127,6 +133,18 @@ TEST(ValidationTest, BadTimesToLiveAreRefused) {
   });
 }
 
+TEST(ValidationTest, WatchesOfNothingAndSignsOfLifeTooOftenAreRefused) {
+  const std::vector<std::string> often = {"progress_interval is", "at least 500ms", "unset"};
+  ExpectRefused({
+      {CheckWatch, "no_puts: true no_deletes: true", {"no_puts and no_deletes", "drop one"}},
+      {CheckWatch, "no_puts: true initial_state: true", {"no_puts", "initial_state", "drop one"}},
+      {CheckWatch, "progress_interval { }", often},
+      {CheckWatch, "progress_interval { nanos: 499999999 }", often},
+      {CheckWatch, "progress_interval { seconds: -5 }", often},
+      {CheckWatch, "progress_interval { nanos: 1000000000 }", {"progress_interval has", "not a valid"}},
+  });
+}
+
 TEST(ValidationTest, BadPreconditionsAndAcksAreRefused) {
   ExpectRefused({
       {CheckPut, "key: 'k' value: '' precondition { }", {"no condition", "if_absent or if_version", "leave"}},
@@ -190,6 +208,8 @@ TEST(ValidationTest, WhatIsAtALimitPasses) {
       {CheckWatch, ""},
       {CheckWatch, "prefix: ''"},
       {CheckWatch, absl::StrCat("key: '", kLongestKey, "'")},
+      {CheckWatch, "no_puts: true keys_only: true as_text: true progress_interval { nanos: 500000000 }"},
+      {CheckWatch, "no_deletes: true initial_state: true progress_interval { seconds: 315576000000 }"},
       {CheckAck, "ack: ACK_UNSPECIFIED"},
       {CheckAck, "ack: ACK_MIRRORED"},
   };
@@ -212,6 +232,8 @@ TEST(ValidationTest, RequestsBecomeWrites) {
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: ''"))->kind, Selector::Kind::kEverything);
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: 'p'"))->kind, Selector::Kind::kPrefix);
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("key: 'p'"))->kind, Selector::Kind::kKey);
+  EXPECT_EQ(*ToProgressInterval(v1::WatchRequest()), absl::InfiniteDuration());
+  EXPECT_EQ(*ToProgressInterval(Parse<v1::WatchRequest>("progress_interval { seconds: 2 }")), absl::Seconds(2));
 }
 
 }  // namespace

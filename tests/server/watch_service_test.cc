@@ -137,6 +137,53 @@ TEST(WatchServiceTest, AnIdleStreamShowsSignsOfLife) {
   }
 }
 
+// Beside a stream that is content with the replica's period, which is longer than the test.
+TEST(WatchServiceTest, AStreamMayAskForSignsOfLifeMoreOften) {
+  ReplicaTester tester(WithWatch(10, absl::Hours(1)));
+  v1::WatchRequest request;
+  Stream patient(tester.kv.get(), request);
+  request.mutable_progress_interval()->set_nanos(500000000);
+  Stream impatient(tester.kv.get(), request);
+  v1::WatchResponse message;
+  for (Stream* stream : {&patient, &impatient}) {
+    ASSERT_TRUE(stream->ReadAny(&message));
+    EXPECT_EQ(message.marker(), v1::MARKER_SYNCED);
+  }
+  for (int heartbeats = 0; heartbeats < 2; ++heartbeats) {
+    ASSERT_TRUE(impatient.ReadAny(&message));
+    EXPECT_EQ(message.marker(), v1::MARKER_HEARTBEAT);
+    EXPECT_FALSE(message.token().empty());
+  }
+  tester.data.Put("k", "v");
+  ASSERT_TRUE(patient.ReadAny(&message));
+  EXPECT_EQ(message.events_size(), 1) << "no heartbeat came before: " << message.ShortDebugString();
+}
+
+TEST(WatchServiceTest, FiltersAreThoseOfTheRequest) {
+  ReplicaTester tester;
+  v1::WatchRequest request;
+  request.set_no_deletes(true);
+  request.set_keys_only(true);
+  Stream stream(tester.kv.get(), request);
+  v1::WatchResponse message;
+  ASSERT_TRUE(stream.Read(&message));
+  tester.data.Put("k", "v");
+  tester.data.Delete("k");
+  tester.data.Put("l", "v");
+  std::vector<std::string> said;
+  while (said.size() < 2) {
+    ASSERT_TRUE(stream.Read(&message));
+    for (const v1::Event& event : message.events()) {
+      EXPECT_EQ(event.type(), v1::Event::TYPE_PUT);
+      said.push_back(event.entry().key() + "=" + event.entry().value());
+    }
+  }
+  EXPECT_THAT(said, ::testing::ElementsAre("k=", "l="));
+  request.set_no_puts(true);
+  Stream senseless(tester.kv.get(), request);
+  EXPECT_EQ(senseless.Finish().error_code(), StatusCode::INVALID_ARGUMENT);
+}
+
 TEST(WatchServiceTest, AStreamResumesWhereAnotherEnded) {
   ReplicaTester tester;
   WatchMirror mirror(tester.data.store->store_id());
