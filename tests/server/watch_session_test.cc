@@ -12,77 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/limits.h"
-#include "server/token.h"
 #include "storage/limits.h"
 #include "storage/record.h"
-#include "tests/server/replica_tester.h"
+#include "tests/server/watch_session_tester.h"
 
 namespace dunlin {
 namespace {
 
 using Step = WatchSession::Step;
-
-class WatchSessionTest : public ::testing::Test {
- protected:
-  std::unique_ptr<WatchSession> Open(WatchSession::Options options) {
-    return std::make_unique<WatchSession>(std::move(options), data_.store.get(), &data_.feed, [] {});
-  }
-
-  static WatchSession::Options Everything(bool initial_state = false) {
-    WatchSession::Options options;
-    options.initial_state = initial_state;
-    return options;
-  }
-
-  static WatchSession::Options ResumeAt(const Position& position) {
-    WatchSession::Options options;
-    options.resume = position;
-    return options;
-  }
-
-  // All messages until there is nothing to say. Appends to what was said before.
-  static std::vector<v1::WatchResponse> Drain(WatchSession* session) {
-    std::vector<v1::WatchResponse> messages;
-    while (true) {
-      v1::WatchResponse message;
-      const absl::StatusOr<Step> step = session->Next(&message);
-      EXPECT_TRUE(step.ok()) << step.status();
-      if (!step.ok() || *step == Step::kNothing) {
-        return messages;
-      }
-      if (*step == Step::kMessage) {
-        EXPECT_LE(message.ByteSizeLong() + kMessageOverheadMaxBytes, kClientMessageMaxBytes);
-        messages.push_back(std::move(message));
-      } else {
-        EXPECT_EQ(message.ByteSizeLong(), 0u) << "nothing is lost between two calls";
-      }
-    }
-  }
-
-  static std::string Describe(const std::vector<v1::WatchResponse>& messages) {
-    std::string text;
-    for (const v1::WatchResponse& message : messages) {
-      if (message.marker() == v1::MARKER_RESET) absl::StrAppend(&text, "RESET ");
-      for (const v1::Event& event : message.events()) {
-        absl::StrAppend(&text, event.entry().key(),
-                        event.type() == v1::Event::TYPE_PUT      ? "="
-                        : event.type() == v1::Event::TYPE_DELETE ? "-"
-                                                                 : "!",
-                        event.entry().value(), " ");
-      }
-      if (message.marker() == v1::MARKER_SYNCED) absl::StrAppend(&text, "SYNCED ");
-    }
-    return text;
-  }
-
-  StoreParts data_;
-};
-
-Position TokenOf(const v1::WatchResponse& message) {
-  const absl::StatusOr<Position> position = DecodePositionToken(message.token());
-  EXPECT_TRUE(position.ok()) << position.status() << message.ShortDebugString();
-  return position.value_or(Position());
-}
+using WatchSessionTest = WatchSessionTester;
 
 TEST_F(WatchSessionTest, WithoutInitialStateItStartsFromNow) {
   data_.Put("a", "1");
@@ -297,64 +235,6 @@ TEST_F(WatchSessionTest, TokenDoesNotCoverSequencesThatWereNotSaid) {
   }
   EXPECT_EQ(said, 400u);
   EXPECT_EQ(covered, 400u) << "at the end the token is as good as it can be";
-}
-
-// What is put, deleted and expires, as each filter lets it pass: in the state, read from the table, and live.
-TEST_F(WatchSessionTest, FiltersHoldInEveryPhase) {
-  const auto change_everything = [this] {
-    data_.Put("a", "1");
-    data_.Put("b", "2");
-    data_.Delete("b");
-    data_.Put("c", "3", absl::Seconds(10));
-    data_.Advance(absl::Seconds(11));
-  };
-  const Position start = data_.Put("before", "0").position;
-  WatchSession::Options no_puts, no_deletes, keys_only;
-  no_puts.no_puts = true;
-  no_deletes.no_deletes = true;
-  keys_only.keys_only = true;
-  keys_only.as_text = true;
-  const auto live_no_puts = Open(no_puts), live_no_deletes = Open(no_deletes), live_keys_only = Open(keys_only);
-  for (const auto* session : {&live_no_puts, &live_no_deletes, &live_keys_only}) {
-    EXPECT_EQ(Describe(Drain(session->get())), "SYNCED ");
-  }
-  change_everything();
-  EXPECT_EQ(Describe(Drain(live_no_puts.get())), "b- c! ");
-  EXPECT_EQ(Describe(Drain(live_no_deletes.get())), "a=1 b=2 c=3 ");
-  EXPECT_EQ(Describe(Drain(live_keys_only.get())), "a= b= b- c= c! ");
-
-  for (auto* options : {&no_puts, &no_deletes, &keys_only}) options->resume = start;
-  EXPECT_EQ(Describe(Drain(Open(no_puts).get())), "b- c! SYNCED ");
-  EXPECT_EQ(Describe(Drain(Open(no_deletes).get())), "a=1 SYNCED ");
-  EXPECT_EQ(Describe(Drain(Open(keys_only).get())), "a= b- c! SYNCED ");
-
-  // A token of another store: the whole state, of which no_puts leaves nothing.
-  for (auto* options : {&no_puts, &no_deletes, &keys_only}) ++options->resume->store_id;
-  EXPECT_EQ(Describe(Drain(Open(no_puts).get())), "RESET SYNCED ");
-  EXPECT_EQ(Describe(Drain(Open(no_deletes).get())), "RESET a=1 before=0 SYNCED ");
-  EXPECT_EQ(Describe(Drain(Open(keys_only).get())), "RESET a= before= SYNCED ");
-  keys_only.selector = {Selector::Kind::kKey, "a"};
-  EXPECT_EQ(Describe(Drain(Open(keys_only).get())), "RESET a= SYNCED ");
-}
-
-// Neither wakes the reader nor takes room in its queue; but its token moves on.
-TEST_F(WatchSessionTest, WhatAFilterLeavesOutCostsNothing) {
-  WatchSession::Options options;
-  options.no_puts = true;
-  int woken = 0;
-  WatchSession session(std::move(options), data_.store.get(), &data_.feed, [&woken] { ++woken; });
-  EXPECT_EQ(Describe(Drain(&session)), "SYNCED ");
-  Position last;
-  for (size_t i = 0; i <= kStreamQueueEventsMax; ++i) last = data_.Put("k", absl::StrCat(i)).position;
-  // The change of "deleted" is told live: a reader whose queue was full would be told the latest alone, "deleted=2".
-  data_.Put("deleted", "1");
-  data_.Delete("deleted");
-  EXPECT_EQ(woken, 1);
-  const Position put_again = data_.Put("deleted", "2").position;
-  EXPECT_EQ(Describe(Drain(&session)), "deleted- ");
-  v1::WatchResponse heartbeat;
-  session.Heartbeat(&heartbeat);
-  EXPECT_EQ(TokenOf(heartbeat).revision, put_again.revision);
 }
 
 TEST_F(WatchSessionTest, ALongReplayReadsOnePageAtATime) {
