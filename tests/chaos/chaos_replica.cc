@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -14,6 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "tests/support/test_size.h"
 
 namespace dunlin::chaos {
 namespace {
@@ -46,10 +46,7 @@ uint16_t PortOf(const std::string& address) {
 
 }  // namespace
 
-bool ChaosReplica::HasWrongClocks() {
-  const char* sanitized = std::getenv("DUNLIN_SANITIZED");
-  return sanitized == nullptr && !FindFakeTimeLibrary().empty();
-}
+bool ChaosReplica::HasWrongClocks() { return !IsSanitized() && !FindFakeTimeLibrary().empty(); }
 
 ChaosReplica::ChaosReplica(const Options& options, RedisGroup* redis, const TempDir& directory) {
   ReplicaProcess::Options process;

@@ -12,6 +12,7 @@
 #include "tests/chaos/chaos_run.h"
 #include "tests/chaos/run_result.h"
 #include "tests/chaos/small_disk.h"
+#include "tests/support/test_size.h"
 
 namespace dunlin::chaos {
 namespace {
@@ -19,23 +20,18 @@ namespace {
 constexpr uint64_t kSeedDefault = 1;
 constexpr uint64_t kCycles = 2;
 
-bool IsSet(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && std::string(value) == "1";
-}
-
 TEST(Chaos, NothingAcknowledgedIsLost) {
   ChaosRun::Options options;
   const char* seed = std::getenv("DUNLIN_SEED");
   options.seed = seed != nullptr ? std::strtoull(seed, nullptr, 10) : kSeedDefault;
   options.small_disk = EnterOwnMountNamespace().ok();
   options.report = [](const std::string& text) { std::cout << text << std::endl; };
-  if (IsSet("DUNLIN_LONG")) {
+  if (IsLong()) {
     options.duration = absl::Hours(1);
   } else {
     options.cycles = kCycles;
   }
-  if (IsSet("DUNLIN_SANITIZED")) {
+  if (IsSanitized()) {
     // Instrumented programs are several times slower, and larger.
     options.cycles = 1;
     options.operations_per_second /= 4;

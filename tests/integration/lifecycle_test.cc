@@ -2,7 +2,6 @@
 // restart. (How a replica refuses to start is in startup_error_test.cc.)
 // Method: real replicas, ended by SIGTERM; exit codes, times and what the streams say are checked.
 
-#include <cstdlib>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "tests/support/fleet.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_size.h"
 
 namespace dunlin {
 namespace {
@@ -30,7 +30,7 @@ using client::WatchEvent;
 using testing::HasSubstr;
 
 // What SIGTERM promises. A sanitizer looks for leaks when the replica has come to its end, which nobody promises.
-absl::Duration EndWithin() { return absl::Seconds(std::getenv("DUNLIN_SANITIZED") != nullptr ? 20 : 10); }
+absl::Duration EndWithin() { return absl::Seconds(IsSanitized() ? 20 : 10); }
 
 Fleet::Options Replicas(size_t count) {
   Fleet::Options options;

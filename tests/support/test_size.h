@@ -8,14 +8,20 @@
 
 namespace dunlin {
 
+// Whether the programmes are to be long ones (tests/run --long), and whether what runs is compiled with a sanitizer.
+inline bool IsLong() {
+  const char* is_long = std::getenv("DUNLIN_LONG");
+  return is_long != nullptr && std::string(is_long) == "1";
+}
+inline bool IsSanitized() { return std::getenv("DUNLIN_SANITIZED") != nullptr; }
+
 // The seeds of a randomised test: 1 to `count`, and `long_factor` times as many with DUNLIN_LONG=1 in the environment.
 // DUNLIN_SEED=N runs the one seed that a failure has named, DUNLIN_SEEDS=M-N a part of a long run.
 inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   if (const char* seed = std::getenv("DUNLIN_SEED")) {
     return {std::strtoull(seed, nullptr, 10)};
   }
-  const char* is_long = std::getenv("DUNLIN_LONG");
-  if (is_long != nullptr && std::string(is_long) == "1") {
+  if (IsLong()) {
     count *= long_factor;
   }
   uint64_t first = 1;
@@ -31,8 +37,6 @@ inline std::vector<uint64_t> TestSeeds(int count, int long_factor = 50) {
   }
   return seeds;
 }
-
-inline bool IsSanitized() { return std::getenv("DUNLIN_SANITIZED") != nullptr; }
 
 // How often a test repeats what differs by its seed alone: `plain` times, or `sanitized` times under a sanitizer, which
 // looks for what each repetition shows alike and makes it several times slower.
