@@ -1,6 +1,7 @@
 #ifndef DUNLIN_STORAGE_LIMITS_H_
 #define DUNLIN_STORAGE_LIMITS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -104,8 +105,8 @@ inline constexpr size_t kLeftEpochsMax = 64;
 // What a replica has read from Redis and not stored yet is read anew when it is older than this. What has replaced it
 // since is remembered for a horizon; a quarter leaves room for slow heartbeats and clocks.
 inline absl::Duration UnstoredAgeMaxOf(absl::Duration horizon) { return horizon / 4; }
-// How long it waits after Redis has refused a round.
-inline constexpr absl::Duration kCollectRetryDelay = absl::Minutes(1);
+// How long the upkeep of Redis waits after a round that was refused, or came to nothing.
+inline constexpr absl::Duration kUpkeepRetryDelay = absl::Minutes(1);
 // Change entries looked at, and rows removed, in one transaction of a round.
 inline constexpr size_t kCollectedEntriesMax = 1000;
 
@@ -175,6 +176,10 @@ inline constexpr absl::Duration kRefillYieldMin = absl::Milliseconds(500);
 // A page of the changes script, and what it may weigh: Redis serves nobody else while it is read.
 inline constexpr size_t kChangesPageEntriesMax = 1000;
 inline constexpr size_t kChangesPageMaxBytes = size_t{4} << 20;
+// A page of the search for records that the index lacks. What is found is published as one event: well below what
+// Redis lets a subscriber leave unread.
+inline constexpr size_t kReindexedRecordsMax = 1000;
+inline constexpr size_t kReindexedMaxBytes = size_t{1} << 20;
 // Up to here a catch-up is applied in one transaction (guarantee G11).
 inline constexpr size_t kCatchUpAtomicEntriesMax = 10000;
 // The same by weight: beyond it, memory matters more than one view.
@@ -186,6 +191,13 @@ inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
 // write chooses: no further than half a millisecond of version time, and never to the same one within so many
 // revisions.
 inline constexpr uint64_t kVersionStepsMax = uint64_t{1} << 14;
+// How old a write that Redis has never had may be when it gets there, before the store knows what has been deleted
+// meanwhile; and how long ago a store may have known it, for what Redis has had. A deletion is remembered for a horizon
+// by Redis' clock, and versions are of clocks that may be apart by kClockDriftMax; where the horizon is itself a matter
+// of seconds, of better ones.
+inline absl::Duration SentAgeMaxOf(absl::Duration horizon) {
+  return horizon - std::min<absl::Duration>(kClockDriftMax, horizon / 4);
+}
 inline constexpr absl::Duration kRedisHeartbeatPeriod = absl::Seconds(1);
 // How often a replica asks Redis whether it throws keys away when its memory is full: nothing depends on the answer but
 // a warning.

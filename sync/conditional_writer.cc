@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "storage/limits.h"
 #include "storage/record.h"
 
 namespace dunlin {
@@ -29,12 +30,14 @@ ConditionalWrite ConditionalWriter::Next(uint64_t epoch, absl::string_view store
             clock_->NowUnixMillis() + std::max<int64_t>(1, absl::ToInt64Milliseconds(request.mutation.ttl));
       }
     }
+    not_after_ = clock_->Now() + SentAgeMaxOf(tombstone_horizon_);
     version_ = record.version;
     record_ = EncodeRecord(record);
   }
   ConditionalWrite write;
   write.epoch = epoch;
   write.origin = store_id_;
+  write.not_after = not_after_;
   write.item = KeyedRecord{request.mutation.key, record_};
   if (request.precondition.kind == Precondition::Kind::kVersion) {
     std::string expected;
@@ -63,6 +66,12 @@ absl::optional<ConditionalWriter::Outcome> ConditionalWriter::OnReply(const Cond
       record_.clear();
       return absl::nullopt;
     case ConditionalReply::Outcome::kEpochChanged:
+      return absl::nullopt;
+    case ConditionalReply::Outcome::kTooLate:
+      if (maybe_done_) {
+        return Decide(NotKnown());
+      }
+      record_.clear();
       return absl::nullopt;
     case ConditionalReply::Outcome::kClockAhead:
       if (!maybe_done_ && !std::exchange(clock_came_back_, true)) {

@@ -53,8 +53,9 @@ class ConditionalWriter {
     WriteCallback done;
   };
 
-  // `clock` must outlive this object.
-  ConditionalWriter(uint64_t store_id, HybridClock* clock) : store_id_(store_id), clock_(clock) {}
+  // `clock` must outlive this object. `tombstone_horizon`: the longest that Redis surely knows what has been deleted.
+  ConditionalWriter(uint64_t store_id, HybridClock* clock, absl::Duration tombstone_horizon)
+      : store_id_(store_id), clock_(clock), tombstone_horizon_(tombstone_horizon) {}
 
   void Add(Request request) { requests_.push_back(std::move(request)); }
 
@@ -106,11 +107,14 @@ class ConditionalWriter {
 
   const uint64_t store_id_;
   HybridClock* const clock_;
+  const absl::Duration tombstone_horizon_;
   std::deque<Request> requests_;
 
   // Of the first request: the record made for it, and whether it may be in Redis already.
   std::string record_;
   Version version_;
+  // Until when Redis may take it.
+  absl::Time not_after_;
   // The epoch under which it was last put to Redis.
   uint64_t epoch_ = 0;
   uint64_t above_time_ = 0;

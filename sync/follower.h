@@ -109,6 +109,11 @@ class Follower {
   struct Collect {
     CollectQuery query;
   };
+  // Look through a page of Redis' records for some that its index has lost; tell the outcome by OnReindexed() or
+  // OnReindexRefused().
+  struct Reindex {
+    ReindexQuery query;
+  };
   struct StartEpoch {
     EpochProposal proposal;
   };
@@ -123,7 +128,7 @@ class Follower {
   // Throw away the events that wait in the ring: what comes from Redis next is newer than all of them.
   struct DiscardEvents {};
   using Action = std::variant<Wait, Connect, ReadPosition, ReadChanges, ReadOrders, Compare, ReadRecords, Collect,
-                              StartEpoch, EnterEpoch, Apply, DiscardEvents>;
+                              Reindex, StartEpoch, EnterEpoch, Apply, DiscardEvents>;
 
   Follower(const Options& options, absl::Time now);
 
@@ -143,6 +148,9 @@ class Follower {
   void OnCollected(const CollectReply& reply, absl::Time now);
   // It failed although the connection is well: tombstones stay longer, and nothing else comes of it.
   void OnCollectRefused(absl::Time now);
+  void OnReindexed(const ReindexReply& reply, absl::Time now);
+  // As OnCollectRefused(): the records stay where nobody finds them.
+  void OnReindexRefused(absl::Time now);
   void OnEpochStarted(const EpochInForce& in_force);
   void OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Time now);
   void OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time now);
@@ -214,9 +222,12 @@ class Follower {
   void DropWhatIsTooOld(const RelayPosition& position);
   void Rebuild(absl::Time redis_time);
   void NoteComplete(const RelayPosition& position, const Local& local);
+
+  // What one does for all (follower_upkeep.cc).
   void NoticeRival(const std::string& lease);
-  bool MayCollect() const { return live_ && !catching_up_ && collector_; }
+  bool IsCaretaker() const { return live_ && !catching_up_ && caretaker_; }
   absl::optional<Collect> NextCollect(absl::Time now) const;
+  absl::optional<Reindex> NextReindex(absl::Time now) const;
 
   // What a position that Redis told means; each returns whether it settled the matter.
   bool AwaitFounder(const RelayPosition& position, absl::Time now);
@@ -328,10 +339,15 @@ class Follower {
   // As of the last position.
   std::string eviction_policy_;
 
+  // What this replica has to do for all, as of the last position.
+  bool caretaker_ = false;
+  uint64_t unindexed_ = 0;
   // Collecting old tombstones.
-  bool collector_ = false;
   absl::Time collect_at_ = absl::InfinitePast();
   uint64_t collect_after_ = 0;
+  // Looking for what the index has lost.
+  absl::Time reindex_at_ = absl::InfinitePast();
+  uint64_t reindex_cursor_ = 0;
 
   // What waits for Apply, and what is under way.
   RemoteBatch pending_;

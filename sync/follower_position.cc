@@ -26,7 +26,8 @@ uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fle
 
 void Follower::OnPosition(const RelayPosition& position, const Local& local, absl::Time now) {
   NoticeRival(position.rival_lease);
-  collector_ = position.collector;
+  caretaker_ = position.caretaker;
+  unindexed_ = position.unindexed;
   eviction_policy_ = position.eviction_policy;
   if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeReturnedEpoch(position) ||
       NoticeNewEpoch(position) || NoticeLostData(position)) {
@@ -150,6 +151,8 @@ void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Tim
   position_seen_ = false;
   reconciling_ = false;
   collect_after_ = 0;
+  reindex_cursor_ = 0;
+  reindex_at_ = absl::InfinitePast();
   reconcile_at_ = absl::InfinitePast();
   if (entry->refill) {
     reconcile_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);

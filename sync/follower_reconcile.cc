@@ -1,5 +1,5 @@
 // How Follower (follower.h) brings a store and a Redis together that both hold data: versions first, values where they
-// differ; what it does after too long an absence; and the removal of old tombstones, which makes an absence too long.
+// differ; and what it does after too long an absence.
 
 #include <algorithm>
 #include <iterator>
@@ -156,46 +156,6 @@ void Follower::NoteComplete(const RelayPosition& position, const Local& local) {
   const uint64_t period_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(tombstone_horizon_)));
   if (complete_unix_ms_ >= complete_told_unix_ms_ + period_ms && !pending_ready_ && pending_.records.empty()) {
     FinishBatch();
-  }
-}
-
-// A run that has ended does not renew its lease; one that does goes on.
-void Follower::NoticeRival(const std::string& lease) {
-  if (lease.empty() || rival_lease_.empty()) {
-    has_rival_ = false;
-  } else if (lease != rival_lease_) {
-    has_rival_ = true;
-  }
-  rival_lease_ = lease;
-}
-
-// ---- Old tombstones ----
-
-absl::optional<Follower::Collect> Follower::NextCollect(absl::Time now) const {
-  if (!MayCollect() || now < collect_at_) {
-    return absl::nullopt;
-  }
-  CollectQuery query;
-  query.epoch = epoch_;
-  query.horizon = tombstone_horizon_;
-  query.sample_period = CollectionPeriodOf(tombstone_horizon_);
-  query.after = collect_after_;
-  query.entries_max = kCollectedEntriesMax;
-  return Collect{query};
-}
-
-void Follower::OnCollectRefused(absl::Time now) {
-  collect_at_ = now + std::max(CollectionPeriodOf(tombstone_horizon_), kCollectRetryDelay);
-}
-
-void Follower::OnCollected(const CollectReply& reply, absl::Time now) {
-  if (reply.epoch_changed) {
-    position_wanted_ = true;
-  }
-  tombstones_collected_ += reply.removed;
-  collect_after_ = reply.epoch_changed ? 0 : reply.next_after;
-  if (collect_after_ == 0) {
-    collect_at_ = now + CollectionPeriodOf(tombstone_horizon_);
   }
 }
 

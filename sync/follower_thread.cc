@@ -257,6 +257,22 @@ void FollowerThread::Do(const Follower::Collect& collect) {
   }
 }
 
+void FollowerThread::Do(const Follower::Reindex& reindex) {
+  const absl::StatusOr<ReindexReply> reply = parts_.relay->Reindex(reindex.query);
+  if (reply.ok()) {
+    if (reply->found > 0) {
+      parts_.logger->Warning("records that Redis' index had lost are in it again", {{"count", reply->found}});
+    }
+    follower_.OnReindexed(*reply, steady_.Now());
+  } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
+    parts_.logger->Warning("Redis cannot be searched for records that its index has lost",
+                           {{"error", reply.status().ToString()}});
+    follower_.OnReindexRefused(steady_.Now());
+  } else {
+    Failed(reply.status());
+  }
+}
+
 void FollowerThread::Do(const Follower::StartEpoch& start) {
   const absl::StatusOr<EpochInForce> in_force = parts_.relay->StartEpoch(start.proposal);
   if (in_force.ok()) {

@@ -89,6 +89,7 @@ class FollowerThread {
   void Do(const Follower::Compare& compare);
   void Do(const Follower::ReadRecords& read);
   void Do(const Follower::Collect& collect);
+  void Do(const Follower::Reindex& reindex);
   void Do(const Follower::StartEpoch& start);
   void Do(const Follower::EnterEpoch& enter);
   void Do(Follower::Apply& apply);

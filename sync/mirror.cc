@@ -55,25 +55,10 @@ Mirror::Action Mirror::Next(absl::Time now) {
     return Connect{};
   }
   if (!paused_ && allowance_ != Allowance::kNothing && in_flight_.size() < kMirrorPipelineMax) {
-    if (next_.has_value() && ask_first_) {
-      // No call may come between a batch and its answer.
-      if (!in_flight_.empty()) {
-        return Receive{};
-      }
-      if (allowance_ != Allowance::kAll) {
-        return Wait{absl::InfiniteFuture()};
-      }
-      if (now < ask_at_) {
-        page_has_waited_ = true;
-        return Wait{ask_at_};
-      }
-      if (!page_has_waited_) {
-        return FindMissing{QueryOf(*next_)};
-      }
-      ForgetPage();
-    }
     if (next_.has_value()) {
-      return Send{*next_};
+      if (absl::optional<Action> action = NextOfPage(now); action.has_value()) {
+        return *std::move(action);
+      }
     }
     if (outbox_may_have_more_) {
       return ReadOutbox{read_revision_, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes};
@@ -85,11 +70,45 @@ Mirror::Action Mirror::Next(absl::Time now) {
   return Wait{absl::InfiniteFuture()};
 }
 
-void Mirror::UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, absl::Time fleet_now) {
-  const absl::Time unsent_since = absl::FromUnixMillis(static_cast<int64_t>(unsent_since_unix_ms));
-  const bool too_old = unsent_since_unix_ms != 0 && fleet_now > unsent_since + tombstone_horizon_;
-  allowance_ = barrier_open ? Allowance::kAll : too_old ? Allowance::kNothing : Allowance::kNew;
-  page_has_waited_ = page_has_waited_ || allowance_ != Allowance::kAll;
+// What to do about the page that has been read; nothing if it is forgotten, and the outbox is to be read again.
+// REQUIRES: there is one, and something may be sent.
+absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
+  if (!ask_first_ && !page_has_waited_) {
+    next_->not_after = next_->known_to_redis ? known_not_after_ : new_not_after_;
+    return Action(Send{*next_});
+  }
+  // No call may come between a batch and its answer, and what is unanswered must not be read again.
+  if (!in_flight_.empty()) {
+    return Action(Receive{});
+  }
+  if (next_->known_to_redis && allowance_ != Allowance::kAll) {
+    return Action(Wait{absl::InfiniteFuture()});
+  }
+  if (ask_first_ && now < ask_at_) {
+    page_has_waited_ = true;
+    return Action(Wait{ask_at_});
+  }
+  if (!page_has_waited_) {
+    return Action(FindMissing{QueryOf(*next_)});
+  }
+  ForgetPage();
+  return absl::nullopt;
+}
+
+// A deletion of a later version than a write's has reached Redis after the write was made; and if the store was
+// complete since without hearing of it, after that.
+void Mirror::UpdateAllowance(bool barrier_open, const StoreState& state, absl::Time fleet_now) {
+  const auto time_of = [](uint64_t unix_ms) { return absl::FromUnixMillis(static_cast<int64_t>(unix_ms)); };
+  // The next page may have something that `state` does not tell of yet, which is of now.
+  const absl::Time unsent_since =
+      state.unsent_since_unix_ms == 0 ? fleet_now : std::min(fleet_now, time_of(state.unsent_since_unix_ms));
+  const absl::Time complete = barrier_open ? time_of(state.complete_unix_ms) : absl::InfinitePast();
+  known_not_after_ = complete + SentAgeMaxOf(tombstone_horizon_);
+  new_not_after_ = std::max(unsent_since, complete) + SentAgeMaxOf(tombstone_horizon_);
+  allowance_ = barrier_open ? Allowance::kAll : fleet_now > new_not_after_ ? Allowance::kNothing : Allowance::kNew;
+  const bool page_may_go =
+      allowance_ == Allowance::kAll || (allowance_ == Allowance::kNew && next_.has_value() && !next_->known_to_redis);
+  page_has_waited_ = page_has_waited_ || !page_may_go;
 }
 
 void Mirror::OnConnected() {
@@ -148,7 +167,7 @@ void Mirror::OnOutboxPage(ChangePage page) {
   message.origin = store_id_;
   message.known_to_redis = page.known_to_redis;
   ask_first_ = page.known_to_redis;
-  page_has_waited_ = allowance_ != Allowance::kAll;
+  page_has_waited_ = page.known_to_redis && allowance_ != Allowance::kAll;
   batch.known_to_redis = page.known_to_redis;
   for (Change& change : page.changes) {
     batch.in_message.push_back(batch.sent.size());
@@ -229,6 +248,13 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
                      "what was stamped by a wrong one is stamped anew"),
                  now);
     restamp_ = std::move(restamping);
+    return;
+  }
+  if (reply.outcome == MirrorReply::Outcome::kTooLate) {
+    // Whether it may still be sent is asked again, of what the store has then.
+    OnRelayError(absl::UnavailableError("a batch was under way for so long that a deletion which it must not undo may "
+                                        "have been forgotten; Redis has not taken it"),
+                 now);
     return;
   }
   if (in_flight_.empty() || reply.items.size() != in_flight_.front().in_message.size()) {

@@ -33,6 +33,8 @@ namespace dunlin {
 //  (1) Batches are answered in the order in which they were sent; the cursor never passes one that is unanswered.
 //  (2) Nothing is sent under an epoch that the store has not entered.
 //  (3) The cursor passes a write that Redis has turned down only once the winner is in the store.
+//  (4) Redis takes nothing that may be older than a deletion which has been forgotten when it gets there, however long
+//      it was under way.
 //
 // Thread-safety: one thread at a time.
 class Mirror {
@@ -105,11 +107,12 @@ class Mirror {
   // While paused, nothing new is sent; what is under way is received.
   void SetPaused(bool paused) { paused_ = paused; }
 
-  // What may be sent. What Redis has had before, only by a replica that has everything, so that it knows what has been
-  // deleted meanwhile. What Redis has never had, at any time unless it has waited for longer than tombstones live: then
-  // the store has to find out first whether it is older than a deletion that nobody remembers.
-  // `unsent_since_unix_ms` is of the store's state, `fleet_now` the hybrid clock's.
-  void UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, absl::Time fleet_now);
+  // What may be sent, and until when Redis may take it. What Redis has had before, only by a replica that has
+  // everything, so that it knows what has been deleted meanwhile. What Redis has never had, at any time unless it has
+  // waited for about as long as tombstones live (SentAgeMaxOf() in storage/limits.h): then the store has to find out
+  // first whether it is older than a deletion that nobody remembers.
+  // `state` is the store's, `fleet_now` the hybrid clock's.
+  void UpdateAllowance(bool barrier_open, const StoreState& state, absl::Time fleet_now);
 
   // ---- How it stands ----
 
@@ -139,6 +142,7 @@ class Mirror {
     bool known_to_redis = false;
   };
 
+  absl::optional<Action> NextOfPage(absl::Time now);
   void Rewind();
   void ForgetPage();
   void Finish(Batch batch);
@@ -160,6 +164,9 @@ class Mirror {
   bool epoch_refused_ = false;
   bool paused_ = false;
   Allowance allowance_ = Allowance::kNew;
+  // Until when Redis may take what it has never had, and what it has had.
+  absl::Time new_not_after_ = absl::InfiniteFuture();
+  absl::Time known_not_after_ = absl::InfiniteFuture();
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
   absl::Status error_;
@@ -170,7 +177,8 @@ class Mirror {
   // Redis is to be asked first which of it is missing there, and not before `ask_at_`: another replica is refilling it.
   bool ask_first_ = false;
   absl::Time ask_at_ = absl::InfinitePast();
-  // The store may have learnt since it was read what has been deleted: before Redis is asked, it has to be read again.
+  // It could not be sent for a while, and the store may have learnt meanwhile what has been deleted: it has to be read
+  // again.
   bool page_has_waited_ = false;
   // Sent and unanswered, oldest first.
   std::deque<Batch> in_flight_;

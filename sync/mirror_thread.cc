@@ -96,7 +96,7 @@ void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
 void MirrorThread::Run() {
   while (!wake_.stopped()) {
     TakeInputs();
-    outbound_.UpdateAllowance(parts_.barrier->open(), parts_.store->state().unsent_since_unix_ms, parts_.clock->Now());
+    outbound_.UpdateAllowance(parts_.barrier->open(), parts_.store->state(), parts_.clock->Now());
     Outbound::Action action = outbound_.Next(steady_.Now());
     PublishError();
     std::visit([this](auto& what) { Do(what); }, action);

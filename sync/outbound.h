@@ -52,7 +52,7 @@ class Outbound {
 
   // `clock` must outlive this object.
   Outbound(const Mirror::Options& options, HybridClock* clock)
-      : mirror_(options), conditional_(options.store_id, clock) {}
+      : mirror_(options), conditional_(options.store_id, clock, options.tombstone_horizon) {}
 
   Action Next(absl::Time now);
 
@@ -78,8 +78,8 @@ class Outbound {
   void OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now);
 
   void OnCommitted() { mirror_.OnCommitted(); }
-  void UpdateAllowance(bool barrier_open, uint64_t unsent_since_unix_ms, absl::Time fleet_now) {
-    mirror_.UpdateAllowance(barrier_open, unsent_since_unix_ms, fleet_now);
+  void UpdateAllowance(bool barrier_open, const StoreState& state, absl::Time fleet_now) {
+    mirror_.UpdateAllowance(barrier_open, state, fleet_now);
   }
   void OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
     mirror_.OnEpoch(epoch, mirrored_revision, refill, now);

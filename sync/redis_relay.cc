@@ -1,5 +1,6 @@
 #include "sync/redis_relay.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr ScriptId kAllScripts[] = {ScriptId::kMirror,   ScriptId::kConditional, ScriptId::kChanges,
                                     ScriptId::kPosition, ScriptId::kStartEpoch,  ScriptId::kRecords,
-                                    ScriptId::kMissing,  ScriptId::kCollect};
+                                    ScriptId::kMissing,  ScriptId::kCollect,     ScriptId::kReindex};
 
 // No version is that far ahead: a century.
 constexpr absl::Duration kAnyClockDrift = absl::Hours(24 * 36500);
@@ -25,17 +26,19 @@ std::string EpochText(uint64_t epoch) { return epoch == kNoEpoch ? "" : FormatEp
 
 }  // namespace
 
-// The arguments that mirror.lua and conditional.lua share, in their order (sync/scripts/write.lua).
+// The arguments that the scripts share which write records, in their order (sync/scripts/write.lua).
 struct RedisRelay::WriteArguments {
-  WriteArguments(const Options& options, uint64_t epoch, uint64_t origin, absl::Duration clock_drift_max)
+  WriteArguments(const Options& options, uint64_t epoch, uint64_t origin, absl::Duration clock_drift_max,
+                 absl::Time not_after)
       : channel(options.names.channel),
         epoch(FormatEpoch(epoch)),
         origin(EncodeBigEndian64(origin)),
         clock_drift_max_ms(absl::StrCat(absl::ToInt64Milliseconds(clock_drift_max))),
-        inline_value_max_bytes(absl::StrCat(options.inline_value_max_bytes)) {}
+        inline_value_max_bytes(absl::StrCat(options.inline_value_max_bytes)),
+        not_after_ms(absl::StrCat(absl::ToUnixMillis(not_after))) {}
 
   std::vector<absl::string_view> Views() const {
-    return {channel, epoch, origin, clock_drift_max_ms, inline_value_max_bytes};
+    return {channel, epoch, origin, clock_drift_max_ms, inline_value_max_bytes, not_after_ms};
   }
 
   const std::string& channel;
@@ -43,6 +46,7 @@ struct RedisRelay::WriteArguments {
   const std::string origin;
   const std::string clock_drift_max_ms;
   const std::string inline_value_max_bytes;
+  const std::string not_after_ms;
 };
 
 RedisRelay::RedisRelay(Options options)
@@ -208,19 +212,30 @@ absl::StatusOr<CollectReply> RedisRelay::Collect(const CollectQuery& query) {
   return ParseCollectReply(std::move(reply));
 }
 
+absl::StatusOr<ReindexReply> RedisRelay::Reindex(const ReindexQuery& query) {
+  // Redis has all of it: no version is too far ahead, and nothing comes too late.
+  const WriteArguments shared(options_, query.epoch, query.origin, kAnyClockDrift, absl::InfiniteFuture());
+  const std::string own[] = {absl::StrCat(query.cursor), absl::StrCat(query.records_max),
+                             absl::StrCat(query.size_max_bytes)};
+  std::vector<absl::string_view> arguments = shared.Views();
+  arguments.insert(arguments.end(), std::begin(own), std::end(own));
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kReindex, arguments));
+  return ParseReindexReply(std::move(reply));
+}
+
 absl::Duration RedisRelay::DriftMaxOf(const MirrorBatch& batch) const {
   return batch.known_to_redis ? kAnyClockDrift : options_.clock_drift_max;
 }
 
 absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
-  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch));
+  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch), batch.not_after);
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, MirrorArguments(shared, batch)));
   return ParseMirrorReply(std::move(reply));
 }
 
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
   DUNLIN_RETURN_IF_ERROR(CheckPrimary());
-  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch));
+  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch), batch.not_after);
   AppendScript(ScriptId::kMirror, MirrorArguments(shared, batch));
   return connection_.Flush(Deadline());
 }
@@ -248,7 +263,7 @@ std::vector<absl::string_view> RedisRelay::MirrorArguments(const WriteArguments&
 }
 
 absl::StatusOr<ConditionalReply> RedisRelay::WriteIf(const ConditionalWrite& write) {
-  const WriteArguments shared(options_, write.epoch, write.origin, options_.clock_drift_max);
+  const WriteArguments shared(options_, write.epoch, write.origin, options_.clock_drift_max, write.not_after);
   std::vector<absl::string_view> arguments = shared.Views();
   arguments.push_back(write.item.key);
   arguments.push_back(write.item.record);

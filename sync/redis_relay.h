@@ -61,6 +61,7 @@ class RedisRelay final : public Relay {
   absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) override;
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override;
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override;
+  absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) override;
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override;
   // Does not repeat a call whose script Redis has forgotten, because later batches may be under way: it fails with
   // kUnavailable and closes the connection.

@@ -62,6 +62,9 @@ class Relay {
   // Removes tombstones and expired records that reached Redis longer ago than the horizon.
   virtual absl::StatusOr<CollectReply> Collect(const CollectQuery& query) = 0;
 
+  // Gives records that are in no index a sequence and an event, as if they had just come.
+  virtual absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) = 0;
+
   // Stores what is newer, does everything or nothing, and publishes what was accepted as one event.
   virtual absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) = 0;
 

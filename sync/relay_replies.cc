@@ -1,12 +1,15 @@
 #include "sync/relay_replies.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -66,6 +69,17 @@ class Fields {
       Fail(absl::StrCat("\"", absl::CHexEscape(text), "\" for a sum"));
     }
     return sum.has_value() ? std::make_optional(ContentSum(*sum)) : std::nullopt;
+  }
+
+  // As HSCAN writes it: a number of 64 bits is no Redis integer.
+  uint64_t Cursor() {
+    const std::string text = Text();
+    uint64_t cursor = 0;
+    const bool digits = std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+    if (status_.ok() && (!digits || !absl::SimpleAtoi(text, &cursor))) {
+      Fail(absl::StrCat("\"", absl::CHexEscape(text), "\" for a cursor"));
+    }
+    return cursor;
   }
 
   // Null after a failure.
@@ -151,7 +165,8 @@ absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply) {
   position.records = fields.Number();
   position.sum = fields.Sum();
   position.rival_lease = fields.Text();
-  position.collector = fields.Number() != 0;
+  position.caretaker = fields.Number() != 0;
+  position.unindexed = fields.Number();
   DUNLIN_RETURN_IF_ERROR(fields.status());
   return position;
 }
@@ -229,6 +244,23 @@ absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply) {
   return result;
 }
 
+absl::StatusOr<ReindexReply> ParseReindexReply(RedisReply reply) {
+  Fields fields(&reply);
+  ReindexReply result;
+  const std::string outcome = fields.Text();
+  result.epoch = fields.Epoch();
+  if (outcome == "OK") {
+    result.found = fields.Number();
+    result.next_cursor = fields.Cursor();
+  } else if (outcome == "EPOCH") {
+    result.epoch_changed = true;
+  } else {
+    fields.Fail("an unknown outcome");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
+}
+
 absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
   Fields fields(&reply);
   MirrorReply result;
@@ -255,6 +287,9 @@ absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
         result.stored_times.push_back(time.empty() ? 0 : ReadBigEndian64(time));
       }
     }
+  } else if (outcome == "LATE") {
+    result.outcome = MirrorReply::Outcome::kTooLate;
+    result.redis_time = fields.Time();
   } else {
     fields.Fail("an unknown outcome");
   }
@@ -283,8 +318,8 @@ absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply) {
   } else if (outcome == "EPOCH") {
     result.outcome = Outcome::kEpochChanged;
     result.epoch = fields.Epoch();
-  } else if (outcome == "CLOCK") {
-    result.outcome = Outcome::kClockAhead;
+  } else if (outcome == "CLOCK" || outcome == "LATE") {
+    result.outcome = outcome == "CLOCK" ? Outcome::kClockAhead : Outcome::kTooLate;
     result.redis_time = fields.Time();
   } else {
     fields.Fail("an unknown outcome");

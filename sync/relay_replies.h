@@ -30,6 +30,8 @@ absl::StatusOr<RelayRecords> ParseRecords(RedisReply reply);
 absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply);
 // collect.lua
 absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply);
+// reindex.lua
+absl::StatusOr<ReindexReply> ParseReindexReply(RedisReply reply);
 
 // The replication id in the answer to INFO replication; empty if it does not tell.
 std::string ParseMasterReplid(absl::string_view info);

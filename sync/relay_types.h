@@ -41,14 +41,16 @@ struct RelayPosition {
   // The lease of another run under the asking store's id, empty if there is none. One that changes from answer to
   // answer is of a run that goes on.
   std::string rival_lease;
-  // Whether the asking store is the one that removes old tombstones.
-  bool collector = false;
+  // Whether the asking store is the one that does what one has to do for all.
+  bool caretaker = false;
+  // At least so many records are not in the index, where replicas look for them.
+  uint64_t unindexed = 0;
   // The policy by which Redis throws Dunlin's keys away when its memory is full, as it was told in the last seconds;
   // empty when it does no such thing, or does not let this user ask.
   std::string eviction_policy;
 };
 
-// Who asks, so that two runs under one id are noticed, and one of all removes old tombstones.
+// Who asks, so that two runs under one id are noticed, and one of all is the caretaker.
 struct LeaseRequest {
   // 0: no lease.
   uint64_t store_id = 0;
@@ -135,6 +137,26 @@ struct CollectReply {
   uint64_t next_after = 0;
 };
 
+// A page of a round that finds records which the index has lost.
+struct ReindexQuery {
+  uint64_t epoch = kNoEpoch;
+  // The sending store, as a MirrorBatch's.
+  uint64_t origin = 0;
+  // Where to go on, as the last reply said; 0 begins a round.
+  uint64_t cursor = 0;
+  // Where the page ends; somewhat more may be looked at.
+  size_t records_max = 0;
+  size_t size_max_bytes = 0;
+};
+
+struct ReindexReply {
+  bool epoch_changed = false;
+  uint64_t epoch = kNoEpoch;
+  uint64_t found = 0;
+  // 0: the round has ended.
+  uint64_t next_cursor = 0;
+};
+
 // Writes that become visible together.
 struct MirrorBatch {
   // The epoch that the sender believes in; the batch is refused under any other.
@@ -145,6 +167,8 @@ struct MirrorBatch {
   std::vector<KeyedRecord> items;
   // Redis has had all of them before: whether they are ahead of its clock has been asked then.
   bool known_to_redis = false;
+  // The batch is refused once Redis' clock has passed this: it may be older than a deletion that is forgotten by then.
+  absl::Time not_after = absl::InfiniteFuture();
 };
 
 // What became of one item of a batch.
@@ -165,12 +189,13 @@ struct MirrorReply {
     kApplied,
     kEpochChanged,  // `epoch` is in force now, kNoEpoch if Redis holds none.
     kClockAhead,    // The version of item `refused_item` is too far ahead of `redis_time`.
+    kTooLate,       // `redis_time` is after the batch's `not_after`.
   };
   Outcome outcome = Outcome::kApplied;
   uint64_t epoch = kNoEpoch;
   // With kApplied: the sequence of the latest accepted write, this batch included.
   uint64_t sequence = 0;
-  // With kApplied and kClockAhead.
+  // With all but kEpochChanged.
   absl::Time redis_time;
   // With kClockAhead; and for each item, the time of the version that is stored under its key, 0 if there is none.
   size_t refused_item = 0;
@@ -186,6 +211,8 @@ struct ConditionalWrite {
   KeyedRecord item;
   // The 16 bytes of the version that must be live under the key. Nothing: the key must be absent, deleted or expired.
   std::optional<std::string> expected_version;
+  // As a MirrorBatch's.
+  absl::Time not_after = absl::InfiniteFuture();
 };
 
 // What became of a conditional write. Every outcome but kApplied means that nothing was changed.
@@ -196,6 +223,7 @@ struct ConditionalReply {
     kStale,            // The condition holds, but `stored` has the higher version, and has one: try again above it.
     kEpochChanged,     // `epoch` is in force now, kNoEpoch if Redis holds none.
     kClockAhead,       // The version is too far ahead of `redis_time`.
+    kTooLate,          // `redis_time` is after the write's `not_after`, and Redis does not have the record.
   };
   Outcome outcome = Outcome::kApplied;
   uint64_t epoch = kNoEpoch;

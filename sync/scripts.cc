@@ -17,9 +17,10 @@ constexpr std::array<Script, kScriptCount> kScripts = {{
     {"records.lua", kRecordsText},
     {"missing.lua", kMissingText},
     {"collect.lua", kCollectText},
+    {"reindex.lua", kReindexText},
 }};
 
-static_assert(static_cast<size_t>(ScriptId::kCollect) + 1 == kScriptCount);
+static_assert(static_cast<size_t>(ScriptId::kReindex) + 1 == kScriptCount);
 
 }  // namespace
 

@@ -18,9 +18,10 @@ enum class ScriptId {
   kRecords,
   kMissing,
   kCollect,
+  kReindex,
 };
 
-inline constexpr size_t kScriptCount = 8;
+inline constexpr size_t kScriptCount = 9;
 
 struct Script {
   // The name of its file, for messages.

@@ -1,6 +1,6 @@
 -- Stores those of several records that are newer than what is stored, all in one step.
 --
---   ARGV[6…]  key, record, key, record, …
+--   ARGV[7…]  key, record, key, record, …
 --
 -- Returns one of
 --   {"OK", epoch, sequence, time_ms, {0, sequence} | {1, sequence} | {2, record}, …}
@@ -8,6 +8,7 @@
 --   {"EPOCH", epoch in force or ""}
 --   {"CLOCK", time_ms, position of the first item that is too far ahead, time of its version, …}
 --       for each item: the 8 bytes of the stored version's time; "" if nothing is stored
+--   {"LATE", time_ms}                   the call has been under way for too long
 
 local meta, failure = read_meta()
 if failure then
@@ -18,7 +19,7 @@ if meta.epoch ~= expected_epoch then
 end
 
 local items = {}
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   items[#items + 1] = { key = ARGV[i], record = ARGV[i + 1] }
 end
 failure = missing_right() or load_stored(items)
@@ -26,6 +27,9 @@ if failure then
   return failure
 end
 local time_ms = now_ms()
+if time_ms > not_after_ms then
+  return { 'LATE', time_ms }
+end
 local ahead = ahead_of_clock(items, time_ms)
 if ahead then
   local refusal = { 'CLOCK', time_ms, ahead }

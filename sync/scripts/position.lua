@@ -8,11 +8,14 @@
 --   ARGV[4]  the id of this run of it
 --   ARGV[5]  how long the lease lasts, in milliseconds
 --
--- Returns {epoch or "", sequence, gc_sequence, fleet_id, time_ms, created, records, sum or "", rival, collector}
+-- Returns {epoch or "", sequence, gc_sequence, fleet_id, time_ms, created, records, sum or "", rival, caretaker,
+--          unindexed}
 --   records, sum  what the data holds (storage/content_sum.h); no sum if that is not known
 --   rival         the lease of another run under the same store id, "" if there is none. It may be of a run that has
 --                 ended: one that goes on renews its lease
---   collector     1 if the asking store is the one that removes old tombstones: the lowest id that holds a lease
+--   caretaker     1 if the asking store is the one that does what one has to do for all, such as to remove old
+--                 tombstones: the lowest id that holds a lease
+--   unindexed     how many records have no entry in the index, at least
 
 local proposed_epoch, proposed_fleet_id, store_id, boot_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lease_ms = tonumber(ARGV[5])
@@ -88,7 +91,7 @@ if store_id ~= '' then
 end
 
 -- Half of a loss, such as an index without data, is not told by the sum.
-local records = redis.call('HLEN', data_key)
-local sum = redis.call('ZCARD', index_key) == records and format_sum(read_sum(meta.sum)) or ''
+local records, entries = sizes()
+local sum = entries == records and format_sum(read_sum(meta.sum)) or ''
 return { meta.epoch, meta.sequence, meta.gc_sequence, meta.fleet_id, time_ms, created, records, sum, rival,
-  lowest ~= '' and lowest == store_id and 1 or 0 }
+  lowest ~= '' and lowest == store_id and 1 or 0, math.max(0, records - entries) }

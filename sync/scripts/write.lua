@@ -1,13 +1,16 @@
--- What the two writing scripts share, after common.lua and record.lua.
+-- What the scripts share that write records, after common.lua and record.lua.
 --
 --   ARGV[1]  the event channel
 --   ARGV[2]  the epoch that the sender believes in
 --   ARGV[3]  the sending store's id, 8 bytes
 --   ARGV[4]  how many milliseconds a version may be ahead of Redis' clock
 --   ARGV[5]  values above this many bytes are published by reference
+--   ARGV[6]  the time of Redis' clock, in milliseconds, after which the call comes too late: what it brings may be
+--            older than a deletion that has been forgotten by then
 
 local channel, expected_epoch, origin = ARGV[1], ARGV[2], ARGV[3]
 local clock_drift_max_ms, inline_value_max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local not_after_ms = tonumber(ARGV[6])
 
 -- Lua cannot unpack more than some thousand values into one call.
 local SLICE = 1000

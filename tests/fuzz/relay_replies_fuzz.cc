@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "storage/hybrid_clock.h"
+#include "storage/limits.h"
 #include "sync/conditional_writer.h"
 #include "sync/epoch.h"
 #include "sync/redis_error.h"
@@ -35,6 +36,7 @@ Milestone epoch_parsed("a refusal for the epoch was understood");
 Milestone records_parsed("records were understood");
 Milestone missing_parsed("what Redis lacks was understood");
 Milestone collected_parsed("a page of a collection was understood");
+Milestone reindexed_parsed("a page of a search for what the index lacks was understood");
 Milestone replid_parsed("a replication id was found");
 Milestone error_known("an error of the table was sorted");
 Milestone error_unknown("an error that is not in the table was sorted");
@@ -54,7 +56,8 @@ void CheckPosition(const RedisReply& reply) {
   RequireNumber(reply, 6, position->records);
   RequireText(reply, 7, position->sum.has_value() ? FormatEpoch(position->sum->value()) : "");
   RequireText(reply, 8, position->rival_lease);
-  DUNLIN_REQUIRE(position->collector == (reply.elements[9].integer != 0), "");
+  DUNLIN_REQUIRE(position->caretaker == (reply.elements[9].integer != 0), "");
+  RequireNumber(reply, 10, position->unindexed);
   DUNLIN_REQUIRE(position->master_replid.empty(), "");
   position_parsed.Reach();
 }
@@ -126,6 +129,9 @@ void CheckMirrorReply(const RedisReply& reply) {
         DUNLIN_REQUIRE(result->stored_times[i] == (time.empty() ? 0 : ReadBigEndian64(time)), "");
       }
       return clock_parsed.Reach();
+    case MirrorReply::Outcome::kTooLate:
+      DUNLIN_REQUIRE(Says(reply, "LATE"), "");
+      return RequireTime(reply, 1, result->redis_time);
   }
 }
 
@@ -133,7 +139,7 @@ void CheckMirrorReply(const RedisReply& reply) {
 void CheckConditionalWriterTakes(const ConditionalReply& reply) {
   FakeClock wall_clock;
   HybridClock clock(&wall_clock);
-  ConditionalWriter writer(/*store_id=*/1, &clock);
+  ConditionalWriter writer(/*store_id=*/1, &clock, kTombstoneHorizonDefault);
   ConditionalWriter::Request request;
   request.mutation.key = "key";
   request.done = [](const absl::StatusOr<WriteResult>&) {};
@@ -168,7 +174,8 @@ void CheckConditionalReply(const RedisReply& reply) {
       DUNLIN_REQUIRE(Says(reply, "EPOCH"), "");
       return RequireEpoch(reply, 1, result->epoch);
     case Outcome::kClockAhead:
-      DUNLIN_REQUIRE(Says(reply, "CLOCK"), "");
+    case Outcome::kTooLate:
+      DUNLIN_REQUIRE(Says(reply, result->outcome == Outcome::kTooLate ? "LATE" : "CLOCK"), "");
       return RequireTime(reply, 1, result->redis_time);
   }
 }
@@ -227,6 +234,22 @@ void CheckCollectReply(const RedisReply& reply) {
   }
 }
 
+void CheckReindexReply(const RedisReply& reply) {
+  const absl::StatusOr<ReindexReply> result = ParseReindexReply(reply);
+  DUNLIN_REQUIRE(result.ok() == IsReindexReply(reply), result.status().ToString());
+  if (!result.ok()) {
+    return RequireLoss(result.status());
+  }
+  DUNLIN_REQUIRE(result->epoch_changed == Says(reply, "EPOCH"), "");
+  RequireEpoch(reply, 1, result->epoch);
+  if (!result->epoch_changed) {
+    RequireNumber(reply, 2, result->found);
+    // "007" is a seven as well.
+    DUNLIN_REQUIRE(absl::EndsWith(reply.elements[3].text, absl::StrCat(result->next_cursor)), "");
+    reindexed_parsed.Reach();
+  }
+}
+
 void CheckMasterReplid(absl::string_view info) {
   const std::string replid = ParseMasterReplid(info);
   DUNLIN_REQUIRE(!absl::StrContains(replid, '\n'), "");
@@ -264,6 +287,7 @@ void CheckReplies(absl::string_view input) {
   CheckRecords(reply);
   CheckMissingReply(reply);
   CheckCollectReply(reply);
+  CheckReindexReply(reply);
   CheckMasterReplid(reply.text);
 }
 

@@ -1,7 +1,10 @@
 #include "tests/fuzz/reply_shapes.h"
 
 #include <algorithm>
+#include <cstdint>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "storage/version.h"
 
 namespace dunlin {
@@ -15,6 +18,12 @@ bool IsEpoch(const RedisReply& reply) {
   return reply.type == Type::kString && digits && (reply.text.empty() || reply.text.size() == 16);
 }
 
+bool IsCursor(const RedisReply& reply) {
+  uint64_t cursor = 0;
+  const bool digits = std::all_of(reply.text.begin(), reply.text.end(), absl::ascii_isdigit);
+  return reply.type == Type::kString && digits && absl::SimpleAtoi(reply.text, &cursor);
+}
+
 bool HasShape(const RedisReply& reply, char shape) {
   switch (shape) {
     case 'E':
@@ -23,6 +32,8 @@ bool HasShape(const RedisReply& reply, char shape) {
       return reply.type == Type::kInteger && reply.integer >= 0;
     case '1':  // A position in a list of Lua's.
       return reply.type == Type::kInteger && reply.integer >= 1;
+    case 'C':  // A cursor of HSCAN.
+      return IsCursor(reply);
     case 'T':
       return reply.type == Type::kString;
     case 't':  // The time of a version, or of none.
@@ -51,7 +62,7 @@ bool IsMirrorItem(const RedisReply& reply) {
 }  // namespace
 
 // A sum is written as an epoch is.
-bool IsPosition(const RedisReply& reply) { return Has(reply, 0, "ENNTNNNETN"); }
+bool IsPosition(const RedisReply& reply) { return Has(reply, 0, "ENNTNNNETNN"); }
 
 bool IsChangesPage(const RedisReply& reply) {
   if (!Has(reply, 0, "ENNNNN")) {
@@ -73,13 +84,13 @@ bool IsMirrorReply(const RedisReply& reply) {
     return Has(reply, 1, "N1") && std::all_of(reply.elements.begin() + 3, reply.elements.end(),
                                               [](const RedisReply& time) { return HasShape(time, 't'); });
   }
-  return Says(reply, "EPOCH") && Has(reply, 1, "E");
+  return (Says(reply, "EPOCH") && Has(reply, 1, "E")) || (Says(reply, "LATE") && Has(reply, 1, "N"));
 }
 
 bool IsConditionalReply(const RedisReply& reply) {
   return (Says(reply, "OK") && Has(reply, 1, "ENN")) || (Says(reply, "CONDITION") && Has(reply, 1, "T")) ||
          (Says(reply, "STALE") && Has(reply, 1, "V")) || (Says(reply, "EPOCH") && Has(reply, 1, "E")) ||
-         (Says(reply, "CLOCK") && Has(reply, 1, "N"));
+         ((Says(reply, "CLOCK") || Says(reply, "LATE")) && Has(reply, 1, "N"));
 }
 
 bool IsEpochInForce(const RedisReply& reply) { return Has(reply, 0, "EN"); }
@@ -105,6 +116,10 @@ bool IsMissingReply(const RedisReply& reply) {
 
 bool IsCollectReply(const RedisReply& reply) {
   return (Says(reply, "OK") && Has(reply, 1, "ENNN")) || (Says(reply, "EPOCH") && Has(reply, 1, "E"));
+}
+
+bool IsReindexReply(const RedisReply& reply) {
+  return (Says(reply, "OK") && Has(reply, 1, "ENC")) || (Says(reply, "EPOCH") && Has(reply, 1, "E"));
 }
 
 bool Says(const RedisReply& reply, absl::string_view word) {

@@ -16,6 +16,7 @@ bool IsEpochInForce(const RedisReply& reply);
 bool IsRecords(const RedisReply& reply);
 bool IsMissingReply(const RedisReply& reply);
 bool IsCollectReply(const RedisReply& reply);
+bool IsReindexReply(const RedisReply& reply);
 
 // Whether it is an array that begins with the string `word`.
 bool Says(const RedisReply& reply, absl::string_view word);

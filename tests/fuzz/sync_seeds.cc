@@ -81,9 +81,10 @@ std::map<std::string, RedisReply> ScriptReplies() {
   return {
       {"position",
        ArrayReply({Epoch(), IntegerReply(7), IntegerReply(3), Epoch(), Time(), IntegerReply(1), IntegerReply(5),
-                   Epoch(), TextReply("00000000000000ab:1700000010000"), IntegerReply(1)})},
-      {"position-none", ArrayReply({TextReply(""), IntegerReply(0), IntegerReply(0), TextReply(""), Time(),
-                                    IntegerReply(0), IntegerReply(0), TextReply(""), TextReply(""), IntegerReply(0)})},
+                   Epoch(), TextReply("00000000000000ab:1700000010000"), IntegerReply(1), IntegerReply(2)})},
+      {"position-none",
+       ArrayReply({TextReply(""), IntegerReply(0), IntegerReply(0), TextReply(""), Time(), IntegerReply(0),
+                   IntegerReply(0), TextReply(""), TextReply(""), IntegerReply(0), IntegerReply(0)})},
       {"page", ArrayReply({Epoch(), IntegerReply(900), IntegerReply(0), Time(), IntegerReply(1), IntegerReply(900),
                            IntegerReply(899), TextReply("routes/eu-1"), TextReply(ValueRecord("10.0.0.1")),
                            IntegerReply(900), TextReply("gone"), TextReply(TombstoneRecord())})},
@@ -96,16 +97,19 @@ std::map<std::string, RedisReply> ScriptReplies() {
       {"mirror-no-epoch", ArrayReply({TextReply("EPOCH"), TextReply("")})},
       {"mirror-clock", ArrayReply({TextReply("CLOCK"), Time(), IntegerReply(2), TextReply(""),
                                    TextReply(VersionBytes().substr(0, 8))})},
+      {"mirror-late", ArrayReply({TextReply("LATE"), Time()})},
       {"conditional", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(int64_t{1} << 53), Time()})},
       {"conditional-condition", ArrayReply({TextReply("CONDITION"), TextReply(ValueRecord("there"))})},
       {"conditional-absent", ArrayReply({TextReply("CONDITION"), TextReply("")})},
       {"conditional-stale", ArrayReply({TextReply("STALE"), TextReply(TombstoneRecord())})},
       {"conditional-clock", ArrayReply({TextReply("CLOCK"), Time()})},
+      {"conditional-late", ArrayReply({TextReply("LATE"), Time()})},
       {"epoch-in-force", ArrayReply({Epoch(), IntegerReply(1000)})},
       {"records", ArrayReply({Epoch(), TextReply(ValueRecord("one")), TextReply(""), TextReply(TombstoneRecord())})},
       {"missing", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(1), IntegerReply(2), IntegerReply(7)})},
       {"missing-nothing", ArrayReply({TextReply("OK"), Epoch()})},
       {"collected", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(3), IntegerReply(900), Time()})},
+      {"reindexed", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(3), TextReply("18446744073709551615")})},
   };
 }
 

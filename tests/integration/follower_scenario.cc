@@ -177,6 +177,11 @@ bool FollowerScenario::Do(const Follower::Collect&) {
   return true;
 }
 
+bool FollowerScenario::Do(const Follower::Reindex&) {
+  follower_.OnReindexed(ReindexReply(), now_);
+  return true;
+}
+
 bool FollowerScenario::Do(const Follower::StartEpoch& start) {
   epoch_ = start.proposal.next;
   sequence_ = start.proposal.minimum_sequence;

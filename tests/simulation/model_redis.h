@@ -88,6 +88,7 @@ class ModelRedis {
   absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) const;
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) const;
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query);
+  absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query);
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch);
   absl::StatusOr<ConditionalReply> WriteIf(const ConditionalWrite& write);
   absl::StatusOr<EpochInForce> StartEpoch(const EpochProposal& proposal);

@@ -43,6 +43,7 @@ class ModelRelay final : public Relay {
   }
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override { return redis_->FindMissing(query); }
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override { return redis_->Collect(query); }
+  absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) override { return redis_->Reindex(query); }
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override { return redis_->Mirror(batch); }
   absl::Status SendMirror(const MirrorBatch& batch) override {
     replies_.push_back(redis_->Mirror(batch));

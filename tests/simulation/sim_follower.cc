@@ -155,6 +155,20 @@ bool SimFollower::Do(const Follower::Collect& collect) {
   return false;
 }
 
+bool SimFollower::Do(const Follower::Reindex& reindex) {
+  Call<ReindexReply>([query = reindex.query](ModelRedis& redis) { return redis.Reindex(query); },
+                     [this](const absl::StatusOr<ReindexReply>& reply) {
+                       if (reply.ok()) {
+                         follower_.OnReindexed(*reply, now());
+                       } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
+                         follower_.OnReindexRefused(now());
+                       } else {
+                         Failed(reply.status());
+                       }
+                     });
+  return false;
+}
+
 bool SimFollower::Do(const Follower::StartEpoch& start) {
   Call<EpochInForce>([proposal = start.proposal](ModelRedis& redis) { return redis.StartEpoch(proposal); },
                      [this](const absl::StatusOr<EpochInForce>& in_force) {

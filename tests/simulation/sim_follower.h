@@ -63,6 +63,7 @@ class SimFollower final : public SimThread {
   bool Do(const Follower::Compare& compare);
   bool Do(const Follower::ReadRecords& read);
   bool Do(const Follower::Collect& collect);
+  bool Do(const Follower::Reindex& reindex);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);
   bool Do(Follower::Apply& apply);

@@ -43,7 +43,7 @@ void SimMirror::Turn() {
     if (winners_stored_.has_value()) {
       outbound_.OnWinnersStored(*std::exchange(winners_stored_, absl::nullopt), now());
     }
-    outbound_.UpdateAllowance(parts_.is_live(), parts_.store->state().unsent_since_unix_ms, parts_.clock->Now());
+    outbound_.UpdateAllowance(parts_.is_live(), parts_.store->state(), parts_.clock->Now());
     if (restamped_.has_value()) {
       outbound_.OnRestamped(*std::exchange(restamped_, absl::nullopt), now());
     }

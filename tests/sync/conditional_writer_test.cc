@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/limits.h"
 #include "storage/record.h"
 #include "storage/version.h"
 #include "tests/support/fake_clock.h"
@@ -49,7 +50,7 @@ class ConditionalWriterTest : public testing::Test {
 
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
-  ConditionalWriter writer_{kStoreId, &clock_};
+  ConditionalWriter writer_{kStoreId, &clock_, kTombstoneHorizonDefault};
 };
 
 TEST_F(ConditionalWriterTest, WaitsUntilTheOutboxAsOfItsArrivalIsInRedis) {
@@ -118,7 +119,7 @@ TEST_F(ConditionalWriterTest, ALostAnswerIsAskedForAgainWithTheSameRecord) {
 
 TEST_F(ConditionalWriterTest, ARefusalAfterALostAnswerLeavesItOpen) {
   for (const auto refusal : {ConditionalReply::Outcome::kConditionFailed, ConditionalReply::Outcome::kStale,
-                             ConditionalReply::Outcome::kClockAhead}) {
+                             ConditionalReply::Outcome::kClockAhead, ConditionalReply::Outcome::kTooLate}) {
     Add("a");
     Put();
     LoseAnswer();
@@ -136,6 +137,26 @@ TEST_F(ConditionalWriterTest, AnErrorThatRedisAnsweredChangedNothing) {
   ASSERT_TRUE(outcome.has_value());
   EXPECT_TRUE(absl::IsUnavailable(outcome->error));
   EXPECT_THAT(outcome->error.message(), HasSubstr("nothing was changed"));
+}
+
+// For as long a deletion of it that Redis may have forgotten is surely remembered.
+TEST_F(ConditionalWriterTest, AnAttemptThatCameTooLateIsMadeAgainWithANewVersion) {
+  Add("a");
+  const ConditionalWrite first = Put();
+  EXPECT_EQ(first.not_after, clock_.Now() + SentAgeMaxOf(kTombstoneHorizonDefault));
+  wall_clock_.Advance(absl::Hours(24 * 8));
+  EXPECT_FALSE(Reply(ConditionalReply::Outcome::kTooLate).has_value());
+  const ConditionalWrite second = Put();
+  EXPECT_GT(ReadVersion(second.item.record), ReadVersion(first.item.record));
+  EXPECT_EQ(second.not_after, first.not_after + absl::Hours(24 * 8));
+}
+
+TEST_F(ConditionalWriterTest, ARetryKeepsTheTimeOfItsFirstAttempt) {
+  Add("a");
+  const absl::Time not_after = Put().not_after;
+  LoseAnswer();
+  wall_clock_.Advance(absl::Seconds(7));
+  EXPECT_EQ(Put().not_after, not_after);
 }
 
 TEST_F(ConditionalWriterTest, WhatIsDeadButNewerIsSteppedOver) {

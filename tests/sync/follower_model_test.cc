@@ -284,6 +284,7 @@ class World : public SeededWorld {
   }
 
   void Do(const Follower::Collect&) { follower_.OnCollected(CollectReply(), now_); }
+  void Do(const Follower::Reindex&) { follower_.OnReindexed(ReindexReply(), now_); }
 
   void Do(const Follower::StartEpoch& start) {
     // It may take place although its answer is lost.

@@ -26,7 +26,7 @@ std::string RecordOf(uint64_t version) { return absl::StrFormat("%024d", version
 class World : public SeededWorld {
  public:
   explicit World(uint64_t seed) : SeededWorld(seed), mirror_(Mirror::Options{1, kFirstEpoch, 0, seed}) {
-    mirror_.UpdateAllowance(/*barrier_open=*/true, 0, now_);
+    mirror_.UpdateAllowance(/*barrier_open=*/true, StoreState(), now_);
   }
 
   void Step() {

@@ -17,7 +17,7 @@ class MirrorRefillTest : public MirrorTester {
  protected:
   // Gives the mirror a page of what Redis has had before, and now lacks, and has it sent.
   void SendRefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
-    mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+    SetBarrier(true);
     Next<Mirror::ReadOutbox>();
     Page(revisions, covered, /*complete=*/false, /*known_to_redis=*/true);
     EXPECT_EQ(Next<Mirror::FindMissing>().query.items.size(), revisions.size());
@@ -70,9 +70,9 @@ TEST_F(MirrorRefillTest, AReplicaThatHasNotCaughtUpRefillsNothing) {
   Begin();
   Next<Mirror::ReadOutbox>();
   RefillPage({1}, 1);
-  mirror_->UpdateAllowance(/*barrier_open=*/false, 0, now_);
+  SetBarrier(false);
   EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
-  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+  SetBarrier(true);
   Next<Mirror::ReadOutbox>();
 }
 
@@ -82,7 +82,7 @@ TEST_F(MirrorRefillTest, WhatWasReadBeforeTheStoreHadCaughtUpIsReadAnew) {
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
   Page({5, 6}, 6, /*complete=*/true, /*known_to_redis=*/true);
   Next<Mirror::Wait>();
-  mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+  SetBarrier(true);
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 4u);
   Page({6}, 6, /*complete=*/true, /*known_to_redis=*/true);
   const MissingQuery query = Next<Mirror::FindMissing>().query;
@@ -175,20 +175,6 @@ TEST_F(MirrorRefillTest, WhatRedisHasNeverHadIsSentWhateverOthersRefill) {
   EXPECT_EQ(Advanced(), 1u);
   mirror_->OnCommitted();
   Send({2}, 2);
-}
-
-TEST_F(MirrorRefillTest, WhatHasWaitedForTooLongIsNotSentUntilTheStoreHasCaughtUp) {
-  Begin(0);
-  const uint64_t unsent_since_unix_ms = 1000;
-  const absl::Time end = absl::FromUnixMillis(unsent_since_unix_ms) + kTombstoneHorizonDefault;
-  mirror_->UpdateAllowance(/*barrier_open=*/false, unsent_since_unix_ms, end + absl::Milliseconds(1));
-  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
-  mirror_->UpdateAllowance(/*barrier_open=*/false, unsent_since_unix_ms, end);
-  Next<Mirror::ReadOutbox>();
-  mirror_->UpdateAllowance(/*barrier_open=*/false, /*unsent_since_unix_ms=*/0, end + absl::Hours(1));
-  Next<Mirror::ReadOutbox>();
-  mirror_->UpdateAllowance(/*barrier_open=*/true, unsent_since_unix_ms, end + absl::Milliseconds(1));
-  Next<Mirror::ReadOutbox>();
 }
 
 }  // namespace

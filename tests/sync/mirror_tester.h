@@ -54,9 +54,12 @@ class MirrorTester : public testing::Test {
     mirror_->OnSent();
   }
 
+  // The barrier is open or not, and nothing has been waiting.
+  void SetBarrier(bool open) { mirror_->UpdateAllowance(open, StoreState(), now_); }
+
   // A page of what Redis has had before.
   void RefillPage(const std::vector<uint64_t>& revisions, uint64_t covered) {
-    mirror_->UpdateAllowance(/*barrier_open=*/true, 0, now_);
+    SetBarrier(true);
     Page(revisions, covered, /*complete=*/true, /*known_to_redis=*/true);
   }
 

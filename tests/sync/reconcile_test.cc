@@ -80,7 +80,7 @@ class ReconcileTest : public testing::Test {
   // What Redis lacks comes from the store, which puts all that it holds into its outbox.
   void Refill() {
     Mirror mirror(Mirror::Options{kStoreId, kEpoch, /*mirrored_revision=*/0, /*seed=*/1});
-    mirror.UpdateAllowance(/*barrier_open=*/true, /*unsent_since_unix_ms=*/0, now_);
+    mirror.UpdateAllowance(/*barrier_open=*/true, StoreState(), now_);
     while (mirror.mirrored_revision() < store_.size() && !HasFailure()) {
       Mirror::Action action = mirror.Next(now_);
       if (std::get_if<Mirror::Connect>(&action) != nullptr) {

@@ -118,6 +118,20 @@ TEST_P(RelayConditionTest, EpochAndClockAreCheckedAsForEveryWrite) {
   EXPECT_EQ(backend_->Record("key"), "");
 }
 
+TEST_P(RelayConditionTest, AWriteThatComesTooLateChangesNothingAndARepetitionOfWhatIsThereIsNone) {
+  ConditionalWrite write{kEpoch, kOrigin, {"key", MakeRecord(old_, "1")}, std::nullopt};
+  write.not_after = ReadPosition({kNoEpoch, ""}).redis_time - absl::Milliseconds(1);
+  const absl::StatusOr<ConditionalReply> late = relay_->WriteIf(write);
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_EQ(late->outcome, Outcome::kTooLate);
+  EXPECT_GT(late->redis_time, write.not_after);
+  EXPECT_EQ(backend_->Record("key"), "");
+  EXPECT_EQ(WriteIfAbsent(MakeRecord(old_, "1")).outcome, Outcome::kApplied);
+  const absl::StatusOr<ConditionalReply> repeated = relay_->WriteIf(write);
+  ASSERT_TRUE(repeated.ok()) << repeated.status();
+  EXPECT_EQ(repeated->outcome, Outcome::kApplied);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, RelayConditionTest, testing::ValuesIn(RelayBackends()), BackendName);
 
 }  // namespace

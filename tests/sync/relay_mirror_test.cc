@@ -215,6 +215,21 @@ TEST_P(RelayMirrorTest, AVersionAheadOfTheClockRefusesTheWholeBatch) {
   ExpectUntouched();
 }
 
+// Redis may have held it back, or the network.
+TEST_P(RelayMirrorTest, ABatchThatComesTooLateIsRefusedWhole) {
+  MirrorBatch batch = Batch({{"a", MakeRecord(MakeVersion(now_), "1")}});
+  batch.not_after = ReadPosition({kNoEpoch, ""}).redis_time - absl::Milliseconds(1);
+  const absl::StatusOr<MirrorReply> late = relay_->Mirror(batch);
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_EQ(late->outcome, Outcome::kTooLate);
+  EXPECT_GT(late->redis_time, batch.not_after);
+  ExpectUntouched();
+  batch.not_after = late->redis_time + absl::Hours(1);
+  const absl::StatusOr<MirrorReply> in_time = relay_->Mirror(batch);
+  ASSERT_TRUE(in_time.ok()) << in_time.status();
+  EXPECT_EQ(in_time->outcome, Outcome::kApplied);
+}
+
 // Whatever gets another version has to be above it.
 TEST_P(RelayMirrorTest, ARefusalForTheClockTellsWhatIsStored) {
   const Version stored = MakeVersion(now_ - absl::Seconds(1));

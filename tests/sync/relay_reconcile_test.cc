@@ -261,14 +261,14 @@ TEST_P(RelayReconcileTest, AnotherRunUnderTheSameIdIsARival) {
 
 TEST_P(RelayReconcileTest, TheLowestIdCollects) {
   Position(0xffffffffffffffff, 1);
-  EXPECT_TRUE(Position(0xffffffffffffffff, 1).collector);
+  EXPECT_TRUE(Position(0xffffffffffffffff, 1).caretaker);
   Position(0x8000000000000001, 2);
-  EXPECT_TRUE(Position(0x8000000000000001, 2).collector);
-  EXPECT_FALSE(Position(0xffffffffffffffff, 1).collector);
+  EXPECT_TRUE(Position(0x8000000000000001, 2).caretaker);
+  EXPECT_FALSE(Position(0xffffffffffffffff, 1).caretaker);
   Position(0x8000000000000000, 3);
-  EXPECT_TRUE(Position(0x8000000000000000, 3).collector);
-  EXPECT_FALSE(Position(0x8000000000000001, 2).collector);
-  EXPECT_FALSE(Position().collector);
+  EXPECT_TRUE(Position(0x8000000000000000, 3).caretaker);
+  EXPECT_FALSE(Position(0x8000000000000001, 2).caretaker);
+  EXPECT_FALSE(Position().caretaker);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, RelayReconcileTest, testing::ValuesIn(RelayBackends()), BackendName);

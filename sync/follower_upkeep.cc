@@ -1,0 +1,89 @@
+// What Follower (follower.h) does for Redis where one replica has to do it for all, and how it knows that it is this
+// one, or that another run goes by its name.
+
+#include <algorithm>
+
+#include "storage/limits.h"
+#include "sync/follower.h"
+
+namespace dunlin {
+
+// ---- The lease ----
+
+// A run that has ended does not renew its lease; one that does goes on.
+void Follower::NoticeRival(const std::string& lease) {
+  if (lease.empty() || rival_lease_.empty()) {
+    has_rival_ = false;
+  } else if (lease != rival_lease_) {
+    has_rival_ = true;
+  }
+  rival_lease_ = lease;
+}
+
+// ---- Old tombstones, whose removal makes an absence too long ----
+
+absl::optional<Follower::Collect> Follower::NextCollect(absl::Time now) const {
+  if (!IsCaretaker() || now < collect_at_) {
+    return absl::nullopt;
+  }
+  CollectQuery query;
+  query.epoch = epoch_;
+  query.horizon = tombstone_horizon_;
+  query.sample_period = CollectionPeriodOf(tombstone_horizon_);
+  query.after = collect_after_;
+  query.entries_max = kCollectedEntriesMax;
+  return Collect{query};
+}
+
+void Follower::OnCollectRefused(absl::Time now) {
+  collect_at_ = now + std::max(CollectionPeriodOf(tombstone_horizon_), kUpkeepRetryDelay);
+}
+
+void Follower::OnCollected(const CollectReply& reply, absl::Time now) {
+  if (reply.epoch_changed) {
+    position_wanted_ = true;
+  }
+  tombstones_collected_ += reply.removed;
+  collect_after_ = reply.epoch_changed ? 0 : reply.next_after;
+  if (collect_after_ == 0) {
+    collect_at_ = now + CollectionPeriodOf(tombstone_horizon_);
+  }
+}
+
+// ---- Records that Redis' index has lost ----
+
+absl::optional<Follower::Reindex> Follower::NextReindex(absl::Time now) const {
+  const bool wanted = unindexed_ > 0 || reindex_cursor_ != 0;
+  if (!IsCaretaker() || !wanted || now < reindex_at_) {
+    return absl::nullopt;
+  }
+  ReindexQuery query;
+  query.epoch = epoch_;
+  query.origin = lease_.store_id;
+  query.cursor = reindex_cursor_;
+  query.records_max = kReindexedRecordsMax;
+  query.size_max_bytes = kReindexedMaxBytes;
+  return Reindex{query};
+}
+
+void Follower::OnReindexRefused(absl::Time now) {
+  reindex_cursor_ = 0;
+  reindex_at_ = now + kUpkeepRetryDelay;
+}
+
+void Follower::OnReindexed(const ReindexReply& reply, absl::Time now) {
+  if (reply.epoch_changed) {
+    position_wanted_ = true;
+    reindex_cursor_ = 0;
+    return;
+  }
+  reindex_cursor_ = reply.next_cursor;
+  if (reindex_cursor_ == 0) {
+    // If there is still something, the next position tells. What is left then is damaged, and need not be looked for
+    // all the time.
+    unindexed_ = 0;
+    reindex_at_ = now + kUpkeepRetryDelay;
+  }
+}
+
+}  // namespace dunlin

@@ -1,0 +1,46 @@
+-- Finds records that have no entry in the index, and stores them there under new sequences, as if they had just come:
+-- one page of a round over the hash. Redis has lost its index, and of most records replicas will tell it again; but one
+-- that none of them holds nobody would ever read.
+--
+--   ARGV[7]  where to go on, as HSCAN counts it; "0" begins a round
+--   ARGV[8]  after how many records the page ends
+--   ARGV[9]  after how many bytes of keys and records it ends
+--
+-- Returns {"OK", epoch, how many were found, where to go on, "0" at the end of the round} or
+--         {"EPOCH", epoch in force or ""}
+
+local cursor, records_max, size_max_bytes = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+-- Few at a time: values come with the keys.
+local SCAN_COUNT = '16'
+
+local meta, failure = read_meta()
+if failure then
+  return failure
+end
+if meta.epoch ~= expected_epoch then
+  return { 'EPOCH', meta.epoch }
+end
+failure = missing_right()
+if failure then
+  return failure
+end
+
+local items, seen, records, size_bytes = {}, {}, 0, 0
+repeat
+  local page = redis.call('HSCAN', data_key, cursor, 'COUNT', SCAN_COUNT)
+  cursor = page[1]
+  for i = 1, #page[2], 2 do
+    local key, record = page[2][i], page[2][i + 1]
+    records = records + 1
+    size_bytes = size_bytes + #key + #record
+    -- A damaged one has no version to tell: any replica can replace it.
+    local parsed = parse(record)
+    -- HSCAN may tell a key twice.
+    if parsed and not seen[key] and not redis.call('ZSCORE', index_key, key) then
+      seen[key] = true
+      items[#items + 1] = { key = key, record = record, new = parsed, old = parsed, old_record = record }
+    end
+  end
+until cursor == '0' or records >= records_max or size_bytes >= size_max_bytes
+accept(items, meta)
+return { 'OK', meta.epoch, #items, cursor }
