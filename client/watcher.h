@@ -19,8 +19,8 @@ class WatchStream;
 //
 // Messages come by Next(), or by ForEach() for those who would rather be called. The stream lasts until somebody
 // cancels it, the replica ends it, or the replica has been silent for WatchOptions::silence_timeout. A watcher that has
-// ended stays ended: to go on, open a new one, on this replica or another, with `resume_token = token()`. It does not
-// do so by itself.
+// ended stays ended: to go on, open a new one, on this replica or another, with `resume_token = token()`, or let a
+// ResumingWatcher (client/resuming_watcher.h) do all that.
 //
 // It buffers no more than gRPC's flow control lets through. A reader may be as slow as it likes: the replica then sends
 // it the latest state of each key instead of every step.
