@@ -121,10 +121,11 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   return absl::WrapUnique(new Client(std::make_unique<Connection>(std::move(options))));
 }
 
-absl::StatusOr<GetResult> Client::Get(absl::string_view key, const CallOptions& options) {
+absl::StatusOr<GetResult> Client::Get(absl::string_view key, const ReadOptions& options) {
   DUNLIN_RETURN_IF_ERROR(CheckUtf8("the key", key));
   v1::GetRequest request;
   request.set_key(key.data(), key.size());
+  SetMaxStaleness(options, &request);
   DUNLIN_ASSIGN_OR_RETURN(v1::GetResponse response,
                           connection_->Call(connection_->kv(), &v1::KVService::Stub::Get, "Get", request, options));
   return FromProto(std::move(response));
@@ -145,8 +146,9 @@ absl::StatusOr<DeleteResult> Client::Delete(absl::string_view key, const DeleteO
   return FromProto(std::move(response));
 }
 
-absl::StatusOr<BatchGetResult> Client::BatchGet(const std::vector<std::string>& keys, const CallOptions& options) {
+absl::StatusOr<BatchGetResult> Client::BatchGet(const std::vector<std::string>& keys, const ReadOptions& options) {
   v1::BatchGetRequest request;
+  SetMaxStaleness(options, &request);
   for (const std::string& key : keys) {
     DUNLIN_RETURN_IF_ERROR(CheckUtf8("a key", key));
     request.add_keys(key);

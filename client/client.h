@@ -45,7 +45,7 @@ class Client {
 
   // Returns the entry of `key`.
   // Errors: kNotFound when it is absent, deleted or expired.
-  absl::StatusOr<GetResult> Get(absl::string_view key, const CallOptions& options = {});
+  absl::StatusOr<GetResult> Get(absl::string_view key, const ReadOptions& options = {});
 
   // Stores `value`, any bytes, under `key`.
   // Errors: kFailedPrecondition (the precondition does not hold), kResourceExhausted (the replica's disk quota or queue
@@ -57,7 +57,7 @@ class Client {
 
   // Returns those of up to 1,000 entries that exist, as of one moment.
   // Errors: kResourceExhausted when the answer would exceed 3 MiB: ask for fewer keys.
-  absl::StatusOr<BatchGetResult> BatchGet(const std::vector<std::string>& keys, const CallOptions& options = {});
+  absl::StatusOr<BatchGetResult> BatchGet(const std::vector<std::string>& keys, const ReadOptions& options = {});
 
   // Applies up to 1,000 writes, 3 MiB, each to a different key: on every replica all of them become visible at once.
   // Errors as for Put().

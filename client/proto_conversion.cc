@@ -190,8 +190,20 @@ v1::BatchWriteRequest ToProto(const std::vector<Write>& writes, const BatchWrite
   return request;
 }
 
+template <typename Request>
+void SetMaxStaleness(const ReadOptions& options, Request* request) {
+  if (options.max_staleness.has_value()) {
+    *request->mutable_max_staleness() = ToProto(*options.max_staleness);
+  }
+}
+
+template void SetMaxStaleness(const ReadOptions& options, v1::GetRequest* request);
+template void SetMaxStaleness(const ReadOptions& options, v1::BatchGetRequest* request);
+template void SetMaxStaleness(const ReadOptions& options, v1::ListRequest* request);
+
 v1::ListRequest ToProto(const ListOptions& options) {
   v1::ListRequest request;
+  SetMaxStaleness(options, &request);
   request.set_prefix(options.prefix);
   request.set_page_size(options.page_size);
   request.set_page_token(options.page_token);

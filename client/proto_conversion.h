@@ -18,6 +18,11 @@ v1::PutRequest ToProto(absl::string_view key, absl::string_view value, const Put
 v1::DeleteRequest ToProto(absl::string_view key, const DeleteOptions& options);
 v1::BatchWriteRequest ToProto(const std::vector<Write>& writes, const BatchWriteOptions& options);
 v1::ListRequest ToProto(const ListOptions& options);
+
+// `Request` is one of the three that read.
+template <typename Request>
+void SetMaxStaleness(const ReadOptions& options, Request* request);
+
 v1::WatchRequest ToProto(const WatchOptions& options);
 
 GetResult FromProto(v1::GetResponse response);

@@ -53,6 +53,13 @@ struct CallOptions {
   std::optional<absl::Duration> timeout;
 };
 
+// What every read can be given.
+struct ReadOptions : CallOptions {
+  // The longest that the replica may have been out of date: otherwise the call ends with kUnavailable, and another
+  // replica may be better. Zero asks for one that is up to date as far as it knows. Unset: whatever it has.
+  std::optional<absl::Duration> max_staleness;
+};
+
 // When a write is answered. It is durable on the replica that took it in either case.
 enum class Ack { kLocal, kMirrored };
 
@@ -79,7 +86,7 @@ struct BatchWriteOptions : CallOptions {
   Ack ack = Ack::kLocal;
 };
 
-struct ListOptions : CallOptions {
+struct ListOptions : ReadOptions {
   std::string prefix;
   uint32_t page_size = 0;  // 0: the replica's default.
   std::string page_token;  // Empty: the first page.

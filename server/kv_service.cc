@@ -74,9 +74,25 @@ std::vector<OutboxItem> ItemsOf(const std::vector<Mutation>& mutations) {
 
 // ---- Reads ----
 
+absl::Status KVServiceImpl::CheckReadable(absl::Duration max_staleness) const {
+  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  if (max_staleness == absl::InfiniteDuration()) {
+    return absl::OkStatus();
+  }
+  const absl::Duration staleness = StalenessOf(parts_);
+  if (staleness <= max_staleness) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat("this replica has not known itself to be up to date for ",
+                                             absl::FormatDuration(absl::Trunc(staleness, absl::Milliseconds(1))),
+                                             "; max_staleness allows ", absl::FormatDuration(max_staleness),
+                                             ": try another replica, or allow more"));
+}
+
 absl::StatusOr<v1::GetResponse> KVServiceImpl::ReadOne(const v1::GetRequest& request) const {
   DUNLIN_RETURN_IF_ERROR(ValidateKey("key", request.key()));
-  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
   DUNLIN_ASSIGN_OR_RETURN(StoredEntry entry, parts_.store->Get(request.key()));
   v1::GetResponse response;
   ToProto(std::move(entry), request.as_text(), response.mutable_entry());
@@ -86,7 +102,8 @@ absl::StatusOr<v1::GetResponse> KVServiceImpl::ReadOne(const v1::GetRequest& req
 
 absl::StatusOr<v1::BatchGetResponse> KVServiceImpl::ReadMany(const v1::BatchGetRequest& request) const {
   DUNLIN_RETURN_IF_ERROR(ValidateBatchGet(request));
-  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
   std::vector<std::string> keys;
   absl::flat_hash_set<absl::string_view> seen;
   for (const std::string& key : request.keys()) {
@@ -117,7 +134,8 @@ absl::StatusOr<v1::ListResponse> KVServiceImpl::ReadPage(const v1::ListRequest& 
   if (!request.page_token().empty()) {
     DUNLIN_ASSIGN_OR_RETURN(after_key, DecodePageToken(request.prefix(), request.page_token()));
   }
-  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
   DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadEntries(request, std::move(after_key), entries_max));
   v1::ListResponse response;
   if (!page.complete) {

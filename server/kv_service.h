@@ -46,6 +46,9 @@ class KVServiceImpl final
                                                     const grpc::ByteBuffer* request) override;
 
  private:
+  // Whether this replica may answer a read that allows it to be out of date for so long. Asked before the read, so that
+  // what is read is no older.
+  absl::Status CheckReadable(absl::Duration max_staleness) const;
   absl::StatusOr<v1::GetResponse> ReadOne(const v1::GetRequest& request) const;
   absl::StatusOr<v1::BatchGetResponse> ReadMany(const v1::BatchGetRequest& request) const;
   absl::StatusOr<v1::ListResponse> ReadPage(const v1::ListRequest& request) const;

@@ -4,6 +4,10 @@
 
 namespace dunlin {
 
+absl::Duration StalenessOf(const ReplicaParts& parts) {
+  return parts.replicator == nullptr ? absl::ZeroDuration() : parts.replicator->status().staleness;
+}
+
 void FillLag(const ReplicaParts& parts, v1::Lag* lag) {
   if (parts.replicator == nullptr) {
     lag->set_connected(true);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "absl/time/time.h"
 #include "dunlin/v1/kv.pb.h"
 #include "server/serving_gate.h"
 #include "storage/change_feed.h"
@@ -26,6 +27,9 @@ struct ReplicaParts {
   const ServingGate* gate = nullptr;
   size_t value_size_max_bytes = kValueSizeMaxBytesDefault;
 };
+
+// For how long the replica has not known itself to be up to date; zero while it is, to within two heartbeats.
+absl::Duration StalenessOf(const ReplicaParts& parts);
 
 // How far the replica is behind Redis.
 void FillLag(const ReplicaParts& parts, v1::Lag* lag);

@@ -250,6 +250,26 @@ absl::Status ValidateWatchFilters(const v1::WatchRequest& request) {
   return absl::OkStatus();
 }
 
+template <typename Request>
+absl::StatusOr<absl::Duration> ToMaxStaleness(const Request& request) {
+  if (!request.has_max_staleness()) {
+    return absl::InfiniteDuration();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration staleness,
+                          ToDuration("max_staleness", request.max_staleness(), absl::Seconds(kDurationSecondsMax)));
+  if (staleness < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_staleness is ", absl::FormatDuration(staleness),
+                     "; it must not be negative. Zero asks for a replica that is up to date; leave it unset to take "
+                     "whatever this one has"));
+  }
+  return staleness;
+}
+
+template absl::StatusOr<absl::Duration> ToMaxStaleness(const v1::GetRequest& request);
+template absl::StatusOr<absl::Duration> ToMaxStaleness(const v1::BatchGetRequest& request);
+template absl::StatusOr<absl::Duration> ToMaxStaleness(const v1::ListRequest& request);
+
 absl::StatusOr<absl::Duration> ToProgressInterval(const v1::WatchRequest& request) {
   if (!request.has_progress_interval()) {
     return absl::InfiniteDuration();

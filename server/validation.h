@@ -31,6 +31,11 @@ absl::Status ValidateBatchGet(const v1::BatchGetRequest& request);
 // Returns the number of entries that a page may have.
 absl::StatusOr<size_t> ToPageEntriesMax(const v1::ListRequest& request);
 
+// Returns the longest that the replica may have been out of date for a read of type GetRequest, BatchGetRequest or
+// ListRequest; infinite if it does not say.
+template <typename Request>
+absl::StatusOr<absl::Duration> ToMaxStaleness(const Request& request);
+
 // Whether the caller wants the answer only when Redis has the write.
 absl::StatusOr<bool> WantsMirroredAck(v1::Ack ack);
 

@@ -27,7 +27,7 @@ void AddShellCommand(CommandLine& line);
 // How text output shows a value: as the bytes it is, for files and pipes, or escaped and on a line of its own.
 enum class ValueStyle { kRaw, kLine };
 
-absl::Status RunGet(CommandContext& context, absl::string_view key, ValueStyle style);
+absl::Status RunGet(CommandContext& context, absl::string_view key, ValueStyle style, const ReadOptions& options = {});
 absl::Status RunPut(CommandContext& context, absl::string_view key, absl::string_view value, const PutOptions& options);
 absl::Status RunDelete(CommandContext& context, absl::string_view key, const DeleteOptions& options);
 

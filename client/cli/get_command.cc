@@ -3,22 +3,34 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/json_output.h"
+#include "client/cli/read_options.h"
 #include "client/cli/text_output.h"
 #include "storage/status_macros.h"
 
 namespace dunlin::client::cli {
 
+namespace {
+
+struct GetArguments {
+  std::string key;
+  ReadOptions options;
+};
+
+}  // namespace
+
 void AddGetCommand(CommandLine& line) {
-  auto key = std::make_shared<std::string>();
-  Command command = line.Add("get", "Print the value of a key",
-                             [key](CommandContext& context) { return RunGet(context, *key, ValueStyle::kRaw); });
-  command.Required("KEY", key.get(), "The key to read");
+  auto arguments = std::make_shared<GetArguments>();
+  Command command = line.Add("get", "Print the value of a key", [arguments](CommandContext& context) {
+    return RunGet(context, arguments->key, ValueStyle::kRaw, arguments->options);
+  });
+  command.Required("KEY", &arguments->key, "The key to read");
+  AddMaxStalenessOption(command, &arguments->options);
   command.Notes(
       "Prints the value's bytes as they are; on a terminal a newline follows. Exit code 3: there is no such key.");
 }
 
-absl::Status RunGet(CommandContext& context, absl::string_view key, ValueStyle style) {
-  DUNLIN_ASSIGN_OR_RETURN(const GetResult result, context.client.Get(key));
+absl::Status RunGet(CommandContext& context, absl::string_view key, ValueStyle style, const ReadOptions& options) {
+  DUNLIN_ASSIGN_OR_RETURN(const GetResult result, context.client.Get(key, options));
   std::ostream& out = context.console.out;
   if (context.format == OutputFormat::kJson) {
     out << JsonLine(result);

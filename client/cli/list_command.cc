@@ -10,6 +10,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/error_line.h"
 #include "client/cli/json_output.h"
+#include "client/cli/read_options.h"
 #include "client/cli/text_output.h"
 #include "storage/limits.h"
 #include "storage/status_macros.h"
@@ -41,6 +42,7 @@ void AddListCommand(CommandLine& line) {
       });
   command.Optional("PREFIX", &arguments->prefix, "Only keys that start with this");
   command.Flag("--keys-only", &arguments->options.keys_only, "Leave the values out");
+  AddMaxStalenessOption(command, &arguments->options);
   command.Option<uint64_t>({"--limit", "N", "Stop after so many entries"}, ParseCountArgument,
                            [arguments](uint64_t limit) { arguments->limit = limit; });
   command.Notes(

@@ -202,7 +202,7 @@ TEST_F(ClientTest, EveryCallHasADeadline) {
 }
 
 TEST_F(ClientTest, ACallsOwnTimeoutGoesBeforeTheDefault) {
-  CallOptions options;
+  ReadOptions options;
   options.timeout = absl::Hours(1);
   EXPECT_FALSE(client_->Get("absent", options).ok());
   EXPECT_GT(replica_.last_time_left(), absl::Minutes(30));
@@ -210,7 +210,7 @@ TEST_F(ClientTest, ACallsOwnTimeoutGoesBeforeTheDefault) {
 
 TEST_F(ClientTest, ACallWithoutAnAnswerEndsAtItsDeadlineAndNamesIt) {
   replica_.HoldAnswers();
-  CallOptions options;
+  ReadOptions options;
   options.timeout = absl::Milliseconds(50);
   const absl::Status status = client_->Get("k", options).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);

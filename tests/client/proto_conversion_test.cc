@@ -52,6 +52,18 @@ TEST(ProtoConversionTest, WatchSelectsOneKeyOrAPrefix) {
   EXPECT_EQ(ToProto(options).prefix(), "p/");
 }
 
+TEST(ProtoConversionTest, AReadAllowsAnyStalenessUnlessItSays) {
+  ListOptions options;
+  EXPECT_FALSE(ToProto(options).has_max_staleness());
+  options.max_staleness = absl::ZeroDuration();
+  EXPECT_TRUE(ToProto(options).has_max_staleness());
+  v1::GetRequest get;
+  options.max_staleness = absl::Milliseconds(1500);
+  SetMaxStaleness(options, &get);
+  EXPECT_EQ(get.max_staleness().seconds(), 1);
+  EXPECT_EQ(get.max_staleness().nanos(), 500000000);
+}
+
 TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {
   WatchOptions options;
   const v1::WatchRequest plain = ToProto(options);

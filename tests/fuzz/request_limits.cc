@@ -25,13 +25,22 @@ bool IsTtl(const google::protobuf::Duration& ttl) {
          nanos <= absl::int128(absl::ToInt64Seconds(kTtlMax)) * kNanosInSecond;
 }
 
-bool IsProgressInterval(const google::protobuf::Duration& interval) {
+bool IsDuration(const google::protobuf::Duration& duration) {
   // The longest that a google.protobuf.Duration may be.
   constexpr int64_t kSecondsMax = 315576000000;
+  return duration.seconds() >= 0 && duration.seconds() <= kSecondsMax && duration.nanos() >= 0 &&
+         duration.nanos() < 1000000000;
+}
+
+bool IsProgressInterval(const google::protobuf::Duration& interval) {
   const bool is_long_enough =
       interval.seconds() > 0 || interval.nanos() >= absl::ToInt64Nanoseconds(kWatchProgressIntervalMin);
-  return interval.seconds() >= 0 && interval.seconds() <= kSecondsMax && interval.nanos() >= 0 &&
-         interval.nanos() < 1000000000 && is_long_enough;
+  return IsDuration(interval) && is_long_enough;
+}
+
+template <typename Read>
+bool IsStaleness(const Read& read) {
+  return !read.has_max_staleness() || IsDuration(read.max_staleness());
 }
 
 // A put by itself or in a batch.
@@ -59,7 +68,7 @@ size_t SizeOf(const v1::Write& write) {
 
 }  // namespace
 
-bool KeepsLimits(const v1::GetRequest& request) { return IsKey(request.key()); }
+bool KeepsLimits(const v1::GetRequest& request) { return IsKey(request.key()) && IsStaleness(request); }
 
 bool KeepsLimits(const v1::PutRequest& request, size_t value_size_max_bytes) {
   return IsPut(request, value_size_max_bytes) &&
@@ -74,7 +83,7 @@ bool KeepsLimits(const v1::DeleteRequest& request) {
 bool KeepsLimits(const v1::BatchGetRequest& request) {
   const auto& keys = request.keys();
   return !keys.empty() && static_cast<size_t>(keys.size()) <= kBatchEntriesMax &&
-         std::all_of(keys.begin(), keys.end(), IsKey);
+         std::all_of(keys.begin(), keys.end(), IsKey) && IsStaleness(request);
 }
 
 bool KeepsLimits(const v1::BatchWriteRequest& request, size_t value_size_max_bytes) {
@@ -92,7 +101,7 @@ bool KeepsLimits(const v1::BatchWriteRequest& request, size_t value_size_max_byt
 }
 
 bool KeepsLimits(const v1::ListRequest& request) {
-  return IsPrefix(request.prefix()) && request.page_size() <= kListPageEntriesMax;
+  return IsPrefix(request.prefix()) && request.page_size() <= kListPageEntriesMax && IsStaleness(request);
 }
 
 bool KeepsLimits(const v1::WatchRequest& request) {

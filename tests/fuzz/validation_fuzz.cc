@@ -132,7 +132,21 @@ void RequirePrecondition(const Precondition& precondition, const v1::Preconditio
   }
 }
 
-void Check(const v1::GetRequest& request) { RequireVerdict(KeepsLimits(request), ValidateKey("key", request.key())); }
+template <typename Request>
+void RequireStaleness(const absl::StatusOr<absl::Duration>& staleness, const Request& request) {
+  if (staleness.ok()) {
+    DUNLIN_REQUIRE((*staleness < absl::InfiniteDuration()) == request.has_max_staleness(), "");
+    DUNLIN_REQUIRE(*staleness >= absl::ZeroDuration(), absl::FormatDuration(*staleness));
+  }
+}
+
+void Check(const v1::GetRequest& request) {
+  const absl::StatusOr<absl::Duration> staleness = ToMaxStaleness(request);
+  absl::Status status = ValidateKey("key", request.key());
+  status.Update(staleness.status());
+  RequireVerdict(KeepsLimits(request), status);
+  RequireStaleness(staleness, request);
+}
 
 void Check(const v1::PutRequest& request, size_t value_size_max_bytes) {
   RequireVerdict(KeepsLimits(request.ack()), WantsMirroredAck(request.ack()).status());
@@ -178,8 +192,11 @@ void Check(const v1::BatchWriteRequest& request, size_t value_size_max_bytes) {
 }
 
 void Check(const v1::BatchGetRequest& request) {
-  const absl::Status status = ValidateBatchGet(request);
+  const absl::StatusOr<absl::Duration> staleness = ToMaxStaleness(request);
+  absl::Status status = ValidateBatchGet(request);
+  status.Update(staleness.status());
   RequireVerdict(KeepsLimits(request), status);
+  RequireStaleness(staleness, request);
   if (status.ok() && request.keys_size() > 1) {
     (request.keys_size() == static_cast<int>(kBatchEntriesMax) ? full_read_accepted : read_accepted).Reach();
   }
@@ -187,8 +204,11 @@ void Check(const v1::BatchGetRequest& request) {
 
 void Check(const v1::ListRequest& request) {
   const absl::StatusOr<size_t> entries_max = ToPageEntriesMax(request);
+  const absl::StatusOr<absl::Duration> staleness = ToMaxStaleness(request);
   absl::Status status = ValidatePrefix(request.prefix());
   status.Update(entries_max.status());
+  status.Update(staleness.status());
+  RequireStaleness(staleness, request);
   RequireVerdict(KeepsLimits(request), status);
   if (status.ok()) {
     DUNLIN_REQUIRE(*entries_max > 0 && *entries_max <= kListPageEntriesMax, absl::StrCat(*entries_max));

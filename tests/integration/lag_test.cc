@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
 #include "tests/support/eventually.h"
@@ -69,6 +70,26 @@ class LagTest : public testing::Test {
   uint64_t applied_ = 0;
   absl::Time before_standstill_;
 };
+
+TEST_F(LagTest, AReadThatAllowsLessStalenessIsLeftToAnotherReplica) {
+  StandStill();
+  client::ReadOptions fresh;
+  fresh.max_staleness = absl::ZeroDuration();
+  client::ReadOptions old;
+  old.max_staleness = absl::Hours(1);
+  const auto get = [&](const client::ReadOptions& options) { return fleet_.client(1).Get("before", options).status(); };
+  ASSERT_TRUE(Eventually([&] { return absl::IsUnavailable(get(fresh)); })) << get(fresh);
+  EXPECT_THAT(std::string(get(fresh).message()), testing::HasSubstr("try another replica, or allow more"));
+  EXPECT_TRUE(get(old).ok()) << get(old);
+  EXPECT_TRUE(get(client::ReadOptions()).ok());
+  EXPECT_TRUE(absl::IsUnavailable(fleet_.client(1).BatchGet({"before"}, fresh).status()));
+  client::ListOptions list;
+  list.max_staleness = absl::ZeroDuration();
+  EXPECT_TRUE(absl::IsUnavailable(fleet_.client(1).List(list).status()));
+  Allow(true);
+  EXPECT_TRUE(Eventually([&] { return get(fresh).ok(); })) << get(fresh);
+  EXPECT_TRUE(fleet_.client(1).List(list).ok());
+}
 
 TEST_F(LagTest, SequencesAndLagTellHowFarBehindItIs) {
   StandStill();

@@ -170,7 +170,7 @@ class EventListener {
 
 // Each replica answers a read, of `number`, soon and right.
 void ExpectReads(Fleet& fleet, int number) {
-  client::CallOptions soon;
+  client::ReadOptions soon;
   soon.timeout = kServedWithin;
   for (size_t i = 0; i < fleet.size(); ++i) {
     const absl::StatusOr<client::GetResult> got = fleet.client(i).Get(KeyName(number), soon);

@@ -35,11 +35,19 @@ absl::Status CheckDelete(const std::string& text) { return ToLocalWrite(Parse<v1
 absl::Status CheckBatch(const std::string& text) {
   return ToLocalWrite(Parse<v1::BatchWriteRequest>(text), kValueMax).status();
 }
-absl::Status CheckBatchGet(const std::string& text) { return ValidateBatchGet(Parse<v1::BatchGetRequest>(text)); }
+absl::Status CheckGet(const std::string& text) { return ToMaxStaleness(Parse<v1::GetRequest>(text)).status(); }
+absl::Status CheckBatchGet(const std::string& text) {
+  const auto request = Parse<v1::BatchGetRequest>(text);
+  absl::Status status = ValidateBatchGet(request);
+  status.Update(ToMaxStaleness(request).status());
+  return status;
+}
 absl::Status CheckList(const std::string& text) {
   const auto request = Parse<v1::ListRequest>(text);
-  const absl::Status prefix = ValidatePrefix(request.prefix());
-  return prefix.ok() ? ToPageEntriesMax(request).status() : prefix;
+  absl::Status status = ValidatePrefix(request.prefix());
+  status.Update(ToPageEntriesMax(request).status());
+  status.Update(ToMaxStaleness(request).status());
+  return status;
 }
 absl::Status CheckWatch(const std::string& text) {
   const auto request = Parse<v1::WatchRequest>(text);
@@ -145,6 +153,18 @@ TEST(ValidationTest, WatchesOfNothingAndSignsOfLifeTooOftenAreRefused) {
   });
 }
 
+TEST(ValidationTest, AStalenessBelowZeroIsRefused) {
+  const std::vector<std::string> negative = {"max_staleness is -1s", "must not be negative", "unset"};
+  const std::vector<std::string> invalid = {"max_staleness has", "not a valid"};
+  ExpectRefused({
+      {CheckGet, "max_staleness { seconds: -1 }", negative},
+      {CheckGet, "max_staleness { seconds: 1 nanos: -1 }", invalid},
+      {CheckBatchGet, "keys: 'k' max_staleness { seconds: -1 }", negative},
+      {CheckList, "max_staleness { seconds: -1 }", negative},
+      {CheckList, "max_staleness { seconds: 315576000001 }", invalid},
+  });
+}
+
 TEST(ValidationTest, BadPreconditionsAndAcksAreRefused) {
   ExpectRefused({
       {CheckPut, "key: 'k' value: '' precondition { }", {"no condition", "if_absent or if_version", "leave"}},
@@ -203,6 +223,9 @@ TEST(ValidationTest, WhatIsAtALimitPasses) {
       {CheckDelete, "key: 'k' precondition { if_version { origin: 1 } }"},
       {CheckBatch, Keys(1000)},
       {CheckBatchGet, Times(1000, "keys: 'k' ")},
+      {CheckGet, "max_staleness { }"},
+      {CheckBatchGet, "keys: 'k' max_staleness { nanos: 1 }"},
+      {CheckList, "max_staleness { seconds: 315576000000 }"},
       {CheckList, absl::StrCat("prefix: '", kLongestKey, "' page_size: 1000")},
       {CheckList, ""},
       {CheckWatch, ""},
@@ -232,6 +255,8 @@ TEST(ValidationTest, RequestsBecomeWrites) {
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: ''"))->kind, Selector::Kind::kEverything);
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: 'p'"))->kind, Selector::Kind::kPrefix);
   EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("key: 'p'"))->kind, Selector::Kind::kKey);
+  EXPECT_EQ(*ToMaxStaleness(v1::GetRequest()), absl::InfiniteDuration());
+  EXPECT_EQ(*ToMaxStaleness(Parse<v1::GetRequest>("max_staleness { }")), absl::ZeroDuration());
   EXPECT_EQ(*ToProgressInterval(v1::WatchRequest()), absl::InfiniteDuration());
   EXPECT_EQ(*ToProgressInterval(Parse<v1::WatchRequest>("progress_interval { seconds: 2 }")), absl::Seconds(2));
 }
