@@ -59,9 +59,9 @@ std::string EncodePositionToken(const Position& position) {
 }
 
 absl::StatusOr<Position> DecodePositionToken(absl::string_view token) {
-  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kPositionFormat, "the token"));
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kPositionFormat, "resume_token"));
   if (content.size() != kPositionSizeBytes) {
-    return absl::InvalidArgumentError("the token is malformed: it has the wrong size");
+    return absl::InvalidArgumentError("resume_token is malformed: it has the wrong size");
   }
   return Position{ReadBigEndian64(content), ReadBigEndian64(content.substr(8)), ReadBigEndian64(content.substr(16)),
                   ReadBigEndian64(content.substr(24))};

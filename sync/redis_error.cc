@@ -58,7 +58,7 @@ constexpr KnownError kKnownErrors[] = {
     {"OOM", absl::StatusCode::kResourceExhausted, "Redis has reached its maxmemory: raise it"},
 
     {"WRONGTYPE", absl::StatusCode::kFailedPrecondition,
-     "something else uses Dunlin's names in this Redis: choose another namespace or database"},
+     "something else uses Dunlin's names in this Redis: remove it, or choose another namespace or database"},
     {"MISCONF", absl::StatusCode::kFailedPrecondition,
      "Redis cannot write to its disk and refuses writes until it can: see its log, free its disk or correct its "
      "directory"},

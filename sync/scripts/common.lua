@@ -25,8 +25,7 @@ end
 local function wrong_type(key, expected)
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= expected then
-    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ' where Dunlin keeps a ' .. expected ..
-      ': something else uses this name; remove it or choose another namespace')
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ' where Dunlin keeps a ' .. expected)
   end
 end
 

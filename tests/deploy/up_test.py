@@ -38,7 +38,7 @@ class UpTest(unittest.TestCase):
         children = fleet.children()
         self.assertEqual({program: len(pids) for program, pids in children.items()}, {"redis-server": 1, "dunlind": 3})
         watch = subprocess.Popen(
-            fleet.client_command(3, "watch", "--initial-state"), cwd=self.checkout, stdout=subprocess.PIPE
+            fleet.client_command(2, "watch", "--initial-state"), cwd=self.checkout, stdout=subprocess.PIPE
         )
         self.addCleanup(watch.stdout.close)
         self.addCleanup(watch.wait)

@@ -46,7 +46,7 @@ void RequireRefusal(const absl::Status& status, absl::string_view name) {
 bool CheckPosition(absl::string_view token) {
   const absl::StatusOr<Position> position = DecodePositionToken(token);
   if (!position.ok()) {
-    RequireRefusal(position.status(), "the token ");
+    RequireRefusal(position.status(), "resume_token ");
     return false;
   }
   DUNLIN_REQUIRE(EncodePositionToken(*position) == token, "");

@@ -132,7 +132,7 @@ std::vector<Refusal> RefusalsOfUsersAndData() {
        {{"RENAME", kMeta, kAway}, {"SET", kMeta, "mine"}},
        {{"RENAME", kAway, kMeta}},
        "WRONGTYPE dunlin:{test}:meta is a string",
-       "choose another namespace"},
+       "remove it, or choose another namespace or database"},
       {"DataOfAnotherFleet",
        {{"COPY", kMeta, kAway}, {"HSET", kMeta, "fleet_id", "00000000deadbeef", "epoch", "00000000feedf00d"}},
        {{"RENAME", kAway, kMeta}},

@@ -292,7 +292,7 @@ TEST_F(KVServiceTest, BadRequestsAreRefusedPreciselyAndChangeNothing) {
       {"BatchWrite", OneField(1, OneField(2, bad_key)), StatusCode::INVALID_ARGUMENT, "writes[0].delete.key"},
       {"List", bad_key, StatusCode::INVALID_ARGUMENT, "field prefix is not valid UTF-8"},
       {"Watch", bad_key, StatusCode::INVALID_ARGUMENT, "field key is not valid UTF-8"},
-      {"Watch", OneField(4, "junk"), StatusCode::INVALID_ARGUMENT, "the token is malformed"},
+      {"Watch", OneField(4, "junk"), StatusCode::INVALID_ARGUMENT, "resume_token is malformed"},
   };
   for (const auto& bad : cases) {
     const grpc::Status status =

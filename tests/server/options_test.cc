@@ -254,6 +254,23 @@ TEST_F(OptionsTest, ThePasswordIsTheFirstLineOfItsFile) {
   EXPECT_THAT(Mistake({"--redis", "redis://h", "--redis-password-file", empty}), HasSubstr("the first line of"));
 }
 
+TEST_F(OptionsTest, PasswordFilesAreNamedByFlagEnvironmentAndFile) {
+  environment_["DUNLIN_REDIS"] = "redis+sentinel://h/mymaster";
+  const std::string password = Write("password", "hunter2");
+  for (const std::string name : {"redis-password-file", "redis-sentinel-password-file"}) {
+    const auto told = [&](const std::vector<std::string>& arguments) {
+      const Options options = Read(arguments);
+      return (name == "redis-password-file" ? options.redis_password : options.redis_sentinel_password).Reveal();
+    };
+    EXPECT_EQ(told({}), "");
+    EXPECT_EQ(told({absl::StrCat("--", name), password}), "hunter2");
+    environment_[VariableOf(name)] = password;
+    EXPECT_EQ(told({}), "hunter2") << VariableOf(name);
+    environment_.erase(VariableOf(name));
+    EXPECT_EQ(told({"--config", Write("password.conf", absl::StrCat(name, " = \"", password, "\"\n"))}), "hunter2");
+  }
+}
+
 TEST_F(OptionsTest, APasswordWithoutARedisIsAMistake) {
   EXPECT_THAT(Mistake({"--redis-password-file", Write("password", "hunter2")}),
               HasSubstr("--redis-password-file is given, but --redis is not"));

@@ -5,6 +5,7 @@
 
 #include "sync/event_ring.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <deque>
 #include <iostream>
@@ -32,8 +33,8 @@ std::unique_ptr<EventRing<T>> MakeRing(size_t slots, size_t size_max_bytes = kAm
 // Counts the objects alive; a second destruction, or a use after one, ends the test.
 class Tracked {
  public:
-  explicit Tracked(int value) : value_(value) { ++alive; }
-  Tracked(Tracked&& other) noexcept : value_(other.value()) { ++alive; }
+  explicit Tracked(int value) : value_(value) { Count(1); }
+  Tracked(Tracked&& other) noexcept : value_(other.value()) { Count(1); }
   Tracked& operator=(Tracked&& other) noexcept {
     value_ = other.value();
     return *this;
@@ -41,7 +42,7 @@ class Tracked {
   ~Tracked() {
     value();
     mark_ = kDead;
-    --alive;
+    Count(-1);
   }
 
   int value() const {
@@ -52,9 +53,12 @@ class Tracked {
     return value_;
   }
 
-  static inline int alive = 0;
+  // Of all threads; nothing is ordered by it, hence relaxed.
+  static inline std::atomic<int> alive{0};
 
  private:
+  static void Count(int change) { alive.fetch_add(change, std::memory_order_relaxed); }
+
   static constexpr int kAlive = 0x1234;
   static constexpr int kDead = 0x4321;
   volatile int mark_ = kAlive;
@@ -168,17 +172,26 @@ TEST(EventRing, BehavesLikeABoundedQueue) {
   }
 }
 
-// An element with a content that follows from its number, so that a torn or stale read shows.
+// A content that follows from its number, so that a torn or stale read shows.
 std::string MakeBlob(uint64_t number) {
   return std::to_string(number) + ":" + std::string(number % 97, static_cast<char>('a' + number % 26));
 }
 
+// An element with such a content, whose life is tracked.
+struct Blob {
+  explicit Blob(uint64_t number) : life(static_cast<int>(number)), content(MakeBlob(number)) {}
+
+  Tracked life;
+  std::string content;
+};
+
 void StressWithTwoThreads(size_t slots, size_t size_max_bytes, uint64_t count) {
-  const auto ring = MakeRing<std::string>(slots, size_max_bytes);
+  ASSERT_EQ(Tracked::alive, 0);
+  const auto ring = MakeRing<Blob>(slots, size_max_bytes);
   std::thread producer([&ring, count] {
     for (uint64_t i = 0; i < count; ++i) {
-      std::string blob = MakeBlob(i);
-      const size_t size_bytes = blob.size();
+      Blob blob(i);
+      const size_t size_bytes = blob.content.size();
       // NOLINTNEXTLINE(bugprone-use-after-move): a refused element stays as it was.
       while (!ring->TryPush(std::move(blob), size_bytes)) {
         std::this_thread::yield();
@@ -186,19 +199,21 @@ void StressWithTwoThreads(size_t slots, size_t size_max_bytes, uint64_t count) {
     }
   });
   for (uint64_t i = 0; i < count;) {
-    const EventRing<std::string>::Usage used = ring->UsedApprox();
+    const EventRing<Blob>::Usage used = ring->UsedApprox();
     EXPECT_LE(used.slots, slots);
     EXPECT_LE(used.bytes, size_max_bytes);
-    const std::optional<std::string> blob = ring->TryPop();
+    const std::optional<Blob> blob = ring->TryPop();
     if (!blob.has_value()) {
       std::this_thread::yield();
       continue;
     }
-    EXPECT_EQ(*blob, MakeBlob(i));
+    EXPECT_EQ(blob->life.value(), static_cast<int>(i));
+    EXPECT_EQ(blob->content, MakeBlob(i));
     ++i;
   }
   producer.join();
-  EXPECT_EQ(ring->TryPop(), std::nullopt);
+  EXPECT_EQ(Tracked::alive, 0) << "each has been destroyed as often as it was made";
+  EXPECT_FALSE(ring->TryPop().has_value());
   EXPECT_EQ(ring->UsedApprox().slots, 0u);
   EXPECT_EQ(ring->UsedApprox().bytes, 0u);
 }
