@@ -257,13 +257,12 @@ absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint
   return txn_->Append(Table::kChanges, EncodeBigEndian64(row.revision), EncodeChangeRow(batch_first_revision, key));
 }
 
-absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
+absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress, uint64_t written_after_unix_ms) {
   if (progress.epoch != state_->epoch || progress.revision <= state_->mirrored_revision) {
     return absl::OkStatus();
   }
   // They come in the order in which the outbox was read; what is told twice must not be taken out twice.
   uint64_t last = state_->mirrored_revision;
-  uint64_t sent_unix_ms = 0;
   for (const OutboxItem& sent : progress.sent) {
     if (sent.revision <= last || sent.revision > progress.revision) {
       continue;
@@ -278,7 +277,6 @@ absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
     }
     if (state_->NeverSent(stored.row)) {
       state_->unsent_bytes -= SizeInOutbox(sent.key, stored.row);
-      sent_unix_ms = VersionTimeToUnixMillis(stored.row.record.version.time);
     }
   }
   state_->mirrored_revision = progress.revision;
@@ -286,9 +284,8 @@ absl::Status Applier::AdvanceMirrored(const MirrorProgress& progress) {
   if (progress.revision >= state_->refill_revision) {
     state_->refill_revision = 0;
   }
-  // What is left was written after what has been sent.
   state_->unsent_since_unix_ms =
-      state_->unsent_bytes == 0 ? 0 : std::max(state_->unsent_since_unix_ms, std::min(sent_unix_ms, now_unix_ms_));
+      state_->unsent_bytes == 0 ? 0 : std::max(state_->unsent_since_unix_ms, written_after_unix_ms);
   return absl::OkStatus();
 }
 

@@ -46,8 +46,9 @@ class Applier {
   // Errors: kFailedPrecondition when a record of the batch is of a newer format.
   absl::StatusOr<ApplyResult> ApplyRemote(const RemoteBatch& batch);
 
-  // Moves the mirror's cursor, and takes what was sent and has not been replaced since out of the outbox.
-  absl::Status AdvanceMirrored(const MirrorProgress& progress);
+  // Moves the mirror's cursor, and takes what was sent and has not been replaced since out of the outbox. What is above
+  // the cursor then has been written after `written_after_unix_ms`; 0 if that is not known.
+  absl::Status AdvanceMirrored(const MirrorProgress& progress, uint64_t written_after_unix_ms = 0);
 
   // Gives records that are too far ahead of the fleet's clock versions of the present, and the clock its senses back.
   // Times to live begin anew. Returns how many records it were.

@@ -95,7 +95,7 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
   const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(used_bytes_, txn->UsedBytes());
     for (const MirrorProgress& progress : owed_progress_) {
-      DUNLIN_RETURN_IF_ERROR(applier->AdvanceMirrored(progress));
+      DUNLIN_RETURN_IF_ERROR(AdvanceMirrored(progress, applier));
     }
     for (Operation& operation : *group) {
       DUNLIN_RETURN_IF_ERROR(Execute(&operation, applier));
@@ -118,6 +118,7 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
 
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.
 absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body) {
+  write_times_.Note(clock_->NowUnixMillis(), state_.revision);
   const StoreState before = state_;
   absl::Cleanup undo = [&] {
     state_ = before;
@@ -175,7 +176,11 @@ absl::Status GroupCommitter::Execute(Operation* operation, Applier* applier) {
     restamp->result = applier->Restamp(restamp->restamping);
     return restamp->result.status();
   }
-  return applier->AdvanceMirrored(std::get<MirrorProgress>(*operation));
+  return AdvanceMirrored(std::get<MirrorProgress>(*operation), applier);
+}
+
+absl::Status GroupCommitter::AdvanceMirrored(const MirrorProgress& progress, Applier* applier) {
+  return applier->AdvanceMirrored(progress, write_times_.After(progress.revision));
 }
 
 absl::Status GroupCommitter::ExecuteWrite(WriteOperation* operation, Applier* applier) {

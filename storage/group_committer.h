@@ -15,6 +15,7 @@
 #include "storage/operation.h"
 #include "storage/revision_history.h"
 #include "storage/store.h"
+#include "storage/write_times.h"
 
 namespace dunlin {
 
@@ -68,6 +69,7 @@ class GroupCommitter {
   absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
   absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
   absl::Status Execute(Operation* operation, Applier* applier);
+  absl::Status AdvanceMirrored(const MirrorProgress& progress, Applier* applier);
   absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
   absl::Status CheckQuotas() const;
   void ExecuteEpoch(EpochOperation* operation);
@@ -94,7 +96,9 @@ class GroupCommitter {
   // The last sweep has left something due.
   bool sweep_again_ = false;
   uint64_t change_sweep_revision_ = 0;
-  // Which revision the store had when, and where the present round of collecting stands; 0 between two rounds.
+  // Which revision the store had when, finely for the outbox of this run.
+  WriteTimes write_times_;
+  // The same, coarsely and over restarts, and where the present round of collecting stands; 0 between two rounds.
   RevisionHistory history_;
   uint64_t noted_revision_ = 0;
   absl::Time collected_ = absl::InfinitePast();

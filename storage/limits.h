@@ -98,6 +98,10 @@ inline constexpr absl::Duration kTombstoneHorizonMax = absl::Hours(24 * 3650);
 inline constexpr int kCollectionRoundsPerHorizon = 64;
 inline absl::Duration CollectionPeriodOf(absl::Duration horizon) { return horizon / kCollectionRoundsPerHorizon; }
 
+// Moments that a replica remembers to tell how old its outbox is: it is told to a tenth of a second at first, and to
+// some minutes when nothing has been sent for a week.
+inline constexpr size_t kWriteTimesMax = 4096;
+
 // How many epochs a replica remembers to have left, to notice that a backup of Redis has brought one back. Each is the
 // loss of data by Redis, so that these many within the life of a backup are a disaster of another kind.
 inline constexpr size_t kLeftEpochsMax = 64;
@@ -105,7 +109,7 @@ inline constexpr size_t kLeftEpochsMax = 64;
 // What a replica has read from Redis and not stored yet is read anew when it is older than this. What has replaced it
 // since is remembered for a horizon; a quarter leaves room for slow heartbeats and clocks.
 inline absl::Duration UnstoredAgeMaxOf(absl::Duration horizon) { return horizon / 4; }
-// How long the upkeep of Redis waits after a round that was refused, or came to nothing.
+// How long the upkeep of Redis waits after a round that was refused, or came to nothing for the first time.
 inline constexpr absl::Duration kUpkeepRetryDelay = absl::Minutes(1);
 // Change entries looked at, and rows removed, in one transaction of a round.
 inline constexpr size_t kCollectedEntriesMax = 1000;
@@ -179,6 +183,12 @@ inline constexpr size_t kChangesPageMaxBytes = size_t{4} << 20;
 // A page of the search for records that the index lacks. What is found is published as one event: well below what
 // Redis lets a subscriber leave unread.
 inline constexpr size_t kReindexedRecordsMax = 1000;
+// It begins when replicas have had some time to tell what they hold, and makes a pause after each page, so that ten
+// megabytes a second at most are published.
+inline constexpr absl::Duration kReindexDelay = absl::Seconds(5);
+inline constexpr absl::Duration kReindexPause = absl::Milliseconds(100);
+// A round that has found nothing is not made again for long: what it looked for is damaged.
+inline constexpr absl::Duration kReindexRetryDelayMax = absl::Hours(24);
 inline constexpr size_t kReindexedMaxBytes = size_t{1} << 20;
 // Up to here a catch-up is applied in one transaction (guarantee G11).
 inline constexpr size_t kCatchUpAtomicEntriesMax = 10000;

@@ -68,11 +68,12 @@ absl::optional<ConditionalWriter::Outcome> ConditionalWriter::OnReply(const Cond
     case ConditionalReply::Outcome::kEpochChanged:
       return absl::nullopt;
     case ConditionalReply::Outcome::kTooLate:
-      if (maybe_done_) {
-        return Decide(NotKnown());
+      if (!maybe_done_ && !std::exchange(was_late_, true)) {
+        record_.clear();
+        return absl::nullopt;
       }
-      record_.clear();
-      return absl::nullopt;
+      return Decide(maybe_done_ ? NotKnown()
+                                : NotDone("Redis' clock is far ahead of the fleet's as this replica knows it"));
     case ConditionalReply::Outcome::kClockAhead:
       if (!maybe_done_ && !std::exchange(clock_came_back_, true)) {
         // The clock may have been wrong and put right, and issue times that follow its wrong ones: once more.
@@ -153,6 +154,7 @@ ConditionalWriter::Outcome ConditionalWriter::Decide(absl::Status error) {
   record_.clear();
   above_time_ = 0;
   clock_came_back_ = false;
+  was_late_ = false;
   maybe_done_ = false;
   return outcome;
 }

@@ -120,6 +120,8 @@ class ConditionalWriter {
   uint64_t above_time_ = 0;
   // It was refused for being ahead of Redis' clock, and has been stamped anew.
   bool clock_came_back_ = false;
+  // It came too late once, and has been stamped anew.
+  bool was_late_ = false;
   bool maybe_done_ = false;
 };
 

@@ -72,7 +72,7 @@ Follower::Action Follower::Next(absl::Time now) {
   if (absl::optional<Collect> collect = NextCollect(now); collect.has_value()) {
     return *collect;
   }
-  return Wait{IsCaretaker() ? std::min(heartbeat_at_, collect_at_) : heartbeat_at_};
+  return Wait{NextUpkeep()};
 }
 
 // A newcomer leaves an empty Redis to the fleet that it may belong to.
@@ -175,6 +175,7 @@ void Follower::OnEvent(absl::string_view message, absl::Time now) {
     Accept(std::string(event->items[i].key), std::string(event->items[i].body));
   }
   accepted_ = last;
+  PassMilestone();
   FinishBatch();
   NoteProgress(now);
 }
@@ -264,6 +265,7 @@ Follower::Status Follower::status() const {
   status.version_conflicts = version_conflicts_;
   status.rebuilds = rebuilds_;
   status.tombstones_collected = tombstones_collected_;
+  status.unindexable = unindexable_;
   status.has_rival = has_rival_;
   status.eviction_policy = eviction_policy_;
   status.generation = generation_;

@@ -110,7 +110,7 @@ class Follower {
     CollectQuery query;
   };
   // Look through a page of Redis' records for some that its index has lost; tell the outcome by OnReindexed() or
-  // OnReindexRefused().
+  // OnReindexFailed().
   struct Reindex {
     ReindexQuery query;
   };
@@ -149,8 +149,8 @@ class Follower {
   // It failed although the connection is well: tombstones stay longer, and nothing else comes of it.
   void OnCollectRefused(absl::Time now);
   void OnReindexed(const ReindexReply& reply, absl::Time now);
-  // As OnCollectRefused(): the records stay where nobody finds them.
-  void OnReindexRefused(absl::Time now);
+  // It failed, whatever the connection has come to: the records stay where nobody finds them for a while.
+  void OnReindexFailed(absl::Time now);
   void OnEpochStarted(const EpochInForce& in_force);
   void OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Time now);
   void OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time now);
@@ -190,6 +190,8 @@ class Follower {
     // How often the store was rebuilt after too long an absence, and tombstones that this replica removed from Redis.
     uint64_t rebuilds = 0;
     uint64_t tombstones_collected = 0;
+    // Records in Redis that its index has lost and that cannot be given back to it: they are damaged.
+    uint64_t unindexable = 0;
     // Another run goes on under this store's id: somebody has copied the data directory.
     bool has_rival = false;
     // The policy by which Redis may throw away what the fleet keeps there; empty while it does not.
@@ -221,13 +223,17 @@ class Follower {
   void NoticeLongAbsence(const RelayPosition& position, const Local& local);
   void DropWhatIsTooOld(const RelayPosition& position);
   void Rebuild(absl::Time redis_time);
-  void NoteComplete(const RelayPosition& position, const Local& local);
+  void NoteComplete(const RelayPosition& position);
+  void PassMilestone();
 
   // What one does for all (follower_upkeep.cc).
   void NoticeRival(const std::string& lease);
   bool IsCaretaker() const { return live_ && !catching_up_ && caretaker_; }
+  // When to look next whether there is something to do; at a heartbeat at the latest.
+  absl::Time NextUpkeep() const;
   absl::optional<Collect> NextCollect(absl::Time now) const;
   absl::optional<Reindex> NextReindex(absl::Time now) const;
+  void EndReindexing(absl::Time now);
 
   // What a position that Redis told means; each returns whether it settled the matter.
   bool AwaitFounder(const RelayPosition& position, absl::Time now);
@@ -326,6 +332,13 @@ class Follower {
   uint64_t complete_unix_ms_;
   uint64_t complete_told_unix_ms_;
   uint64_t complete_stored_unix_ms_;
+  // Redis stood at this sequence at this time of its clock: the store is complete as of then once it has come so far.
+  // Under a load that never ceases, the one that Redis tells is never reached when it is told.
+  struct Milestone {
+    uint64_t sequence = 0;
+    absl::Time redis_time;
+  };
+  absl::optional<Milestone> milestone_;
   bool holds_data_ = false;
   // A position of this epoch has been told in this run. Data that come later are no data from before.
   bool position_seen_ = false;
@@ -348,6 +361,11 @@ class Follower {
   // Looking for what the index has lost.
   absl::Time reindex_at_ = absl::InfinitePast();
   uint64_t reindex_cursor_ = 0;
+  // In this round; and how long to wait after one that finds nothing.
+  uint64_t reindexed_ = 0;
+  absl::Duration reindex_retry_delay_ = kUpkeepRetryDelay;
+  // What the last round has left.
+  uint64_t unindexable_ = 0;
 
   // What waits for Apply, and what is under way.
   RemoteBatch pending_;

@@ -15,6 +15,7 @@ void Follower::CatchUp(Cause cause) {
   }
   catching_up_ = true;
   caught_up_ = false;
+  milestone_.reset();
   chunked_ = false;
   comparing_orders_ = reconciling_;
   uncompared_.clear();

@@ -37,7 +37,7 @@ void Follower::OnPosition(const RelayPosition& position, const Local& local, abs
   NoticeLongAbsence(position, local);
   DropWhatIsTooOld(position);
   NoticeLostEvent(position, local);
-  NoteComplete(position, local);
+  NoteComplete(position);
   told_sequence_ = std::max(told_sequence_, position.sequence);
   // What events have said is older than this.
   redis_sequence_ = std::max(accepted_, position.sequence);
@@ -152,7 +152,9 @@ void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Tim
   reconciling_ = false;
   collect_after_ = 0;
   reindex_cursor_ = 0;
-  reindex_at_ = absl::InfinitePast();
+  reindexed_ = 0;
+  reindex_retry_delay_ = kUpkeepRetryDelay;
+  reindex_at_ = now + kReindexDelay;
   reconcile_at_ = absl::InfinitePast();
   if (entry->refill) {
     reconcile_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);

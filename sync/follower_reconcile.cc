@@ -148,14 +148,26 @@ void Follower::Rebuild(absl::Time redis_time) {
 }
 
 // Keeps the store's memory of when it was complete so fresh that a restart is not taken for a long absence.
-void Follower::NoteComplete(const RelayPosition& position, const Local& local) {
-  if (!live_ || catching_up_ || local.events_waiting || accepted_ < position.sequence) {
+void Follower::NoteComplete(const RelayPosition& position) {
+  if (!live_ || catching_up_) {
+    milestone_.reset();
     return;
   }
-  complete_unix_ms_ = std::max(complete_unix_ms_, UnixMillis(position.redis_time));
+  if (!milestone_.has_value()) {
+    milestone_ = Milestone{position.sequence, position.redis_time};
+  }
+  PassMilestone();
   const uint64_t period_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(CollectionPeriodOf(tombstone_horizon_)));
   if (complete_unix_ms_ >= complete_told_unix_ms_ + period_ms && !pending_ready_ && pending_.records.empty()) {
     FinishBatch();
+  }
+}
+
+// REQUIRES: live, and not catching up.
+void Follower::PassMilestone() {
+  if (milestone_.has_value() && accepted_ >= milestone_->sequence) {
+    complete_unix_ms_ = std::max(complete_unix_ms_, UnixMillis(milestone_->redis_time));
+    milestone_.reset();
   }
 }
 

@@ -171,6 +171,10 @@ void FollowerThread::LogTransition(const Follower::Status& before, const Followe
   if (before.eviction_policy != after.eviction_policy && !after.eviction_policy.empty()) {
     parts_.logger->Warning(EvictionWarning(after.eviction_policy), {});
   }
+  if (before.unindexable != after.unindexable && after.unindexable > 0) {
+    parts_.logger->Error("records in Redis are damaged and in no index: put or delete their keys, or remove them there",
+                         {{"count", after.unindexable}});
+  }
   if (before.version_conflicts != after.version_conflicts) {
     parts_.logger->Error("two stores issue versions under one id: a data directory has been copied",
                          {{"conflicts", after.version_conflicts}});
@@ -264,11 +268,12 @@ void FollowerThread::Do(const Follower::Reindex& reindex) {
       parts_.logger->Warning("records that Redis' index had lost are in it again", {{"count", reply->found}});
     }
     follower_.OnReindexed(*reply, steady_.Now());
-  } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
-    parts_.logger->Warning("Redis cannot be searched for records that its index has lost",
-                           {{"error", reply.status().ToString()}});
-    follower_.OnReindexRefused(steady_.Now());
-  } else {
+    return;
+  }
+  parts_.logger->Warning("Redis cannot be searched for records that its index has lost",
+                         {{"error", reply.status().ToString()}});
+  follower_.OnReindexFailed(steady_.Now());
+  if (RemedyOf(reply.status()) != RedisRemedy::kStopAndTell) {
     Failed(reply.status());
   }
 }

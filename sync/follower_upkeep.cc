@@ -2,6 +2,7 @@
 // one, or that another run goes by its name.
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/limits.h"
 #include "sync/follower.h"
@@ -18,6 +19,14 @@ void Follower::NoticeRival(const std::string& lease) {
     has_rival_ = true;
   }
   rival_lease_ = lease;
+}
+
+absl::Time Follower::NextUpkeep() const {
+  if (!IsCaretaker()) {
+    return heartbeat_at_;
+  }
+  const bool reindexes = unindexed_ > 0 || reindex_cursor_ != 0;
+  return std::min({heartbeat_at_, collect_at_, reindexes ? reindex_at_ : absl::InfiniteFuture()});
 }
 
 // ---- Old tombstones, whose removal makes an absence too long ----
@@ -66,8 +75,9 @@ absl::optional<Follower::Reindex> Follower::NextReindex(absl::Time now) const {
   return Reindex{query};
 }
 
-void Follower::OnReindexRefused(absl::Time now) {
+void Follower::OnReindexFailed(absl::Time now) {
   reindex_cursor_ = 0;
+  reindexed_ = 0;
   reindex_at_ = now + kUpkeepRetryDelay;
 }
 
@@ -75,15 +85,24 @@ void Follower::OnReindexed(const ReindexReply& reply, absl::Time now) {
   if (reply.epoch_changed) {
     position_wanted_ = true;
     reindex_cursor_ = 0;
+    reindexed_ = 0;
     return;
   }
+  reindexed_ += reply.found;
   reindex_cursor_ = reply.next_cursor;
+  reindex_at_ = now + kReindexPause;
   if (reindex_cursor_ == 0) {
-    // If there is still something, the next position tells. What is left then is damaged, and need not be looked for
-    // all the time.
-    unindexed_ = 0;
-    reindex_at_ = now + kUpkeepRetryDelay;
+    EndReindexing(now);
   }
+}
+
+// If there is still something, the next position tells.
+void Follower::EndReindexing(absl::Time now) {
+  const bool in_vain = std::exchange(reindexed_, 0) == 0;
+  unindexable_ = in_vain ? unindexed_ : 0;
+  unindexed_ = 0;
+  reindex_at_ = now + (in_vain ? reindex_retry_delay_ : kUpkeepRetryDelay);
+  reindex_retry_delay_ = in_vain ? std::min(2 * reindex_retry_delay_, kReindexRetryDelayMax) : kUpkeepRetryDelay;
 }
 
 }  // namespace dunlin

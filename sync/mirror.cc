@@ -60,7 +60,10 @@ Mirror::Action Mirror::Next(absl::Time now) {
         return *std::move(action);
       }
     }
-    if (outbox_may_have_more_) {
+    if (outbox_may_have_more_ && now < read_at_ && in_flight_.empty()) {
+      return Wait{read_at_};
+    }
+    if (outbox_may_have_more_ && now >= read_at_) {
       return ReadOutbox{read_revision_, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes};
     }
   }
@@ -73,8 +76,9 @@ Mirror::Action Mirror::Next(absl::Time now) {
 // What to do about the page that has been read; nothing if it is forgotten, and the outbox is to be read again.
 // REQUIRES: there is one, and something may be sent.
 absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
-  if (!ask_first_ && !page_has_waited_) {
-    next_->not_after = next_->known_to_redis ? known_not_after_ : new_not_after_;
+  // Redis would refuse it.
+  const bool is_too_late = fleet_now_ > next_->not_after;
+  if (!ask_first_ && !page_has_waited_ && !is_too_late) {
     return Action(Send{*next_});
   }
   // No call may come between a batch and its answer, and what is unanswered must not be read again.
@@ -83,6 +87,12 @@ absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
   }
   if (next_->known_to_redis && allowance_ != Allowance::kAll) {
     return Action(Wait{absl::InfiniteFuture()});
+  }
+  if (is_too_late) {
+    // What the store knows to be complete is newer by the next heartbeat.
+    read_at_ = now + kRedisHeartbeatPeriod;
+    ForgetPage();
+    return Action(Wait{read_at_});
   }
   if (ask_first_ && now < ask_at_) {
     page_has_waited_ = true;
@@ -102,7 +112,10 @@ void Mirror::UpdateAllowance(bool barrier_open, const StoreState& state, absl::T
   // The next page may have something that `state` does not tell of yet, which is of now.
   const absl::Time unsent_since =
       state.unsent_since_unix_ms == 0 ? fleet_now : std::min(fleet_now, time_of(state.unsent_since_unix_ms));
-  const absl::Time complete = barrier_open ? time_of(state.complete_unix_ms) : absl::InfinitePast();
+  // A Redis that was replaced may have had a clock that was ahead.
+  const absl::Time complete =
+      barrier_open ? std::min(fleet_now, time_of(state.complete_unix_ms)) : absl::InfinitePast();
+  fleet_now_ = fleet_now;
   known_not_after_ = complete + SentAgeMaxOf(tombstone_horizon_);
   new_not_after_ = std::max(unsent_since, complete) + SentAgeMaxOf(tombstone_horizon_);
   allowance_ = barrier_open ? Allowance::kAll : fleet_now > new_not_after_ ? Allowance::kNothing : Allowance::kNew;
@@ -166,6 +179,8 @@ void Mirror::OnOutboxPage(ChangePage page) {
   message.epoch = epoch_;
   message.origin = store_id_;
   message.known_to_redis = page.known_to_redis;
+  // As of the page: what is deleted later is not in it, however much the store knows by the time it is sent.
+  message.not_after = page.known_to_redis ? known_not_after_ : new_not_after_;
   ask_first_ = page.known_to_redis;
   page_has_waited_ = page.known_to_redis && allowance_ != Allowance::kAll;
   batch.known_to_redis = page.known_to_redis;

@@ -164,11 +164,14 @@ class Mirror {
   bool epoch_refused_ = false;
   bool paused_ = false;
   Allowance allowance_ = Allowance::kNew;
-  // Until when Redis may take what it has never had, and what it has had.
+  // Until when Redis may take what it has never had, and what it has had, if it is read now; and the fleet's time then.
   absl::Time new_not_after_ = absl::InfiniteFuture();
   absl::Time known_not_after_ = absl::InfiniteFuture();
+  absl::Time fleet_now_ = absl::InfinitePast();
   bool outbox_may_have_more_ = true;
   absl::Time retry_at_ = absl::InfinitePast();
+  // Not before then: what was read last is too old for Redis.
+  absl::Time read_at_ = absl::InfinitePast();
   absl::Status error_;
 
   // Read, and to be sent.

@@ -10,8 +10,9 @@
 --         {"EPOCH", epoch in force or ""}
 
 local cursor, records_max, size_max_bytes = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
--- Few at a time: values come with the keys.
-local SCAN_COUNT = '16'
+-- Few at a time: values come with the keys. And no more often than that: of a table that is nearly empty each call looks
+-- at ten times as many places, and finds nothing.
+local SCAN_COUNT, SCANS_MAX = '4', 500
 
 local meta, failure = read_meta()
 if failure then
@@ -25,8 +26,9 @@ if failure then
   return failure
 end
 
-local items, seen, records, size_bytes = {}, {}, 0, 0
+local items, seen, records, size_bytes, scans = {}, {}, 0, 0, 0
 repeat
+  scans = scans + 1
   local page = redis.call('HSCAN', data_key, cursor, 'COUNT', SCAN_COUNT)
   cursor = page[1]
   for i = 1, #page[2], 2 do
@@ -41,6 +43,6 @@ repeat
       items[#items + 1] = { key = key, record = record, new = parsed, old = parsed, old_record = record }
     end
   end
-until cursor == '0' or records >= records_max or size_bytes >= size_max_bytes
+until cursor == '0' or records >= records_max or size_bytes >= size_max_bytes or scans >= SCANS_MAX
 accept(items, meta)
 return { 'OK', meta.epoch, #items, cursor }

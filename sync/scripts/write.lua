@@ -104,8 +104,11 @@ local function accept(items, meta)
     local fields, scores = {}, {}
     for i = first, math.min(first + SLICE - 1, #items) do
       local item = items[i]
-      fields[#fields + 1] = item.key
-      fields[#fields + 1] = item.record
+      -- What is there already has lost its place in the index alone.
+      if item.record ~= item.old_record then
+        fields[#fields + 1] = item.key
+        fields[#fields + 1] = item.record
+      end
       scores[#scores + 1] = decimal(meta.sequence + i)
       scores[#scores + 1] = item.key
       if item.old_is_damaged then
@@ -118,7 +121,9 @@ local function accept(items, meta)
         add_to_sum(sum, item.old, -1)
       end
     end
-    records = records + redis.call('HSET', data_key, unpack(fields))
+    if #fields > 0 then
+      records = records + redis.call('HSET', data_key, unpack(fields))
+    end
     entries = entries + redis.call('ZADD', index_key, unpack(scores))
   end
   local last_sequence = meta.sequence + #items

@@ -76,8 +76,10 @@ bool SimFleet::AllKnowTheFleet() const {
 }
 
 bool SimFleet::Settled() const {
-  // Replicas see that a part of Redis is lost when they next look, and may be equal until then.
-  if (redis_.model().contents().PartIsLost()) {
+  // Replicas see that a part of Redis is lost when they next look, and may be equal until then; so they may while some
+  // of its records wait for their place in the index.
+  const ModelRedis::Contents& contents = redis_.model().contents();
+  if (contents.PartIsLost() || contents.index.size() < contents.data.size()) {
     return false;
   }
   const StoreState first = replicas_[0]->running() ? replicas_[0]->state() : StoreState();

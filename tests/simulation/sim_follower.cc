@@ -159,10 +159,12 @@ bool SimFollower::Do(const Follower::Reindex& reindex) {
   Call<ReindexReply>([query = reindex.query](ModelRedis& redis) { return redis.Reindex(query); },
                      [this](const absl::StatusOr<ReindexReply>& reply) {
                        if (reply.ok()) {
+                         reindexed_ += reply->found;
                          follower_.OnReindexed(*reply, now());
-                       } else if (RemedyOf(reply.status()) == RedisRemedy::kStopAndTell) {
-                         follower_.OnReindexRefused(now());
-                       } else {
+                         return;
+                       }
+                       follower_.OnReindexFailed(now());
+                       if (RemedyOf(reply.status()) != RedisRemedy::kStopAndTell) {
                          Failed(reply.status());
                        }
                      });

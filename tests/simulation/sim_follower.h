@@ -48,6 +48,8 @@ class SimFollower final : public SimThread {
   }
 
   const Follower& machine() const { return follower_; }
+  // How many records it has given back to Redis' index.
+  uint64_t reindexed() const { return reindexed_; }
 
  private:
   void Turn() override;
@@ -74,6 +76,7 @@ class SimFollower final : public SimThread {
 
   const Parts parts_;
   Follower follower_;
+  uint64_t reindexed_ = 0;
   bool was_live_ = false;
   absl::optional<absl::StatusOr<ApplyResult>> applied_;
   absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_;

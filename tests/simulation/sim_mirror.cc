@@ -117,6 +117,7 @@ void SimMirror::MaybeReceive() {
   absl::StatusOr<MirrorReply> reply = std::move(replies_.front());
   replies_.pop_front();
   if (reply.ok()) {
+    late_ += reply->outcome == MirrorReply::Outcome::kTooLate ? 1 : 0;
     outbound_.OnReply(*std::move(reply), now());
     PassEpochDoubt();
   } else {

@@ -43,6 +43,8 @@ class SimMirror final : public SimThread {
   void OnEpochEntered();
 
   const Outbound& machine() const { return outbound_; }
+  // How many batches have come to Redis too late.
+  uint64_t late() const { return late_; }
 
  private:
   void Turn() override;
@@ -74,6 +76,7 @@ class SimMirror final : public SimThread {
   // Answers to batches that have come and not been received, of the present connection.
   std::deque<absl::StatusOr<MirrorReply>> replies_;
   uint64_t connections_ = 0;
+  uint64_t late_ = 0;
   bool receiving_ = false;
 };
 

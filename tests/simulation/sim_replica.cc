@@ -135,6 +135,8 @@ void SimReplica::Start() { life_ = std::make_unique<Life>(this); }
 void SimReplica::Crash() {
   rebuilds_ = rebuilds();
   collected_ = collected();
+  reindexed_ = reindexed();
+  late_ = late();
   life_.reset();
 }
 
@@ -166,6 +168,9 @@ void SimReplica::WriteIf(Mutation mutation, const Precondition& precondition, ab
 void SimReplica::WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done) {
   life_->mirror.WaitMirrored(std::move(writes), loop_->Now() + timeout, std::move(done));
 }
+
+uint64_t SimReplica::reindexed() const { return reindexed_ + (running() ? life_->follower.reindexed() : 0); }
+uint64_t SimReplica::late() const { return late_ + (running() ? life_->mirror.late() : 0); }
 
 StoreState SimReplica::state() const { return life_->store->state(); }
 const Store& SimReplica::store() const { return *life_->store; }

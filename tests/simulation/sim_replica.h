@@ -93,6 +93,8 @@ class SimReplica {
   // Over all its lives.
   uint64_t rebuilds() const { return rebuilds_ + (running() ? follower().rebuilds : 0); }
   uint64_t collected() const { return collected_ + (running() ? follower().tombstones_collected : 0); }
+  uint64_t reindexed() const;
+  uint64_t late() const;
 
  private:
   struct WallClock final : Clock {
@@ -120,6 +122,8 @@ class SimReplica {
   // In former lives.
   uint64_t rebuilds_ = 0;
   uint64_t collected_ = 0;
+  uint64_t reindexed_ = 0;
+  uint64_t late_ = 0;
   // From a start to the next crash.
   std::unique_ptr<Life> life_;
 };

@@ -26,8 +26,9 @@ void Report(uint64_t worlds, const World::Result& total, absl::Duration took) {
   const double hours = absl::ToDoubleHours(total.lived);
   std::cout << worlds << " worlds, " << total.acknowledged << " acknowledged writes, " << total.faults << " faults, "
             << total.restamped << " writes stamped anew, " << total.refused << " refused for a full outbox, "
-            << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << hours
-            << " simulated hours, " << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
+            << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << total.late
+            << " batches too late, " << total.reindexed << " records reindexed, " << hours << " simulated hours, "
+            << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
 }
 
 // In two halves, so that two cores live through them.

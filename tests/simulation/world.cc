@@ -34,6 +34,8 @@ World::Result& World::Result::operator+=(const Result& other) {
   refused += other.refused;
   rebuilds += other.rebuilds;
   collected += other.collected;
+  reindexed += other.reindexed;
+  late += other.late;
   return *this;
 }
 
@@ -76,6 +78,8 @@ World::Result World::Outcome() {
   for (const auto& replica : fleet_.replicas()) {
     result.rebuilds += replica->rebuilds();
     result.collected += replica->collected();
+    result.reindexed += replica->reindexed();
+    result.late += replica->late();
   }
   return result;
 }

@@ -37,6 +37,8 @@ class World {
     uint64_t refused = 0;
     uint64_t rebuilds = 0;
     uint64_t collected = 0;
+    uint64_t reindexed = 0;
+    uint64_t late = 0;
 
     // Adds what was counted.
     Result& operator+=(const Result& other);

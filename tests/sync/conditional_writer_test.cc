@@ -151,6 +151,21 @@ TEST_F(ConditionalWriterTest, AnAttemptThatCameTooLateIsMadeAgainWithANewVersion
   EXPECT_EQ(second.not_after, first.not_after + absl::Hours(24 * 8));
 }
 
+// Redis' clock is somewhere else: no version of this replica's would do.
+TEST_F(ConditionalWriterTest, AnAttemptThatComesTooLateAgainIsTurnedDown) {
+  Add("a");
+  Put();
+  EXPECT_FALSE(Reply(ConditionalReply::Outcome::kTooLate).has_value());
+  Put();
+  const auto outcome = Reply(ConditionalReply::Outcome::kTooLate);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_TRUE(absl::IsUnavailable(outcome->error)) << outcome->error;
+  EXPECT_THAT(outcome->error.message(), HasSubstr("nothing was changed"));
+  Add("b");
+  Put();
+  EXPECT_FALSE(Reply(ConditionalReply::Outcome::kTooLate).has_value()) << "each has two attempts";
+}
+
 TEST_F(ConditionalWriterTest, ARetryKeepsTheTimeOfItsFirstAttempt) {
   Add("a");
   const absl::Time not_after = Put().not_after;

@@ -2,7 +2,9 @@
 // rounds that are a period apart, and brings back what Redis' index has lost, once for each loss. Method: the state
 // machine alone, told step by step what Redis says. (Who is named: relay_reconcile_test.)
 
+#include <algorithm>
 #include <cstdint>
+#include <variant>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -52,11 +54,24 @@ class FollowerUpkeepTest : public FollowerTester {
     return position;
   }
 
-  void Reindexed(uint64_t next_cursor) {
+  void Reindexed(uint64_t next_cursor, uint64_t found = 2) {
     ReindexReply reply;
     reply.epoch = kEpoch;
+    reply.found = found;
     reply.next_cursor = next_cursor;
     follower_->OnReindexed(reply, now_);
+  }
+
+  // It has another duty beside, whose turn it is.
+  void ExpectOldTombstonesCollected() {
+    if (std::holds_alternative<Follower::Collect>(follower_->Next(now_))) {
+      Collected(/*removed=*/0, /*next_after=*/0);
+    }
+  }
+
+  void ExpectNoReindex() {
+    ExpectOldTombstonesCollected();
+    Next<Follower::Wait>();
   }
 };
 
@@ -172,13 +187,17 @@ TEST_F(FollowerUpkeepTest, WhatTheIndexLacksIsLookedForPageByPage) {
   EXPECT_EQ(query.records_max, kReindexedRecordsMax);
   EXPECT_EQ(query.size_max_bytes, kReindexedMaxBytes);
   Reindexed(/*next_cursor=*/77);
+  ExpectOldTombstonesCollected();
+  EXPECT_EQ(Next<Follower::Wait>().until, now_ + kReindexPause);
+  now_ += kReindexPause;
   EXPECT_EQ(Next<Follower::Reindex>().query.cursor, 77u);
   // By now all that is known of has been found; the round is ended all the same.
   Reindexed(/*next_cursor=*/78);
   HearAtHeartbeat(Elected());
   EXPECT_EQ(Next<Follower::Reindex>().query.cursor, 78u);
   Reindexed(/*next_cursor=*/0);
-  Next<Follower::Collect>();
+  Next<Follower::Wait>();
+  EXPECT_EQ(follower_->status().unindexable, 0u);
 }
 
 TEST_F(FollowerUpkeepTest, WhoIsNotElectedLooksForNothing) {
@@ -188,19 +207,22 @@ TEST_F(FollowerUpkeepTest, WhoIsNotElectedLooksForNothing) {
 }
 
 // Those are damaged.
-TEST_F(FollowerUpkeepTest, WhatARoundHasNotMendedIsNotLookedForAllTheTime) {
+TEST_F(FollowerUpkeepTest, WhatNoRoundFindsIsToldAndLookedForLessAndLess) {
   GoLive();
   HearAtHeartbeat(Unindexed());
-  Next<Follower::Reindex>();
-  Reindexed(/*next_cursor=*/0);
-  const absl::Time again = now_ + kUpkeepRetryDelay;
-  Next<Follower::Collect>();
-  Collected(/*removed=*/0, /*next_after=*/0);
-  HearAtHeartbeat(Unindexed());
-  Next<Follower::Wait>();
-  now_ = again;
-  Hear(Unindexed());
-  EXPECT_EQ(Next<Follower::Reindex>().query.cursor, 0u);
+  absl::Duration delay = kUpkeepRetryDelay;
+  for (int round = 0; round < 20; ++round) {
+    Next<Follower::Reindex>();
+    Reindexed(/*next_cursor=*/0, /*found=*/0);
+    EXPECT_EQ(follower_->status().unindexable, 3u);
+    ExpectOldTombstonesCollected();
+    now_ += delay - absl::Milliseconds(1);
+    Hear(Unindexed());
+    ExpectNoReindex();
+    now_ += absl::Milliseconds(1);
+    delay = std::min(2 * delay, kReindexRetryDelayMax);
+  }
+  EXPECT_EQ(delay, kReindexRetryDelayMax);
 }
 
 TEST_F(FollowerUpkeepTest, AfterARefusedSearchItWaitsAndStaysLive) {
@@ -208,28 +230,32 @@ TEST_F(FollowerUpkeepTest, AfterARefusedSearchItWaitsAndStaysLive) {
   HearAtHeartbeat(Unindexed());
   Next<Follower::Reindex>();
   Reindexed(/*next_cursor=*/77);
+  ExpectOldTombstonesCollected();
+  now_ += kReindexPause;
   Next<Follower::Reindex>();
-  follower_->OnReindexRefused(now_);
+  follower_->OnReindexFailed(now_);
   EXPECT_TRUE(follower_->live());
   EXPECT_TRUE(follower_->status().error.ok());
   const absl::Time again = now_ + kUpkeepRetryDelay;
-  Next<Follower::Collect>();
-  Collected(/*removed=*/0, /*next_after=*/0);
+  HearAtHeartbeat(Unindexed());
+  ExpectNoReindex();
   now_ = again;
   Hear(Unindexed());
   EXPECT_EQ(Next<Follower::Reindex>().query.cursor, 0u);
 }
 
-// Another loss has begun another epoch: the round does not go on in the middle of it, nor wait for its delay.
+// Another loss has begun another epoch: the round does not go on in the middle of it, nor wait for its delay, but for
+// what the replicas have to say.
 TEST_F(FollowerUpkeepTest, ANewEpochIsLookedThroughFromTheStart) {
   GoLive();
   HearAtHeartbeat(Unindexed());
   Next<Follower::Reindex>();
-  Reindexed(/*next_cursor=*/0);
+  Reindexed(/*next_cursor=*/77);
   RelayPosition next_epoch = Unindexed();
   next_epoch.epoch = kEpoch + 1;
   HearAtHeartbeat(next_epoch);
   Next<Follower::EnterEpoch>();
+  const absl::Time entered = now_;
   follower_->OnEpochEntered(EpochEntry{}, now_);
   Hear(next_epoch);
   Next<Follower::ReadOrders>();
@@ -240,6 +266,10 @@ TEST_F(FollowerUpkeepTest, ANewEpochIsLookedThroughFromTheStart) {
   follower_->OnChanges(Page(5, 5, /*complete=*/true, kEpoch + 1), now_);
   Next<Follower::Apply>();
   Applied();
+  ExpectOldTombstonesCollected();
+  ExpectNoReindex();
+  now_ = entered + kReindexDelay;
+  Hear(next_epoch);
   const ReindexQuery query = Next<Follower::Reindex>().query;
   EXPECT_EQ(query.epoch, kEpoch + 1);
   EXPECT_EQ(query.cursor, 0u);

@@ -25,6 +25,19 @@ class MirrorAllowanceTest : public MirrorTester {
     mirror_->UpdateAllowance(barrier_open, state, fleet_now);
   }
 
+  // What a batch says that is read and sent then.
+  absl::Time NotAfter(bool barrier_open, absl::Time unsent_since, absl::Time complete, absl::Time fleet_now,
+                      bool known_to_redis = false) {
+    Begin();
+    Update(barrier_open, unsent_since, complete, fleet_now);
+    Page({1}, 1, /*complete=*/true, known_to_redis);
+    if (known_to_redis) {
+      Next<Mirror::FindMissing>();
+      mirror_->OnMissing(MissingReply{false, kEpoch, {0}}, now_);
+    }
+    return Next<Mirror::Send>().batch.not_after;
+  }
+
   static constexpr absl::Time kNever = absl::UnixEpoch();
   const absl::Time written_ = absl::FromUnixSeconds(5000);
 };
@@ -43,26 +56,44 @@ TEST_F(MirrorAllowanceTest, WhatHasWaitedForTooLongIsNotSentUntilTheStoreHasCaug
 }
 
 TEST_F(MirrorAllowanceTest, RedisIsToldUntilWhenItMayTakeABatch) {
-  Begin();
   const absl::Time now = written_ + absl::Hours(1);
-  Page({1}, 1, /*complete=*/true);
-  Update(/*barrier_open=*/false, written_, /*complete=*/written_ + absl::Minutes(30), now);
-  EXPECT_EQ(Next<Mirror::Send>().batch.not_after, written_ + kAgeMax) << "it does not know what was deleted since";
-  Update(/*barrier_open=*/true, written_, /*complete=*/written_ + absl::Minutes(30), now);
-  EXPECT_EQ(Next<Mirror::Send>().batch.not_after, written_ + absl::Minutes(30) + kAgeMax);
+  const absl::Time complete = written_ + absl::Minutes(30);
+  EXPECT_EQ(NotAfter(/*barrier_open=*/false, written_, complete, now), written_ + kAgeMax)
+      << "it does not know what was deleted since";
+  EXPECT_EQ(NotAfter(/*barrier_open=*/true, written_, complete, now), complete + kAgeMax);
   // The state has not told of what is in the outbox already.
-  Update(/*barrier_open=*/true, /*unsent_since=*/kNever, /*complete=*/written_, now);
-  EXPECT_EQ(Next<Mirror::Send>().batch.not_after, now + kAgeMax);
+  EXPECT_EQ(NotAfter(/*barrier_open=*/true, kNever, complete, now), now + kAgeMax);
+  // A Redis that is gone had a clock that was ahead.
+  EXPECT_EQ(NotAfter(/*barrier_open=*/true, written_, now + absl::Hours(5), now), now + kAgeMax);
 }
 
 // When it was written does not matter, only what has been deleted since the store knew of every deletion.
 TEST_F(MirrorAllowanceTest, WhatRedisHasHadMayBeTakenForAsLongAsTheStoreSurelyKnows) {
+  const absl::Time now = written_ + absl::Hours(1);
+  EXPECT_EQ(NotAfter(/*barrier_open=*/true, kNever, /*complete=*/written_, now, /*known_to_redis=*/true),
+            written_ + kAgeMax);
+}
+
+// A deletion that has come since is not in the page, although the store knows of it.
+TEST_F(MirrorAllowanceTest, WhatTheStoreLearnsAfterAPageWasReadDoesNotMakeItYounger) {
   Begin();
-  RefillPage({1}, 1);
-  Next<Mirror::FindMissing>();
-  mirror_->OnMissing(MissingReply{false, kEpoch, {0}}, now_);
-  Update(/*barrier_open=*/true, /*unsent_since=*/kNever, /*complete=*/written_, written_ + absl::Hours(1));
+  Update(/*barrier_open=*/true, written_, /*complete=*/written_, written_);
+  Page({1}, 1, /*complete=*/true);
+  const absl::Time later = written_ + absl::Hours(1);
+  Update(/*barrier_open=*/true, /*unsent_since=*/kNever, /*complete=*/later, later);
   EXPECT_EQ(Next<Mirror::Send>().batch.not_after, written_ + kAgeMax);
+}
+
+TEST_F(MirrorAllowanceTest, WhatRedisWouldRefuseIsNotSentButReadAnewAtTheNextHeartbeat) {
+  Begin();
+  const absl::Time too_late = written_ + kAgeMax + absl::Milliseconds(1);
+  Update(/*barrier_open=*/true, written_, /*complete=*/written_, too_late);
+  Page({1}, 1, /*complete=*/true, /*known_to_redis=*/true);
+  EXPECT_EQ(Next<Mirror::Wait>().until, now_ + kRedisHeartbeatPeriod);
+  Update(/*barrier_open=*/true, written_, /*complete=*/too_late, too_late);
+  EXPECT_EQ(Next<Mirror::Wait>().until, now_ + kRedisHeartbeatPeriod) << "the page is of then";
+  now_ += kRedisHeartbeatPeriod;
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
 }
 
 TEST_F(MirrorAllowanceTest, ABatchThatCameTooLateIsReadAnewOnANewConnection) {
