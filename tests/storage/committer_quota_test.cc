@@ -84,6 +84,25 @@ TEST_F(CommitterQuotaTest, PutsAreRefusedWhileOneHasWaitedForTooLong) {
   EXPECT_TRUE(Put("third").ok());
 }
 
+// A version that steps over one of somebody's wrong clock is ahead of its time.
+TEST_F(CommitterQuotaTest, WhatWaitsIsAsOldAsItWasWrittenWhateverVersionsSay) {
+  Open(/*outbox_quota_bytes=*/size_t{1} << 20, absl::Hours(3));
+  const auto start_ms = static_cast<uint64_t>(absl::ToUnixMillis(tester_.wall_clock().Now()));
+  const uint64_t hour_ahead = (start_ms + 3600 * 1000) << kVersionCounterBits;
+  ASSERT_TRUE(tester_.Apply({RemotePut("stepped", Version{hour_ahead, 1}, "x")}).ok());
+  ASSERT_TRUE(Put("stepped").ok());
+  const uint64_t sent = tester_.state().revision;
+  tester_.wall_clock().Advance(absl::Seconds(1));
+  ASSERT_TRUE(Put("waits").ok());
+  tester_.wall_clock().Advance(absl::Hours(2));
+  tester_.committer().AdvanceMirrored({kEpoch, sent, {{"stepped", sent}}});
+  tester_.Settle();
+  EXPECT_GE(tester_.state().unsent_since_unix_ms, start_ms);
+  EXPECT_LE(tester_.state().unsent_since_unix_ms, start_ms + 1000);
+  tester_.wall_clock().Advance(absl::Hours(1));
+  EXPECT_TRUE(absl::IsResourceExhausted(Put("refused")));
+}
+
 TEST_F(CommitterQuotaTest, AKeyThatIsWrittenAgainCountsOnce) {
   Open(/*outbox_quota_bytes=*/300, absl::InfiniteDuration());
   for (int i = 0; i < 20; ++i) {

@@ -329,5 +329,22 @@ TEST_F(FollowerRebuildTest, AfterARebuildTheStoreIsCompleteAgain) {
   EXPECT_EQ(follower_->status().rebuilds, 1u);
 }
 
+// The sequence that Redis tells is never reached yet when it tells it.
+TEST_F(FollowerRebuildTest, AStoreUnderALoadThatNeverCeasesIsKnownToBeComplete) {
+  GoLive(5);
+  RelayPosition ahead = PositionAt(7);
+  ahead.redis_time = absl::FromUnixSeconds(2000);
+  HearAtHeartbeat(ahead, {/*events_waiting=*/true, 0, 0});
+  follower_->OnEvent(Event(6), now_);
+  EXPECT_EQ(Next<Follower::Apply>().batch.complete_as_of_unix_ms, 0u);
+  Applied();
+  follower_->OnEvent(Event(7), now_);
+  EXPECT_EQ(Next<Follower::Apply>().batch.complete_as_of_unix_ms, UnixMillis(ahead.redis_time));
+  Applied();
+  // Once for each time that it is told.
+  follower_->OnEvent(Event(8), now_);
+  EXPECT_EQ(Next<Follower::Apply>().batch.complete_as_of_unix_ms, UnixMillis(ahead.redis_time));
+}
+
 }  // namespace
 }  // namespace dunlin
