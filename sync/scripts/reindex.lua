@@ -10,8 +10,8 @@
 --         {"EPOCH", epoch in force or ""}
 
 local cursor, records_max, size_max_bytes = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
--- Few at a time: values come with the keys. And no more often than that: of a table that is nearly empty each call looks
--- at ten times as many places, and finds nothing.
+-- Few at a time: values come with the keys. And no more often than that: of a table that is nearly empty each call
+-- looks at ten times as many places, and finds nothing.
 local SCAN_COUNT, SCANS_MAX = '4', 500
 
 local meta, failure = read_meta()
