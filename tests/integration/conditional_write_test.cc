@@ -2,6 +2,7 @@
 // allow changes nothing anywhere.
 // Method: three real replicas over a real Redis; many callers at once, and single ones with each condition.
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -173,6 +174,65 @@ TEST_F(ConditionalWriteTest, ATimeToLiveOfAConditionalPutRunsOutEverywhereAndThe
       client(1).Put("lease", "expired", PutIf(client::IfVersion{second->version}, ttl)).status()));
   EXPECT_TRUE(client(2).Put("lease", "third", PutIf(client::IfAbsent(), absl::Hours(1))).ok());
   EXPECT_TRUE(EveryReplicaHas("lease", "third"));
+}
+
+// ---- With connections that break ----
+
+// What a contender was told at last.
+enum class Told { kYes, kNo, kNotKnown, kNothing };
+
+// Tries again as long as it is told that nothing was changed.
+Told Contend(Client& client, const std::string& key, const std::string& value) {
+  client::PutOptions options;
+  options.precondition = client::IfAbsent();
+  Told told = Told::kNothing;
+  Eventually([&] {
+    const absl::Status status = client.Put(key, value, options).status();
+    told = status.ok()                          ? Told::kYes
+           : absl::IsFailedPrecondition(status) ? Told::kNo
+           : absl::IsAborted(status)            ? Told::kNotKnown
+                                                : Told::kNothing;
+    return told != Told::kNothing;
+  });
+  return told;
+}
+
+// Whoever was told yes has won, and if nobody was, one of those who could not be told: an answer that was lost is asked
+// for again with the same version, and never judged by its own effect.
+TEST(ConditionsOverCutConnections, OfManyIfAbsentOneWins) {
+  Fleet fleet;
+  constexpr int kRounds = 15;
+  constexpr size_t kContenders = 9;
+  constexpr int kCutsPerRound = 4;
+  int cuts = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::string key = absl::StrCat("leader/cut/", round);
+    std::vector<Told> told(kContenders, Told::kNothing);
+    std::atomic<size_t> finished{0};
+    std::vector<std::thread> contenders;
+    for (size_t i = 0; i < kContenders; ++i) {
+      contenders.emplace_back([&, i] {
+        told[i] = Contend(fleet.client(i % fleet.size()), key, absl::StrCat(i));
+        ++finished;
+      });
+    }
+    const auto all_finished = [&] { return finished == kContenders; };
+    for (int cut = 0; cut < kCutsPerRound && !Eventually(all_finished, absl::Milliseconds(3)); ++cut) {
+      EXPECT_FALSE(fleet.redis().Run({"CLIENT", "KILL", "TYPE", "normal"}).is_error());
+      ++cuts;
+    }
+    for (std::thread& contender : contenders) {
+      contender.join();
+    }
+    EXPECT_EQ(std::count(told.begin(), told.end(), Told::kNothing), 0) << key;
+    size_t winner = kContenders;
+    ASSERT_TRUE(absl::SimpleAtoi(fleet.RedisValue(key), &winner)) << key;
+    const auto yes = std::count(told.begin(), told.end(), Told::kYes);
+    EXPECT_LE(yes, 1) << key;
+    EXPECT_EQ(told.at(winner), yes == 1 ? Told::kYes : Told::kNotKnown) << key;
+  }
+  EXPECT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_GT(cuts, kRounds / 2) << "all was over before it could be disturbed";
 }
 
 }  // namespace
