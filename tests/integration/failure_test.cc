@@ -100,6 +100,32 @@ TEST(RedisAway, AMirroredAckSaysThatTheWriteIsStoredAndHasNotArrived) {
   EXPECT_TRUE(HasValue(fleet.client(1), "waiting", "x"));
 }
 
+// What waits is what there is, not what has happened.
+TEST(RedisAway, AKeyThatWasWrittenOftenMeanwhileReachesTheOthersOnce) {
+  Fleet::Options options;
+  options.replicas = 2;
+  options.behind_proxy = true;
+  Fleet fleet(options);
+  ASSERT_TRUE(fleet.client(0).Put("often", "before").ok());
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  const uint64_t sequence_before = fleet.RedisSequence();
+  const uint64_t revision_before = fleet.replica(1).Status().revision;
+  fleet.redis_link().Cut();
+  constexpr int kTimes = 200;
+  for (int i = 1; i <= kTimes; ++i) {
+    ASSERT_TRUE(fleet.client(0).Put("often", absl::StrCat(i)).ok());
+    ASSERT_TRUE(fleet.client(0).Put("gone", absl::StrCat(i)).ok());
+  }
+  ASSERT_TRUE(fleet.client(0).Delete("gone").ok());
+  EXPECT_EQ(fleet.replica(0).Status().outbox_depth, 2u);
+  fleet.redis_link().Heal();
+  ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
+  EXPECT_EQ(fleet.RedisSequence(), sequence_before + 2);
+  EXPECT_EQ(fleet.replica(1).Status().revision, revision_before + 2);
+  EXPECT_TRUE(HasValue(fleet.client(1), "often", absl::StrCat(kTimes)));
+  EXPECT_TRUE(IsAbsent(fleet.client(1), "gone"));
+}
+
 TEST(RedisAway, AHungRedisIsNoticedAndLeftBehind) {
   Fleet fleet(TwoReplicas());
   fleet.redis().Pause();
