@@ -33,12 +33,16 @@ uint64_t HybridClock::IssueForJudgement(uint64_t at_least) {
   return Issue(at_least, Issuer::kConditionalWriter, Mark{now_us, Mark::When::kFarAhead});
 }
 
+// The two lowest bits of a time tell who issued it and whether it bears a mark: one that does never comes to one that
+// does not, of a future that has been forgotten.
 uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer, Mark mark) {
-  const auto issuer_bit = static_cast<uint64_t>(issuer);
-  constexpr uint64_t kPeriod = 2 * kVersionStepsMax;
+  constexpr uint64_t kKinds = 4;
+  constexpr uint64_t kPeriod = kKinds * kVersionStepsMax;
+  const auto unmarked_kind = static_cast<uint64_t>(issuer);
+  const uint64_t marked_kind = unmarked_kind + kKinds / 2;
   const auto marked = [&](uint64_t time) {
-    return time > UINT64_MAX - kPeriod ? FirstWith(issuer_bit, 2, time)
-                                       : FirstWith(2 * mark.number % kPeriod + issuer_bit, kPeriod, time);
+    return time > UINT64_MAX - kPeriod ? FirstWith(marked_kind, kKinds, time)
+                                       : FirstWith(kKinds * mark.number % kPeriod + marked_kind, kPeriod, time);
   };
   const uint64_t now_unix_ms = NowUnixMillis();
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
@@ -52,7 +56,7 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer, Mark mark) {
   uint64_t next;
   do {
     const uint64_t first = std::max({now, at_least, last + 1});
-    next = has_mark ? marked(first) : FirstWith(issuer_bit, 2, first);
+    next = has_mark ? marked(first) : FirstWith(unmarked_kind, kKinds, first);
   } while (!last_issued_.compare_exchange_weak(last, next, std::memory_order_relaxed));
   return next;
 }

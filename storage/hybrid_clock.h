@@ -36,8 +36,9 @@ class HybridClock {
   // a millisecond above it is returned and forgotten: stepping over one such version must not carry this store's later
   // versions to that future, where Redis would refuse them all. What is forgotten could be issued again, for the same
   // key even: its record may have been stamped anew in between, and another one ahead of the clock have come. But a
-  // version names one value. So the time is one that has the lowest bits of the revision, as none of the last
-  // kVersionStepsMax that were issued so has, nor any that a restart has forgotten.
+  // version names one value. So the time is marked: it has the lowest bits of the revision, as none of the last
+  // kVersionStepsMax that were issued so has, nor any that a restart has forgotten; and a bit that tells it from those
+  // that follow the clock, in whatever future it may have been.
   uint64_t Issue(uint64_t at_least, uint64_t revision);
 
   // As Issue(), for a write that is stamped anew. Where `at_least` is ahead of the fleet's time, what is right above it
@@ -46,7 +47,7 @@ class HybridClock {
   uint64_t IssueAnew(uint64_t at_least, uint64_t revision);
 
   // As Issue(), for a write that Redis judges. It has its version before the store knows of it, and two issuers that
-  // look at the same stored version must not come to the same one: so the lowest bit of a time tells which it was. It
+  // look at the same stored version must not come to the same one: so a low bit of a time tells which it was. It
   // has no revision yet either. Where those bits would stand, it has the microseconds: Redis takes such a version once.
   uint64_t IssueForJudgement(uint64_t at_least);
 

@@ -197,10 +197,10 @@ inline constexpr size_t kCatchUpAtomicMaxBytes = size_t{256} << 20;
 
 // How far ahead of Redis' clock a version may be before Redis refuses it.
 inline constexpr absl::Duration kClockDriftMax = absl::Seconds(5);
-// A step over a version further ahead than that goes to one of so many times, two apart, which the revision of the
+// A step over a version further ahead than that goes to one of so many times, four apart, which the revision of the
 // write chooses: no further than half a millisecond of version time, and never to the same one within so many
 // revisions.
-inline constexpr uint64_t kVersionStepsMax = uint64_t{1} << 14;
+inline constexpr uint64_t kVersionStepsMax = uint64_t{1} << 13;
 // How old a write that Redis has never had may be when it gets there, before the store knows what has been deleted
 // meanwhile; and how long ago a store may have known it, for what Redis has had. A deletion is remembered for a horizon
 // by Redis' clock, and versions are of clocks that may be apart by kClockDriftMax; where the horizon is itself a matter

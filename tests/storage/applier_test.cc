@@ -143,7 +143,7 @@ TEST_F(ApplierTest, SteppingOverAVersionOfAnAbsurdClockLeavesOtherKeysAlone) {
   ASSERT_TRUE(Apply({RemotePut("absurd", Version{absurd, 1}, "x")}).ok());
   const auto over = Write(WriteOf({PutOf("absurd", "mine")}));
   ASSERT_TRUE(over.ok()) << over.status();
-  EXPECT_EQ(over->versions.front().time, absurd + 2) << "the next one that is the committer's";
+  EXPECT_EQ(over->versions.front().time, absurd + 4) << "the next one that is the committer's and bears a mark";
   const auto other = Write(WriteOf({PutOf("other", "x")}));
   EXPECT_EQ(VersionTimeToUnixMillis(other->versions.front().time), uint64_t{FakeClock::kStartUnixMillis});
 }
