@@ -5,13 +5,11 @@
 
 #include "absl/memory/memory.h"
 #include "absl/time/clock.h"
+#include "storage/limits.h"
 #include "storage/status_macros.h"
 
 namespace dunlin::client {
 namespace {
-
-constexpr absl::Duration kPauseMin = absl::Milliseconds(50);
-constexpr absl::Duration kPauseMax = absl::Seconds(2);
 
 // Whether every replica would say the same.
 bool IsFinal(const absl::Status& error) {
@@ -51,11 +49,7 @@ absl::StatusOr<WatchMessage> ResumingWatcher::Next() {
     }
     absl::StatusOr<WatchMessage> message = watcher_->Next();
     if (!message.ok()) {
-      if (absl::IsCancelled(message.status()) || IsFinal(message.status())) {
-        ended_ = message.status();
-      } else {
-        TryNextClient();
-      }
+      ended_ = AfterError(message.status());
       continue;
     }
     failures_ = 0;
@@ -89,13 +83,24 @@ absl::Status ResumingWatcher::ForEach(absl::FunctionRef<bool(const WatchMessage&
 absl::Status ResumingWatcher::Reopen() {
   // A round over all of them is made at once; the next one waits.
   if (const size_t rounds = failures_ / clients_.size(); failures_ > 0 && failures_ % clients_.size() == 0) {
-    const absl::Duration pause =
-        std::min(kPauseMax, kPauseMin * static_cast<double>(uint64_t{1} << std::min<size_t>(rounds, 10)));
+    const absl::Duration pause = std::min(
+        kReconnectDelayMax, kReconnectDelayMin * static_cast<double>(uint64_t{1} << std::min<size_t>(rounds, 10)));
     DUNLIN_RETURN_IF_ERROR(Pause(pause * std::uniform_real_distribution<double>(0.5, 1)(random_)));
   }
   const absl::Status opened = Open(clients_[client_]);
-  if (opened.ok() || absl::IsCancelled(opened) || IsFinal(opened)) {
-    return opened;
+  return opened.ok() ? opened : AfterError(opened);
+}
+
+// A replica, or what stands before it, may end a stream as cancelled: only Cancel() is meant to.
+absl::Status ResumingWatcher::AfterError(const absl::Status& error) {
+  {
+    MutexLock lock(&mutex_);
+    if (cancelled_) {
+      return absl::CancelledError("the watch was cancelled");
+    }
+  }
+  if (IsFinal(error)) {
+    return error;
   }
   TryNextClient();
   return absl::OkStatus();

@@ -66,7 +66,9 @@ class ResumingWatcher {
   // Opens a stream on the next client. Waits between rounds.
   absl::Status Reopen();
   absl::Status Open(Client* client);
-  void TryNextClient();
+  // Goes on with the next client, unless the watch has ended; returns why it has.
+  absl::Status AfterError(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TryNextClient() ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns kCancelled if Cancel() has come.
   absl::Status Pause(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -183,13 +183,13 @@ inline constexpr size_t kChangesPageMaxBytes = size_t{4} << 20;
 // A page of the search for records that the index lacks. What is found is published as one event: well below what
 // Redis lets a subscriber leave unread.
 inline constexpr size_t kReindexedRecordsMax = 1000;
-// It begins when replicas have had some time to tell what they hold, and makes a pause after each page, so that ten
-// megabytes a second at most are published.
+inline constexpr size_t kReindexedMaxBytes = size_t{1} << 20;
+// The search begins when replicas have had some time to tell what they hold, and makes a pause after each page, so that
+// ten megabytes a second at most are published.
 inline constexpr absl::Duration kReindexDelay = absl::Seconds(5);
 inline constexpr absl::Duration kReindexPause = absl::Milliseconds(100);
 // A round that has found nothing is not made again for long: what it looked for is damaged.
 inline constexpr absl::Duration kReindexRetryDelayMax = absl::Hours(24);
-inline constexpr size_t kReindexedMaxBytes = size_t{1} << 20;
 // Up to here a catch-up is applied in one transaction (guarantee G11).
 inline constexpr size_t kCatchUpAtomicEntriesMax = 10000;
 // The same by weight: beyond it, memory matters more than one view.
@@ -220,7 +220,8 @@ inline constexpr absl::Duration kRedisTimeout = absl::Seconds(5);
 // How long one sentinel may take to answer: several that are gone must leave time for one that is not, and for the
 // Redis that it names.
 inline constexpr absl::Duration kSentinelTimeout = absl::Seconds(1);
-// Waits between attempts to connect: quick at first, and not a load on a Redis that comes back.
+// Waits between attempts to connect, of a replica to Redis and of a client to its replicas: quick at first, and not a
+// load on whatever comes back.
 inline constexpr absl::Duration kReconnectDelayMin = absl::Milliseconds(50);
 inline constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
 

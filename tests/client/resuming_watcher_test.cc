@@ -147,6 +147,16 @@ TEST_F(ResumingWatcherTest, ComesBackToTheFirstWhenTheLastHasEnded) {
   EXPECT_EQ(watcher->resumes(), 2u);
 }
 
+// Of its own accord, or because something between them gives up.
+TEST_F(ResumingWatcherTest, AStreamThatItsReplicaCancelsIsResumed) {
+  replicas_[0].SetWatchGreeting({Synced("one")});
+  replicas_[1].SetWatchGreeting({Put("a", 1, "two")});
+  const std::unique_ptr<ResumingWatcher> watcher = Watch();
+  ExpectSynced(*watcher);
+  replicas_[0].EndWatches(grpc::Status(grpc::StatusCode::CANCELLED, "the proxy restarts"));
+  ExpectPuts(*watcher, {"a"});
+}
+
 TEST_F(ResumingWatcherTest, WhatNoReplicaWouldAcceptEndsIt) {
   const std::unique_ptr<ResumingWatcher> watcher = Watch();
   std::thread refuse([this] {
