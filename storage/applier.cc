@@ -169,7 +169,9 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
   }
   if (batch.epoch != 0 && batch.epoch == state_->epoch) {
     state_->applied_sequence = std::max(state_->applied_sequence, batch.applied_sequence);
-    state_->complete_unix_ms = std::max(state_->complete_unix_ms, batch.complete_as_of_unix_ms);
+    if (batch.complete_as_of_unix_ms != 0) {
+      state_->complete_unix_ms = batch.complete_as_of_unix_ms;
+    }
   }
   result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
   return result;

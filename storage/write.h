@@ -83,7 +83,7 @@ struct RemoteBatch {
   uint64_t epoch = 0;
   uint64_t applied_sequence = 0;
   // The moment on the fleet's clock as of which, with these records, the store holds everything that the fleet had; 0
-  // if that is not known.
+  // if that is not known. It may be earlier than it was before: that clock may have been put back.
   uint64_t complete_as_of_unix_ms = 0;
   // The epoch in which Redis was seen to have the records. If the store has left it since, Redis may have lost them,
   // and those that are stored are put into the outbox. 0: Redis has them.

@@ -220,9 +220,11 @@ class Follower {
   void BeginReconciling();
   void EndOrdersPage();
   bool WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const;
+  void NoticeEarlierClock(absl::Time redis_time);
   void NoticeLongAbsence(const RelayPosition& position, const Local& local);
   void DropWhatIsTooOld(const RelayPosition& position);
-  void Rebuild(absl::Time redis_time);
+  void Rebuild();
+  void TakeFleetKeys(absl::Time redis_time);
   void NoteComplete(const RelayPosition& position);
   void PassMilestone();
 
@@ -323,7 +325,6 @@ class Follower {
   std::shared_ptr<KeySet> fleet_keys_;
   uint64_t rebuilt_revision_ = 0;
   uint64_t rebuilt_sent_revision_ = 0;
-  uint64_t forgotten_unix_ms_ = 0;
   // When, on Redis' clock, nothing had been gathered yet of what waits in pending_ and fleet_keys_.
   uint64_t gathered_since_unix_ms_ = 0;
 

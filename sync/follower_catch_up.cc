@@ -57,10 +57,9 @@ void Follower::OnChanges(RelayChangePage page, absl::Time now) {
     Accept(std::move(change.key), std::move(change.record));
   }
   read_after_ = page.covered_sequence;
-  if (page.complete && !live_ && holds_data_ && fleet_keys_ == nullptr &&
-      WasAwayTooLong(page.gc_sequence, page.redis_time)) {
+  if (page.complete && holds_data_ && fleet_keys_ == nullptr && WasAwayTooLong(page.gc_sequence, page.redis_time)) {
     // Tombstones have been collected while this went on.
-    Rebuild(page.redis_time);
+    Rebuild();
     return;
   }
   if (page.complete) {
@@ -68,11 +67,7 @@ void Follower::OnChanges(RelayChangePage page, absl::Time now) {
     if (const int64_t redis_unix_ms = absl::ToUnixMillis(page.redis_time); redis_unix_ms > 0) {
       complete_unix_ms_ = std::max(complete_unix_ms_, static_cast<uint64_t>(redis_unix_ms));
     }
-    // Given away: the store reads it while this goes on.
-    pending_.fleet_keys = std::move(fleet_keys_);
-    pending_.rebuilt_revision = rebuilt_revision_;
-    pending_.rebuilt_sent_revision = rebuilt_sent_revision_;
-    pending_.forgotten_unix_ms = forgotten_unix_ms_;
+    TakeFleetKeys(page.redis_time);
     accepted_ = page.sequence;
     FinishBatch();
     NoteProgress(now);

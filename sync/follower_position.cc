@@ -34,6 +34,7 @@ void Follower::OnPosition(const RelayPosition& position, const Local& local, abs
     return;
   }
   primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
+  NoticeEarlierClock(position.redis_time);
   NoticeLongAbsence(position, local);
   DropWhatIsTooOld(position);
   NoticeLostEvent(position, local);

@@ -101,6 +101,20 @@ bool Follower::WasAwayTooLong(uint64_t gc_sequence, absl::Time redis_time) const
   return UnixMillis(redis_time) > complete_unix_ms_ + horizon_ms || (accepted_ > 0 && accepted_ < gc_sequence);
 }
 
+// Another Redis has taken over, whose clock is behind that of the one before, or this one's was put back. No store is
+// complete as of the future; left as it is, an absence would seem to be shorter by as much.
+void Follower::NoticeEarlierClock(absl::Time redis_time) {
+  const uint64_t redis_unix_ms = UnixMillis(redis_time);
+  if (redis_unix_ms == 0) {
+    return;
+  }
+  complete_unix_ms_ = std::min(complete_unix_ms_, redis_unix_ms);
+  complete_told_unix_ms_ = std::min(complete_told_unix_ms_, redis_unix_ms);
+  if (milestone_.has_value() && redis_time < milestone_->redis_time) {
+    milestone_.reset();
+  }
+}
+
 void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& local) {
   local_ = local;
   // Only what was there before this run began to read: a first snapshot is stored in parts, and a part of it is no sign
@@ -112,7 +126,7 @@ void Follower::NoticeLongAbsence(const RelayPosition& position, const Local& loc
     return;
   }
   if (WasAwayTooLong(position.gc_sequence, position.redis_time)) {
-    Rebuild(position.redis_time);
+    Rebuild();
   } else if (accepted_ == 0 && !reconciling_) {
     BeginReconciling();
     CatchUp(Cause::kReconnect);
@@ -131,20 +145,31 @@ void Follower::DropWhatIsTooOld(const RelayPosition& position) {
   }
   gathered_since_unix_ms_ = redis_unix_ms;
   if (gathering && fleet_keys_ != nullptr) {
-    Rebuild(position.redis_time);
+    Rebuild();
   } else if (gathering) {
     CatchUp(live_ ? Cause::kReference : Cause::kReconnect);
   }
 }
 
-void Follower::Rebuild(absl::Time redis_time) {
+void Follower::Rebuild() {
   fleet_keys_ = std::make_shared<KeySet>();
   rebuilt_revision_ = local_.revision;
-  // Of a store that has never been complete nobody knows since when it has been away: its own writes stay.
-  rebuilt_sent_revision_ = complete_unix_ms_ == 0 ? 0 : local_.sent_revision;
-  forgotten_unix_ms_ = UnixMillis(redis_time - tombstone_horizon_ + kClockDriftMax);
+  rebuilt_sent_revision_ = local_.sent_revision;
   BeginReconciling();
   CatchUp(Cause::kReconnect);
+}
+
+// What is dropped has to have been in Redis before the keys were gathered, and may have been deleted so long ago that
+// this had been forgotten when the last of them was.
+void Follower::TakeFleetKeys(absl::Time redis_time) {
+  if (fleet_keys_ == nullptr) {
+    return;
+  }
+  // Given away: the store reads it while this goes on.
+  pending_.fleet_keys = std::move(fleet_keys_);
+  pending_.rebuilt_revision = rebuilt_revision_;
+  pending_.rebuilt_sent_revision = rebuilt_sent_revision_;
+  pending_.forgotten_unix_ms = UnixMillis(redis_time - tombstone_horizon_ + kClockDriftMax);
 }
 
 // Keeps the store's memory of when it was complete so fresh that a restart is not taken for a long absence.

@@ -61,16 +61,18 @@ void Oracle::OnPublished(const std::string& message) {
   for (const EventItem& item : event->items) {
     const std::pair<std::string, Version> write{item.key, ReadVersion(item.body)};
     published_.insert(write);
-    Version& highest = highest_published_[write.first];
-    if (write.second < highest) {
+    Highest& highest = highest_published_[write.first];
+    if (write.second < highest.version) {
       late_.insert(write);
     }
-    highest = std::max(highest, write.second);
     const auto stored = redis_->contents().data.find(write.first);
     if (stored == redis_->contents().data.end() || ReadVersion(stored->second) != write.second) {
       // Whoever reads as soon as the event has come must find it.
       violation_ = absl::StrCat("Redis published what it has not stored, key ", write.first);
       return;
+    }
+    if (highest.version < write.second) {
+      highest = Highest{write.second, IsMortal(stored->second)};
     }
     epoch.writes[sequence++] = {write.first, write.second};
   }
@@ -279,7 +281,7 @@ void Oracle::OnMirrored(int number, const Acknowledged& write, uint64_t losses) 
   const bool is_there = stored != redis_->contents().data.end() ? !(ReadVersion(stored->second) < version)
                                                                 : write.tombstone || write.expires;
   const auto highest = highest_published_.find(write.key);
-  const bool was_there = highest != highest_published_.end() && !(highest->second < version);
+  const bool was_there = highest != highest_published_.end() && !(highest->second.version < version);
   if (!is_there && !was_there) {
     Fail(number, absl::StrCat("said that Redis has a write that it has not: ", VersionToString(version)), write.key);
   }
@@ -337,8 +339,11 @@ void Oracle::CheckAcknowledged(int number, const std::string& key, const Acknowl
   const Replica& replica = replicas_[number];
   const auto stored = replica.stored.find(key);
   if (stored == replica.stored.end() || stored->second.version < write.version) {
-    // What was dead and gone before this replica could hear of it is missed by nobody.
-    const bool mortal = write.tombstone || write.expires;
+    // What was dead and gone before this replica could hear of it is missed by nobody: this write, or what has taken
+    // its place, though nobody was told of that.
+    const auto highest = highest_published_.find(key);
+    const bool was_replaced = highest != highest_published_.end() && write.version < highest->second.version;
+    const bool mortal = was_replaced ? highest->second.is_mortal : write.tombstone || write.expires;
     const bool nothing_lives = stored == replica.stored.end() || IsMortal(stored->second.record) ||
                                late_.count({key, stored->second.version}) > 0;
     if (!mortal || !nothing_lives) {

@@ -147,7 +147,11 @@ class Oracle {
   // What Redis has ever accepted, and of that what it accepted although it had had a newer version, whose tombstone it
   // has forgotten since: writes that waited in an outbox for longer than tombstones live.
   std::set<std::pair<std::string, Version>> published_;
-  std::map<std::string, Version> highest_published_;
+  struct Highest {
+    Version version;
+    bool is_mortal = false;
+  };
+  std::map<std::string, Highest> highest_published_;
   std::set<std::pair<std::string, Version>> late_;
   std::set<std::string> restamped_keys_;
   // By key and version: the version that has taken its place.

@@ -127,7 +127,7 @@ std::string StoreModel::Apply(const RemoteBatch& batch, const ApplyResult& resul
   }
   if (batch.epoch != 0 && batch.epoch == epoch_) {
     applied_sequence_ = std::max(applied_sequence_, batch.applied_sequence);
-    complete_unix_ms_ = std::max(complete_unix_ms_, batch.complete_as_of_unix_ms);
+    complete_unix_ms_ = batch.complete_as_of_unix_ms != 0 ? batch.complete_as_of_unix_ms : complete_unix_ms_;
   }
   if (result.applied != applied || result.damaged != damaged || result.revisions != revisions) {
     return "the answer to a remote batch is wrong";

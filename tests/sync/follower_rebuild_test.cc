@@ -128,6 +128,38 @@ TEST_F(FollowerRebuildTest, AReplicaThatIsLiveIsNotAway) {
   EXPECT_EQ(batch.complete_as_of_unix_ms, UnixMillis(TooLate()));
 }
 
+// A live replica takes no events while it reads what came by reference.
+TEST_F(FollowerRebuildTest, ALiveReplicaThatReadsForLongerThanTheHorizonWasAway) {
+  BeginAt(PositionAtTime(5, Complete()));
+  CatchUp(5, 5);
+  follower_->OnRepairWanted();
+  Compare(0, 5, {});
+  EXPECT_TRUE(follower_->live());
+  EXPECT_EQ(Next<Follower::ReadChanges>().after, 5u);
+  RelayChangePage page = Page(5, 7);
+  page.redis_time = TooLate();
+  follower_->OnChanges(std::move(page), now_);
+  EXPECT_FALSE(follower_->live());
+  Compare(0, 7, {});
+  EXPECT_NE(ReadToTheEndAt(TooLate(), 7, 7).fleet_keys, nullptr);
+}
+
+// A Redis took over whose clock is ten minutes behind that of the one before.
+TEST_F(FollowerRebuildTest, TheFutureOfAnotherClockDoesNotShortenAnAbsence) {
+  Follower::Options options = KnownComplete(5);
+  options.complete_unix_ms = UnixMillis(Complete() + absl::Minutes(10));
+  Begin(options);
+  follower_->OnSubscribed();
+  ConnectTo(PositionAtTime(5, Complete()), WithData());
+  EXPECT_EQ(ReadToTheEndAt(Complete(), 5, 5).complete_as_of_unix_ms, UnixMillis(Complete()));
+  Applied();
+  follower_->OnRelayError(absl::UnavailableError("gone"), /*connected=*/false, now_);
+  now_ += kReconnectDelayMax;
+  ConnectTo(PositionAtTime(7, TooLate()), WithData());
+  Compare(0, 7, {});
+  EXPECT_NE(ReadToTheEndAt(TooLate(), 7, 7).fleet_keys, nullptr);
+}
+
 // It is stored in parts, and the parts are in the store at the next heartbeat.
 TEST_F(FollowerRebuildTest, AFirstSnapshotIsNoAbsence) {
   Follower::Options options = Known(0);
@@ -212,7 +244,8 @@ TEST_F(FollowerRebuildTest, OfTheStoresOwnWritesOnlyThoseAreDroppedThatWereSentB
   EXPECT_EQ(ReadToTheEndAt(TooLate(), 7, 7).rebuilt_sent_revision, kSentRevision);
 }
 
-TEST_F(FollowerRebuildTest, OfAStoreThatWasNeverCompleteNoOwnWriteIsDropped) {
+// Since when it has been away is unknown; but what it has once sent, and Redis has no more, was deleted.
+TEST_F(FollowerRebuildTest, SoItIsOfAStoreThatWasNeverComplete) {
   Follower::Options options = KnownComplete(4);
   options.complete_unix_ms = 0;
   Begin(options);
@@ -221,12 +254,20 @@ TEST_F(FollowerRebuildTest, OfAStoreThatWasNeverCompleteNoOwnWriteIsDropped) {
   Compare(0, 7, {});
   const RemoteBatch batch = ReadToTheEndAt(TooLate(), 7, 7);
   EXPECT_EQ(batch.rebuilt_revision, kRevision);
-  EXPECT_EQ(batch.rebuilt_sent_revision, 0u);
+  EXPECT_EQ(batch.rebuilt_sent_revision, kSentRevision);
 }
 
 // What has deleted a younger one is remembered. Redis takes versions that are ahead of its clock by so much.
 TEST_F(FollowerRebuildTest, OnlyWhatIsOlderThanAnyDeletionThatIsRememberedIsDropped) {
   EXPECT_EQ(Rebuilt().forgotten_unix_ms, UnixMillis(TooLate() - kHorizon + kClockDriftMax));
+}
+
+// Seconds may lie between the first key and the last, and deletions are forgotten all the time.
+TEST_F(FollowerRebuildTest, WhatIsForgottenIsToldAsOfTheLastKey) {
+  BeginAt(PositionAtTime(7, TooLate()));
+  Compare(0, 7, {});
+  const absl::Time later = TooLate() + absl::Seconds(30);
+  EXPECT_EQ(ReadToTheEndAt(later, 7, 7).forgotten_unix_ms, UnixMillis(later - kHorizon + kClockDriftMax));
 }
 
 // ---- Interruptions ----
