@@ -5,30 +5,16 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "tests/support/test_size.h"
+#include "tests/support/wrong_clock.h"
 
 namespace dunlin::chaos {
 namespace {
-
-// Debian's libfaketime, in the folder of whatever architecture this is; "" where it is not installed.
-std::string FindFakeTimeLibrary() {
-  std::error_code error;
-  for (const auto& folder : std::filesystem::directory_iterator("/usr/lib", error)) {
-    const std::string path = folder.path().string() + "/faketime/libfaketime.so.1";
-    if (std::filesystem::exists(path, error)) {
-      return path;
-    }
-  }
-  return "";
-}
 
 [[noreturn]] void Fail(absl::string_view what) {
   std::cerr << "chaos: " << what << std::endl;
@@ -45,8 +31,6 @@ uint16_t PortOf(const std::string& address) {
 }
 
 }  // namespace
-
-bool ChaosReplica::HasWrongClocks() { return !IsSanitized() && !FindFakeTimeLibrary().empty(); }
 
 ChaosReplica::ChaosReplica(const Options& options, RedisGroup* redis, const TempDir& directory) {
   ReplicaProcess::Options process;
@@ -104,10 +88,7 @@ absl::Status ChaosReplica::Start() {
 }
 
 absl::Status ChaosReplica::StartWithClock(absl::Duration offset) {
-  // Only the time of day may be wrong: no machine's monotonic clock is.
-  process_->set_environment({absl::StrCat("LD_PRELOAD=", FindFakeTimeLibrary()),
-                             absl::StrFormat("FAKETIME=%+.3fs", absl::ToDoubleSeconds(offset)), "DONT_FAKE_MONOTONIC=1",
-                             "FAKETIME_DONT_FAKE_MONOTONIC=1"});
+  process_->set_environment(WrongClockEnvironment(offset));
   const absl::Status status = Start();
   process_->set_environment({});
   return status;

@@ -73,9 +73,6 @@ class ChaosReplica {
 
   std::string LogTail() const { return process_->LogTail(); }
 
-  // Whether StartWithClock() can be called: libfaketime is installed, and no sanitizer has to be loaded before it.
-  static bool HasWrongClocks();
-
  private:
   // The URL of the sentinels' proxies, which are made here.
   std::string MakeLinks(RedisGroup* redis);

@@ -3,10 +3,12 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "tests/support/wrong_clock.h"
+
 namespace dunlin::chaos {
 
 std::string WhyNotPossible(FaultKind kind) {
-  if (kind == FaultKind::kClockOffset && !ChaosReplica::HasWrongClocks()) {
+  if (kind == FaultKind::kClockOffset && !HasWrongClocks()) {
     return "libfaketime is not installed, or a sanitizer stands in its way";
   }
   return "";
