@@ -29,6 +29,16 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 // The shortest time after which a stream may want a sign of life. Each costs a message of some ten microseconds: if all
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.
 inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);
+// Events whose encoding is kept for the streams that have not said them yet: no less than a stream may leave unread, so
+// that those who keep up never encode one twice. A message's forms (bytes, with text, without values) must fit at once.
+inline constexpr size_t kSharedEventsMax = kStreamQueueEventsMax;
+inline constexpr size_t kSharedEventsMaxBytes = size_t{16} << 20;
+// Selectors of one stream: each is a range of keys to read for the initial state, and a place in the index of watchers.
+inline constexpr size_t kWatchSelectorsMax = 256;
+// How little a reader may be allowed to lag. A pause of a second is common, in the network or in a garbage collector.
+inline constexpr absl::Duration kWatchLagMin = absl::Seconds(1);
+// How often it is looked whether a reader lags by more than it may, in each such time.
+inline constexpr int kWatchLagLooks = 4;
 
 // ---- Connections ----
 
@@ -90,6 +100,7 @@ static_assert(kReplySizeMaxBytes + kKeySizeMaxBytes + kListPageEntriesMax * kEnt
                       kMessageOverheadMaxBytes <=
                   kClientMessageMaxBytes,
               "a full page, or the largest value, must fit a message");
+static_assert(3 * kClientMessageMaxBytes <= kSharedEventsMaxBytes, "an event must fit in each of its forms");
 static_assert(kBatchEntriesMax <= kListPageEntriesMax, "an answer to BatchGet has no more entries than a page");
 static_assert(kWatchMessageMaxBytes + kWatchMessageEventsMax * kEntryOverheadMaxBytes <= kReplySizeMaxBytes);
 

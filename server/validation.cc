@@ -1,6 +1,8 @@
 #include "server/validation.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
@@ -225,18 +227,34 @@ absl::StatusOr<bool> WantsMirroredAck(v1::Ack ack) {
   }
 }
 
-absl::StatusOr<Selector> ToSelector(const v1::WatchRequest& request) {
-  Selector selector;
-  if (request.selector_case() == v1::WatchRequest::kKey) {
-    DUNLIN_RETURN_IF_ERROR(ValidateKey("key", request.key()));
-    selector.kind = Selector::Kind::kKey;
-    selector.text = request.key();
-  } else if (request.selector_case() == v1::WatchRequest::kPrefix && !request.prefix().empty()) {
-    DUNLIN_RETURN_IF_ERROR(ValidatePrefix(request.prefix()));
-    selector.kind = Selector::Kind::kPrefix;
-    selector.text = request.prefix();
+absl::StatusOr<Selection> ToSelection(const v1::WatchRequest& request) {
+  const bool has_selector = request.selector_case() != v1::WatchRequest::SELECTOR_NOT_SET;
+  const int count = request.keys_size() + request.prefixes_size() + (has_selector ? 1 : 0);
+  if (count > static_cast<int>(kWatchSelectorsMax)) {
+    return absl::InvalidArgumentError(absl::StrCat("the request has ", count, " selectors; the limit is ",
+                                                   kWatchSelectorsMax, ": open several streams, or watch a prefix"));
   }
-  return selector;
+  std::vector<Selector> selectors;
+  const auto add_key = [&selectors](absl::string_view name, const std::string& key) {
+    selectors.push_back({Selector::Kind::kKey, key});
+    return ValidateKey(name, key);
+  };
+  const auto add_prefix = [&selectors](const std::string& prefix) {
+    selectors.push_back({prefix.empty() ? Selector::Kind::kEverything : Selector::Kind::kPrefix, prefix});
+    return ValidatePrefix(prefix);
+  };
+  if (request.selector_case() == v1::WatchRequest::kKey) {
+    DUNLIN_RETURN_IF_ERROR(add_key("key", request.key()));
+  } else if (request.selector_case() == v1::WatchRequest::kPrefix) {
+    DUNLIN_RETURN_IF_ERROR(add_prefix(request.prefix()));
+  }
+  for (int i = 0; i < request.keys_size(); ++i) {
+    DUNLIN_RETURN_IF_ERROR(add_key(absl::StrCat("keys[", i, "]"), request.keys(i)));
+  }
+  for (const std::string& prefix : request.prefixes()) {
+    DUNLIN_RETURN_IF_ERROR(add_prefix(prefix));
+  }
+  return selectors.empty() ? Selection() : Selection(std::move(selectors));
 }
 
 absl::Status ValidateWatchFilters(const v1::WatchRequest& request) {
@@ -282,6 +300,20 @@ absl::StatusOr<absl::Duration> ToProgressInterval(const v1::WatchRequest& reques
                      absl::FormatDuration(kWatchProgressIntervalMin), ". Leave it unset for the replica's own period"));
   }
   return interval;
+}
+
+absl::StatusOr<absl::Duration> ToMaxLag(const v1::WatchRequest& request) {
+  if (!request.has_max_lag()) {
+    return absl::InfiniteDuration();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration lag,
+                          ToDuration("max_lag", request.max_lag(), absl::Seconds(kDurationSecondsMax)));
+  if (lag < kWatchLagMin) {
+    return absl::InvalidArgumentError(absl::StrCat("max_lag is ", absl::FormatDuration(lag), "; it must be at least ",
+                                                   absl::FormatDuration(kWatchLagMin),
+                                                   ". Leave it unset to let the reader lag"));
+  }
+  return lag;
 }
 
 }  // namespace dunlin

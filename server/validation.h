@@ -8,7 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "dunlin/v1/kv.pb.h"
-#include "storage/change_feed.h"
+#include "storage/selector.h"
 #include "storage/write.h"
 
 // Turns requests into what the layers below take, or says precisely what is wrong with them. Every error is
@@ -39,13 +39,17 @@ absl::StatusOr<absl::Duration> ToMaxStaleness(const Request& request);
 // Whether the caller wants the answer only when Redis has the write.
 absl::StatusOr<bool> WantsMirroredAck(v1::Ack ack);
 
-absl::StatusOr<Selector> ToSelector(const v1::WatchRequest& request);
+// Returns what all selectors together name.
+absl::StatusOr<Selection> ToSelection(const v1::WatchRequest& request);
 
 // That what the filters leave is something.
 absl::Status ValidateWatchFilters(const v1::WatchRequest& request);
 
 // Returns the longest time without a message that the caller wants; infinite if it did not say.
 absl::StatusOr<absl::Duration> ToProgressInterval(const v1::WatchRequest& request);
+
+// Returns by how much the reader may be behind; infinite if it does not say.
+absl::StatusOr<absl::Duration> ToMaxLag(const v1::WatchRequest& request);
 
 }  // namespace dunlin
 

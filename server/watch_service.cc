@@ -72,17 +72,19 @@ absl::StatusOr<WatchStream::Options> WatchService::Admit(const grpc::ByteBuffer&
   DUNLIN_RETURN_IF_ERROR(ParseRequest(request, &watch));
   DUNLIN_RETURN_IF_ERROR(ValidateWatchFilters(watch));
   WatchStream::Options options;
-  DUNLIN_ASSIGN_OR_RETURN(options.session.selector, ToSelector(watch));
+  DUNLIN_ASSIGN_OR_RETURN(options.session.selection, ToSelection(watch));
   options.session.initial_state = watch.initial_state();
   options.session.as_text = watch.as_text();
-  options.session.no_puts = watch.no_puts();
-  options.session.no_deletes = watch.no_deletes();
+  options.session.filter.no_puts = watch.no_puts();
+  options.session.filter.no_deletes = watch.no_deletes();
   options.session.keys_only = watch.keys_only();
+  options.session.every_change = watch.every_change();
   if (!watch.resume_token().empty()) {
     DUNLIN_ASSIGN_OR_RETURN(options.session.resume, DecodePositionToken(watch.resume_token()));
   }
   DUNLIN_ASSIGN_OR_RETURN(const absl::Duration progress_interval, ToProgressInterval(watch));
   options.heartbeat = std::min(options_.heartbeat, progress_interval);
+  DUNLIN_ASSIGN_OR_RETURN(options.max_lag, ToMaxLag(watch));
   DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
   return options;
 }
@@ -148,10 +150,10 @@ void WatchService::Run() {
       stream->Pump(now);
       if (!stream->in_schedule_) {
         stream->in_schedule_ = true;
-        Schedule(stream, stream->heartbeat_at());
+        Schedule(stream, stream->Look(now));
       }
     }
-    LookForSilence(now);
+    LookAround(now);
   }
 }
 
@@ -170,19 +172,29 @@ std::shared_ptr<WatchStream> WatchService::TakeNext() {
   return stream;
 }
 
-void WatchService::LookForSilence(absl::Time now) {
+void WatchService::LookAround(absl::Time now) {
   while (!schedule_.empty() && schedule_.top().at <= now) {
     const std::shared_ptr<WatchStream> stream = schedule_.top().stream.lock();
     schedule_.pop();
-    if (stream == nullptr) {
-      continue;
+    if (stream != nullptr) {
+      Schedule(stream, stream->Look(now));
+      EndIfLagging(stream, now);
     }
-    absl::Time next = stream->heartbeat_at();
-    if (next <= now) {
-      Enqueue(stream);
-      next = now + stream->heartbeat_;
+  }
+}
+
+void WatchService::EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl::Time now) {
+  const absl::Status lag = stream->CheckLag(now);
+  if (lag.ok()) {
+    return;
+  }
+  stream->End(lag);
+  if (stream->writing()) {
+    // Its reader does not read. Under the lock, so that OnDone() waits for it.
+    MutexLock lock(&mutex_);
+    if (streams_.contains(stream)) {
+      stream->Abort(lag);
     }
-    Schedule(stream, next);
   }
 }
 

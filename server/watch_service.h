@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/event_encoder.h"
 #include "server/replica_parts.h"
 #include "server/watch_stream.h"
 #include "storage/clock.h"
@@ -63,7 +64,7 @@ class WatchService {
   void Enqueue(std::shared_ptr<WatchStream> stream) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // When to look whether a stream has to show a sign of life.
+  // When to look how a stream and its reader stand.
   struct Look {
     absl::Time at;
     std::weak_ptr<WatchStream> stream;
@@ -74,8 +75,9 @@ class WatchService {
   void Run();
   // Waits for the next stream in line; null when it is time for a look, or to stop.
   std::shared_ptr<WatchStream> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Puts those in line that have been silent for too long, and looks at the others when they may have been.
-  void LookForSilence(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Looks at the streams whose time has come.
+  void LookAround(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   void Schedule(const std::shared_ptr<WatchStream>& stream, absl::Time at);
 
   const Options options_;
@@ -84,6 +86,8 @@ class WatchService {
 
   // Used by the thread alone: one look for each stream, so that an idle stream costs one for each of its heartbeats.
   std::priority_queue<Look, std::vector<Look>, std::greater<>> schedule_;
+  // Likewise.
+  EventEncoder encoder_;
 
   mutable Mutex mutex_;
   CondVar changed_;

@@ -28,8 +28,9 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
       value_form_(FormOf(options_)),
       store_(store),
       feed_(feed),
-      wake_(std::move(wake)),
-      covered_(store->position()) {
+      snapshot_(&options_.selection, store),
+      covered_(store->position()),
+      queue_(options_.filter, std::move(wake)) {
   revision_ = covered_.revision;
   if (options_.resume.has_value()) {
     // A later revision than the store's own is of a store that has been put back to an older copy.
@@ -51,51 +52,22 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
 // Whether all that was deleted after `revision` can still be told.
 bool WatchSession::Remembers(uint64_t revision) const { return revision >= store_->state().collected_revision; }
 
-WatchSession::~WatchSession() { feed_->Unsubscribe(this); }
+WatchSession::~WatchSession() { feed_->Unsubscribe(&queue_); }
 
-absl::StatusOr<WatchSession::Step> WatchSession::Next(v1::WatchResponse* message) {
-  if (SetAsideIfFull()) {
-    mode_ = Mode::kReplay;
-  }
+absl::StatusOr<WatchSession::Step> WatchSession::Next(WatchOutput* output) {
+  SetAsideIfFull();
   switch (mode_) {
     case Mode::kSnapshot:
-      return NextOfSnapshot(message);
+      return NextOfSnapshot(&output->message);
     case Mode::kReplay:
-      return NextOfReplay(message);
+      return NextOfReplay(output);
     case Mode::kLive:
       break;
   }
-  return NextLive(message);
-}
-
-bool WatchSession::Passes(ChangeType type) const {
-  return type == ChangeType::kPut ? !options_.no_puts : !options_.no_deletes;
+  return NextLive(output);
 }
 
 // ---- The initial state ----
-
-absl::StatusOr<EntryPage> WatchSession::ReadSnapshotPage() {
-  if (options_.selector.kind != Selector::Kind::kKey) {
-    // Text doubles what a value takes.
-    const bool has_text = value_form_ == ValueForm::kBytesAndText;
-    return store_->List(options_.selector.text, snapshot_key_, kWatchMessageEventsMax,
-                        has_text ? kWatchMessageMaxBytes / 2 : kWatchMessageMaxBytes, options_.keys_only);
-  }
-  EntryPage page;
-  page.complete = true;
-  absl::StatusOr<StoredEntry> entry = store_->Get(options_.selector.text);
-  if (entry.ok()) {
-    if (options_.keys_only) {
-      entry->value.clear();
-    }
-    page.entries.push_back(*std::move(entry));
-  } else if (absl::IsDataLoss(entry.status())) {
-    page.damaged_keys.push_back(options_.selector.text);
-  } else if (!absl::IsNotFound(entry.status())) {
-    return entry.status();
-  }
-  return page;
-}
 
 // Pages are of different moments; what changed between the first and the last is said again by the replay.
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchResponse* message) {
@@ -103,22 +75,11 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
     message->set_marker(v1::MARKER_RESET);
     say_reset_ = false;
   }
-  if (!Passes(ChangeType::kPut)) {
-    // There is nothing else in a state.
-    mode_ = Mode::kReplay;
-    return SaysSomething(*message) ? Step::kMessage : Step::kMore;
+  // There is nothing but puts in a state.
+  if (options_.filter.Passes(ChangeType::kPut)) {
+    DUNLIN_RETURN_IF_ERROR(snapshot_.Append(value_form_, message));
   }
-  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadSnapshotPage());
-  snapshot_key_ = page.covered_key;
-  for (StoredEntry& entry : page.entries) {
-    v1::Event* event = message->add_events();
-    event->set_type(v1::Event::TYPE_PUT);
-    ToProto(std::move(entry), value_form_ == ValueForm::kBytesAndText, event->mutable_entry());
-  }
-  for (std::string& key : page.damaged_keys) {
-    message->add_damaged_keys(std::move(key));
-  }
-  if (page.complete) {
+  if (snapshot_.complete() || !options_.filter.Passes(ChangeType::kPut)) {
     mode_ = Mode::kReplay;
   }
   return SaysSomething(*message) ? Step::kMessage : Step::kMore;
@@ -126,23 +87,21 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
 
 // ---- From the changes table ----
 
-absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(v1::WatchResponse* message) {
+absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* output) {
+  v1::WatchResponse* const message = &output->message;
   if (!Remembers(revision_)) {
-    // The reader has lagged for longer than deletions are remembered.
-    covered_ = store_->position();
-    revision_ = covered_.revision;
-    mode_ = Mode::kSnapshot;
-    say_reset_ = true;
-    say_synced_ = true;
-    whole_ = false;
-    snapshot_key_.clear();
+    BeginAnew();
     return Step::kMore;
   }
   if (!subscribed_ || revision_ < live_after_revision_) {
     DUNLIN_ASSIGN_OR_RETURN(const ChangePage page,
                             store_->ReadChanges(
-                                revision_, [this](absl::string_view key) { return options_.selector.Matches(key); },
+                                revision_, [this](absl::string_view key) { return options_.selection.Matches(key); },
                                 kWatchMessageEventsMax, kWatchMessageMaxBytes));
+    // Who does not hold the state yet misses nothing by it.
+    if (options_.every_change && whole_ && page.is_conflated) {
+      message->set_marker(v1::MARKER_GAP);
+    }
     SayPage(page, message);
     for (const DamagedChange& damaged : page.damaged) {
       if (damaged.revision <= revision_) {
@@ -157,13 +116,24 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(v1::WatchResponse*
   }
   mode_ = Mode::kLive;
   if (!say_synced_) {
-    return NextLive(message);
+    return NextLive(output);
   }
   say_synced_ = false;
   whole_ = true;
   message->set_marker(v1::MARKER_SYNCED);
   SetToken(message);
   return Step::kMessage;
+}
+
+// The reader has lagged for longer than deletions are remembered.
+void WatchSession::BeginAnew() {
+  covered_ = store_->position();
+  revision_ = covered_.revision;
+  mode_ = Mode::kSnapshot;
+  say_reset_ = true;
+  say_synced_ = true;
+  whole_ = false;
+  snapshot_.Restart();
 }
 
 void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
@@ -173,7 +143,7 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
     if (subscribed_ && change.revision > live_after_revision_) {
       break;
     }
-    if (Passes(change.type)) {
+    if (options_.filter.Passes(change.type)) {
       size += EventSizeMax(change, value_form_);
       if (size > kWatchMessageMaxBytes && message->events_size() > 0) {
         // The rest is read again for the next message.
@@ -194,95 +164,39 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
 }
 
 void WatchSession::Subscribe() {
-  live_after_revision_ = feed_->Subscribe(options_.selector, this);
+  live_after_revision_ = feed_->Subscribe(options_.selection, &queue_);
   subscribed_ = true;
 }
 
 // ---- Live ----
 
-std::vector<ChangePtr> WatchSession::TakeFromQueue() {
-  std::vector<ChangePtr> taken;
-  size_t size = 0;
-  MutexLock lock(&mutex_);
-  while (!queue_.empty() && taken.size() < kWatchMessageEventsMax) {
-    ChangePtr& change = queue_.front();
-    // The table is ahead of the feed for a moment after each commit: what the replay has read there comes once more,
-    // and may be older than what was said.
-    const bool said = change->revision <= revision_;
-    size += said ? 0 : EventSizeMax(*change, value_form_);
-    if (size > kWatchMessageMaxBytes && !taken.empty()) {
-      break;
-    }
-    queue_bytes_ -= change->SizeBytes();
-    if (!said) {
-      taken.push_back(std::move(change));
-    }
-    queue_.pop_front();
-  }
-  return taken;
-}
-
-WatchSession::Step WatchSession::NextLive(v1::WatchResponse* message) {
-  // Copied outside the lock, at which the committer would wait.
-  const std::vector<ChangePtr> changes = TakeFromQueue();
-  if (changes.empty()) {
+WatchSession::Step WatchSession::NextLive(WatchOutput* output) {
+  // The table is ahead of the feed for a moment after each commit: what the replay has read there comes once more, and
+  // may be older than what was said.
+  output->changes = queue_.Take(/*after_revision=*/revision_, value_form_);
+  if (output->changes.empty()) {
     return Step::kNothing;
   }
-  for (const ChangePtr& change : changes) {
-    ToProto(*change, value_form_, message->add_events());
-  }
-  revision_ = changes.back()->revision;
-  SetToken(message);
+  revision_ = output->changes.back()->revision;
+  SetToken(&output->message);
   return Step::kMessage;
 }
 
-void WatchSession::OnChanges(absl::Span<const ChangePtr> changes) {
-  bool news = false;
-  {
-    MutexLock lock(&mutex_);
-    for (const ChangePtr& change : changes) {
-      if (!Passes(change->type)) {
-        continue;
-      }
-      news = true;
-      full_ = full_ || queue_.size() >= kStreamQueueEventsMax || queue_bytes_ >= kStreamQueueMaxBytes;
-      if (full_) {
-        break;
-      }
-      queue_bytes_ += change->SizeBytes();
-      queue_.push_back(change);
-    }
+void WatchSession::SetAsideIfFull() {
+  if (!queue_.full()) {
+    return;
   }
-  if (news) {
-    wake_();
-  }
-}
-
-bool WatchSession::SetAsideIfFull() {
-  {
-    MutexLock lock(&mutex_);
-    if (!full_) {
-      return false;
-    }
-  }
-  // Outside the lock: the feed may be calling OnChanges() now.
-  feed_->Unsubscribe(this);
+  feed_->Unsubscribe(&queue_);
   subscribed_ = false;
-  MutexLock lock(&mutex_);
-  full_ = false;
-  queue_.clear();
-  queue_bytes_ = 0;
-  return true;
+  queue_.Clear();
+  mode_ = Mode::kReplay;
 }
 
 void WatchSession::Heartbeat(v1::WatchResponse* message) {
   // What the feed had published before the queue was seen empty did not match, or has been said.
   const uint64_t published = feed_->revision();
-  {
-    MutexLock lock(&mutex_);
-    if (mode_ == Mode::kLive && queue_.empty() && !full_) {
-      revision_ = std::max(revision_, published);
-    }
+  if (caught_up()) {
+    revision_ = std::max(revision_, published);
   }
   message->set_marker(v1::MARKER_HEARTBEAT);
   SetToken(message);

@@ -2,19 +2,18 @@
 #define DUNLIN_SERVER_WATCH_SESSION_H_
 
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <string>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "dunlin/v1/kv.pb.h"
 #include "server/proto_conversion.h"
+#include "server/watch_filter.h"
+#include "server/watch_output.h"
+#include "server/watch_queue.h"
+#include "server/watch_snapshot.h"
 #include "storage/change_feed.h"
-#include "storage/mutex.h"
+#include "storage/selector.h"
 #include "storage/store.h"
 #include "storage/write.h"
 
@@ -30,21 +29,24 @@ namespace dunlin {
 // from which revision on it delivers, and reads the table up to exactly there. A reader that falls behind loses its
 // queue, not its place: it goes back to the table, which holds the latest change of each key.
 //
-// Thread-safety: one thread at a time calls Next(); OnChanges() comes from the committer's thread.
-class WatchSession final : public ChangeFeed::Listener {
+// Thread-safety: one thread at a time uses it.
+class WatchSession {
  public:
   struct Options {
-    Selector selector;
+    Selection selection;
     bool initial_state = false;
     // Where to go on; takes precedence over initial_state.
     absl::optional<Position> resume;
     bool as_text = false;
-    // Leave out what puts a value, or what removes one: events of the initial or full state, too.
-    bool no_puts = false;
-    bool no_deletes = false;
+    // What to leave out: events of the initial or full state, too.
+    WatchFilter filter;
     // Leave values and texts out.
     bool keys_only = false;
+    // The reader wants to know when changes that it has not seen have been conflated.
+    bool every_change = false;
   };
+
+  enum class Mode { kSnapshot, kReplay, kLive };
 
   // What Next() has found.
   enum class Step {
@@ -59,39 +61,44 @@ class WatchSession final : public ChangeFeed::Listener {
   // `store` and `feed` must outlive this object. `wake` is called, on the committer's thread, when there may be
   // something new; it must not call back.
   WatchSession(Options options, const Store* store, ChangeFeed* feed, std::function<void()> wake);
-  ~WatchSession() override;
+  ~WatchSession();
   WatchSession(const WatchSession&) = delete;
   WatchSession& operator=(const WatchSession&) = delete;
 
-  // Looks for what comes next and fills `message` with it if it returns kMessage. Reads at most one page from the disk,
+  // Looks for what comes next and fills `output` with it if it returns kMessage. Reads at most one page from the disk,
   // so that a stream that has much to read does not hold up others. The message has no lag: that is for the caller to
   // fill in. It stays below kClientMessageMaxBytes.
   // Errors: those of the store's reads; damaged records are named in the message instead.
-  absl::StatusOr<Step> Next(v1::WatchResponse* message);
+  absl::StatusOr<Step> Next(WatchOutput* output);
 
   // Fills `message` with a sign of life: the marker HEARTBEAT and the present token.
   // REQUIRES: Next() did not return kMessage last.
   void Heartbeat(v1::WatchResponse* message);
 
-  void OnChanges(absl::Span<const ChangePtr> changes) override;
+  // ---- How it stands ----
+
+  Mode mode() const { return mode_; }
+  // Everything that matches, up to here, has been said.
+  uint64_t revision() const { return revision_; }
+  // Whether the reader has been told the whole state once, up to a revision.
+  bool whole() const { return whole_; }
+  // Whether everything has been said that there is to say, as far as the feed has delivered it.
+  bool caught_up() const { return mode_ == Mode::kLive && queue_.empty(); }
+  WatchQueue::Usage queued() const { return queue_.usage(); }
+  const Options& options() const { return options_; }
+  ValueForm value_form() const { return value_form_; }
 
  private:
-  enum class Mode { kSnapshot, kReplay, kLive };
-
   absl::StatusOr<Step> NextOfSnapshot(v1::WatchResponse* message);
-  absl::StatusOr<Step> NextOfReplay(v1::WatchResponse* message);
-  Step NextLive(v1::WatchResponse* message) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<EntryPage> ReadSnapshotPage();
-  // Whether the filters let an event of this type pass.
-  bool Passes(ChangeType type) const;
+  absl::StatusOr<Step> NextOfReplay(WatchOutput* output);
+  Step NextLive(WatchOutput* output);
+  void BeginAnew();
   // Takes over from a page of changes what fits into `message` and is not for the feed to bring.
   void SayPage(const ChangePage& page, v1::WatchResponse* message);
-  // Takes out of the queue what fits into one message, in order.
-  std::vector<ChangePtr> TakeFromQueue() ABSL_LOCKS_EXCLUDED(mutex_);
   void Subscribe();
-  // Leaves the feed if the queue was full. Returns whether it was.
   bool Remembers(uint64_t revision) const;
-  bool SetAsideIfFull() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Leaves the feed if the queue was full.
+  void SetAsideIfFull();
   // Sets the token, if what has been said so far is something to resume from.
   void SetToken(v1::WatchResponse* message);
 
@@ -99,14 +106,9 @@ class WatchSession final : public ChangeFeed::Listener {
   const ValueForm value_form_;
   const Store* const store_;
   ChangeFeed* const feed_;
-  const std::function<void()> wake_;
-
-  // Used by the caller of Next().
   Mode mode_ = Mode::kReplay;
-  // Everything that matches, up to here, has been said.
   uint64_t revision_ = 0;
-  // In the snapshot: the last key looked at.
-  std::string snapshot_key_;
+  WatchSnapshot snapshot_;
   bool say_reset_ = false;
   bool say_synced_ = true;
   // Whether the reader holds the whole state as of revision_: not before SYNCED if it gets the state from us.
@@ -120,10 +122,8 @@ class WatchSession final : public ChangeFeed::Listener {
   // While subscribed: the feed delivers what is later than this.
   uint64_t live_after_revision_ = 0;
 
-  Mutex mutex_;
-  std::deque<ChangePtr> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool full_ ABSL_GUARDED_BY(mutex_) = false;
+  // Last, so that nothing wakes a session that is half gone.
+  WatchQueue queue_;
 };
 
 }  // namespace dunlin

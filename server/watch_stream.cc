@@ -1,30 +1,21 @@
 #include "server/watch_stream.h"
 
 #include <grpc/grpc.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "server/limits.h"
 #include "server/status_mapping.h"
 #include "server/watch_service.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
-namespace {
-
-grpc::ByteBuffer Serialize(const v1::WatchResponse& message) {
-  grpc::ByteBuffer bytes;
-  bool own_buffer;
-  // Serialization fails only above 2 GiB.
-  (void)grpc::SerializationTraits<v1::WatchResponse>::Serialize(message, &bytes, &own_buffer);
-  return bytes;
-}
-
-}  // namespace
-
 void WatchStream::Prepare(Options options, absl::Time now) {
   self_ = shared_from_this();
   heartbeat_ = options.heartbeat;
+  max_lag_ = options.max_lag;
   said_at_ = now;
   // The session ends with the stream, so its wake-ups cannot outlive it.
   session_ = std::make_unique<WatchSession>(std::move(options.session), service_->parts_.store, service_->parts_.feed,
@@ -59,25 +50,60 @@ void WatchStream::Pump(absl::Time now) {
 }
 
 absl::Status WatchStream::SayNext(absl::Time now) {
-  v1::WatchResponse message;
-  DUNLIN_ASSIGN_OR_RETURN(const WatchSession::Step step, session_->Next(&message));
+  taken_revision_ = session_->revision();
+  WatchOutput output;
+  DUNLIN_ASSIGN_OR_RETURN(const WatchSession::Step step, session_->Next(&output));
   if (step == WatchSession::Step::kMessage) {
-    Say(&message, now);
+    Say(&output, now);
   } else if (now >= heartbeat_at()) {
-    session_->Heartbeat(&message);
-    Say(&message, now);
+    session_->Heartbeat(&output.message);
+    Say(&output, now);
   } else if (step == WatchSession::Step::kMore) {
     PutInLine();
   }
   return absl::OkStatus();
 }
 
-void WatchStream::Say(v1::WatchResponse* message, absl::Time now) {
-  FillLag(service_->parts_, message->mutable_lag());
-  message_ = Serialize(*message);
+void WatchStream::Say(WatchOutput* output, absl::Time now) {
+  FillLag(service_->parts_, output->message.mutable_lag());
+  message_ = service_->encoder_.Encode(*output, session_->value_form());
   said_at_ = now;
   writing_.store(true, std::memory_order_relaxed);
   StartWrite(&message_);
+}
+
+absl::Time WatchStream::Look(absl::Time now) {
+  if (finished_) {
+    return absl::InfiniteFuture();
+  }
+  absl::Time next = heartbeat_at();
+  if (next <= now) {
+    PutInLine();
+    next = now + heartbeat_;
+  }
+  if (max_lag_ == absl::InfiniteDuration()) {
+    return next;
+  }
+  if (!writing() && session_->caught_up()) {
+    reader_lag_.OnCaughtUp();
+  } else if (session_->whole()) {
+    reader_lag_.Update(taken_revision_, service_->parts_.feed->revision(), now);
+  }
+  return std::min(next, now + max_lag_ / kWatchLagLooks);
+}
+
+absl::Duration WatchStream::LagAt(absl::Time now) const {
+  return std::max(reader_lag_.LagAt(now), writing() ? now - said_at_ : absl::ZeroDuration());
+}
+
+absl::Status WatchStream::CheckLag(absl::Time now) const {
+  const absl::Duration lag = finished_ ? absl::ZeroDuration() : LagAt(now);
+  if (lag <= max_lag_) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat("this reader is behind by ", absl::FormatDuration(lag),
+                                             ", more than its max_lag of ", absl::FormatDuration(max_lag_),
+                                             ": resume with the token of the last message that it has read"));
 }
 
 void WatchStream::End(const absl::Status& error) {

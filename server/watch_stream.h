@@ -9,7 +9,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "dunlin/v1/kv.pb.h"
+#include "server/reader_lag.h"
+#include "server/watch_output.h"
 #include "server/watch_session.h"
 #include "storage/mutex.h"
 
@@ -31,6 +32,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     WatchSession::Options session;
     // The longest time without a message.
     absl::Duration heartbeat;
+    // The longest time that the reader may be behind.
+    absl::Duration max_lag = absl::InfiniteDuration();
   };
 
   // `service` must outlive the stream; `context` is gRPC's.
@@ -49,9 +52,18 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Says what is to be said next, if gRPC can take it.
   void Pump(absl::Time now);
 
-  // When it has to show a sign of life, if it says nothing before; never once it is finished. As Pump(), for the
-  // service's thread alone.
+  // When it has to show a sign of life, if it says nothing before; never once it is finished. This and the next ones
+  // are, as Pump(), for the service's thread alone.
   absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat_; }
+
+  // Looks how its reader stands: asks to be pumped if it is time for a sign of life. Returns when to look again.
+  absl::Time Look(absl::Time now);
+
+  // OK; or kUnavailable if its reader is behind by more than it may be. As of the last Look().
+  absl::Status CheckLag(absl::Time now) const;
+
+  // Whether gRPC has not taken the last message yet.
+  bool writing() const { return writing_.load(std::memory_order_acquire); }
 
   // Ends the stream with `error` as soon as gRPC has taken the message under way.
   void End(const absl::Status& error);
@@ -69,7 +81,9 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Starts to write a message if there is one to write now.
   absl::Status SayNext(absl::Time now);
-  void Say(v1::WatchResponse* message, absl::Time now);
+  void Say(WatchOutput* output, absl::Time now);
+  // How long the reader has been behind, or has not taken a message.
+  absl::Duration LagAt(absl::Time now) const;
 
   WatchService* const service_;
   grpc::CallbackServerContext* const context_;
@@ -79,7 +93,11 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Used by the service's thread alone, once it serves.
   std::unique_ptr<WatchSession> session_;
   absl::Duration heartbeat_;
+  absl::Duration max_lag_;
   absl::Time said_at_;
+  // The revision up to which gRPC has taken what was said, and for how long that has been behind.
+  uint64_t taken_revision_ = 0;
+  ReaderLag reader_lag_;
   // Whether the service knows when to ask for heartbeat_at() next.
   bool in_schedule_ = false;
   bool finished_ = false;

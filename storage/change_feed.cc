@@ -2,65 +2,66 @@
 
 #include <cassert>
 
-#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 
 namespace dunlin {
 
-bool Selector::Matches(absl::string_view key) const {
-  switch (kind) {
-    case Kind::kEverything:
-      return true;
-    case Kind::kKey:
-      return key == text;
-    case Kind::kPrefix:
-      return absl::StartsWith(key, text);
-  }
-  return false;
-}
-
-uint64_t ChangeFeed::Subscribe(const Selector& selector, Listener* listener) {
+uint64_t ChangeFeed::Subscribe(const Selection& selection, Listener* listener) {
   MutexLock lock(&mutex_);
-  const bool inserted = selectors_.emplace(listener, selector).second;
+  const bool inserted = selections_.emplace(listener, selection).second;
   assert(inserted);
   (void)inserted;
-  switch (selector.kind) {
-    case Selector::Kind::kEverything:
-      everything_.insert(listener);
-      break;
-    case Selector::Kind::kKey:
-      by_key_[selector.text].insert(listener);
-      break;
-    case Selector::Kind::kPrefix:
-      if (by_prefix_[selector.text].empty()) {
-        ++prefix_lengths_[selector.text.size()];
-      }
-      by_prefix_[selector.text].insert(listener);
-      break;
+  for (const Selector& part : selection.parts()) {
+    Add(part, listener);
   }
   return revision_;
 }
 
 void ChangeFeed::Unsubscribe(Listener* listener) {
   MutexLock lock(&mutex_);
-  const auto found = selectors_.find(listener);
-  if (found == selectors_.end()) {
+  const auto found = selections_.find(listener);
+  if (found == selections_.end()) {
     return;
   }
-  const Selector selector = std::move(found->second);
-  selectors_.erase(found);
-  everything_.erase(listener);
-  if (selector.kind == Selector::Kind::kEverything) {
+  for (const Selector& part : found->second.parts()) {
+    Remove(part, listener);
+  }
+  selections_.erase(found);
+}
+
+void ChangeFeed::Add(const Selector& part, Listener* listener) {
+  switch (part.kind) {
+    case Selector::Kind::kEverything:
+      everything_.insert(listener);
+      break;
+    case Selector::Kind::kKey:
+      by_key_[part.text].insert(listener);
+      break;
+    case Selector::Kind::kPrefix: {
+      Listeners& listeners = by_prefix_[part.text];
+      if (listeners.empty()) {
+        ++prefix_lengths_[part.text.size()];
+      }
+      listeners.insert(listener);
+      break;
+    }
+  }
+}
+
+void ChangeFeed::Remove(const Selector& part, Listener* listener) {
+  if (part.kind == Selector::Kind::kEverything) {
+    everything_.erase(listener);
     return;
   }
-  auto& index = selector.kind == Selector::Kind::kKey ? by_key_ : by_prefix_;
-  const auto listeners = index.find(selector.text);
+  auto& index = part.kind == Selector::Kind::kKey ? by_key_ : by_prefix_;
+  const auto listeners = index.find(part.text);
   listeners->second.erase(listener);
   if (!listeners->second.empty()) {
     return;
   }
   index.erase(listeners);
-  if (selector.kind == Selector::Kind::kPrefix) {
-    const auto length = prefix_lengths_.find(selector.text.size());
+  if (part.kind == Selector::Kind::kPrefix) {
+    const auto length = prefix_lengths_.find(part.text.size());
     if (--length->second == 0) {
       prefix_lengths_.erase(length);
     }
@@ -92,13 +93,13 @@ void ChangeFeed::Route(const ChangePtr& change, Outbox* outbox) const {
 void ChangeFeed::Publish(absl::Span<const ChangePtr> changes, uint64_t revision) {
   MutexLock lock(&mutex_);
   revision_ = revision;
-  if (changes.empty() || selectors_.empty()) {
+  if (changes.empty() || selections_.empty()) {
     return;
   }
   for (Listener* listener : everything_) {
     listener->OnChanges(changes);
   }
-  if (everything_.size() == selectors_.size()) {
+  if (everything_.size() == selections_.size()) {
     return;
   }
   Outbox outbox;
@@ -117,7 +118,7 @@ uint64_t ChangeFeed::revision() const {
 
 size_t ChangeFeed::listeners() const {
   MutexLock lock(&mutex_);
-  return selectors_.size();
+  return selections_.size();
 }
 
 }  // namespace dunlin

@@ -9,22 +9,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/mutex.h"
+#include "storage/selector.h"
 
 namespace dunlin {
-
-// Selector names the keys that somebody wants to hear of. A plain value.
-struct Selector {
-  enum class Kind { kEverything, kKey, kPrefix };
-  Kind kind = Kind::kEverything;
-  // The key or the prefix.
-  std::string text;
-
-  bool Matches(absl::string_view key) const;
-};
 
 // ChangeFeed hands each committed change to those who asked for its key.
 //
@@ -40,7 +30,7 @@ class ChangeFeed {
    public:
     virtual ~Listener() = default;
 
-    // `changes` match the listener's selector and come in revision order; together with the calls before, nothing
+    // `changes` match the listener's selection and come in revision order; together with the calls before, nothing
     // between them is left out.
     virtual void OnChanges(absl::Span<const ChangePtr> changes) = 0;
   };
@@ -49,10 +39,10 @@ class ChangeFeed {
   ChangeFeed(const ChangeFeed&) = delete;
   ChangeFeed& operator=(const ChangeFeed&) = delete;
 
-  // From now on calls `listener` with what matches `selector`. Returns the revision after which that holds: every later
-  // change will be handed over, no earlier one; all up to it can be read from the store.
-  // REQUIRES: `listener` is not subscribed.
-  uint64_t Subscribe(const Selector& selector, Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on calls `listener` with what matches `selection`. Returns the revision after which that holds: every
+  // later change will be handed over, no earlier one; all up to it can be read from the store. REQUIRES: `listener` is
+  // not subscribed.
+  uint64_t Subscribe(const Selection& selection, Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the subscription; when it returns, no call is under way or will follow. Unknown listeners are ignored.
   void Unsubscribe(Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -69,12 +59,14 @@ class ChangeFeed {
   using Listeners = absl::flat_hash_set<Listener*>;
   using Outbox = absl::flat_hash_map<Listener*, std::vector<ChangePtr>>;
 
-  // For those who watch a key or a prefix.
+  void Add(const Selector& part, Listener* listener) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Remove(const Selector& part, Listener* listener) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // For those who watch keys or prefixes. The parts of a selection are disjoint, so that each gets a change once.
   void Route(const ChangePtr& change, Outbox* outbox) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::flat_hash_map<Listener*, Selector> selectors_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Listener*, Selection> selections_ ABSL_GUARDED_BY(mutex_);
   Listeners everything_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Listeners> by_key_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Listeners> by_prefix_ ABSL_GUARDED_BY(mutex_);

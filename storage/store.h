@@ -66,6 +66,9 @@ struct ChangePage {
   uint64_t covered_revision = 0;
   // Whether there is nothing after covered_revision yet.
   bool complete = false;
+  // Whether a change that the reader wants may be missing up to covered_revision, because a later one of its key has
+  // taken its place.
+  bool is_conflated = false;
   // Of the outbox: all records of the page have been in Redis before, and are sent again because it may have lost them.
   bool known_to_redis = false;
 };

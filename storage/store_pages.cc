@@ -140,7 +140,8 @@ absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const Key
     }
     const uint64_t revision = ReadBigEndian64(cursor.key());
     const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
-    // A row that names no key is of use to nobody.
+    // A row that names no key is of use to nobody; one that is missing was of a key that has changed since.
+    page.is_conflated = page.is_conflated || !change.ok() || revision != page.covered_revision + 1;
     if (change.ok() && filter(change->key)) {
       DUNLIN_ASSIGN_OR_RETURN(const LiveRow live, FindLiveRow(txn, revision, change->key));
       const RecordRow& row = live.row;
@@ -151,6 +152,8 @@ absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const Key
         page.changes.push_back(
             MakeChange(TypeOf(row), revision, change->batch_first_revision, change->key, row.encoded, row.record));
         size += page.changes.back().SizeBytes();
+      } else {
+        page.is_conflated = true;
       }
     }
     page.covered_revision = revision;

@@ -38,6 +38,8 @@ bool IsProgressInterval(const google::protobuf::Duration& interval) {
   return IsDuration(interval) && is_long_enough;
 }
 
+bool IsMaxLag(const google::protobuf::Duration& lag) { return IsDuration(lag) && lag.seconds() >= 1; }
+
 template <typename Read>
 bool IsStaleness(const Read& read) {
   return !read.has_max_staleness() || IsDuration(read.max_staleness());
@@ -106,10 +108,16 @@ bool KeepsLimits(const v1::ListRequest& request) {
 
 bool KeepsLimits(const v1::WatchRequest& request) {
   const bool selects =
-      request.selector_case() == v1::WatchRequest::kKey ? IsKey(request.key()) : IsPrefix(request.prefix());
+      (request.selector_case() == v1::WatchRequest::kKey ? IsKey(request.key()) : IsPrefix(request.prefix())) &&
+      std::all_of(request.keys().begin(), request.keys().end(), IsKey) &&
+      std::all_of(request.prefixes().begin(), request.prefixes().end(), IsPrefix) &&
+      request.keys_size() + request.prefixes_size() +
+              (request.selector_case() == v1::WatchRequest::SELECTOR_NOT_SET ? 0 : 1) <=
+          256;
   const bool leaves_something = !request.no_puts() || (!request.no_deletes() && !request.initial_state());
   return selects && leaves_something &&
-         (!request.has_progress_interval() || IsProgressInterval(request.progress_interval()));
+         (!request.has_progress_interval() || IsProgressInterval(request.progress_interval())) &&
+         (!request.has_max_lag() || IsMaxLag(request.max_lag()));
 }
 
 bool KeepsLimits(v1::Ack ack) { return ack == v1::ACK_UNSPECIFIED || ack == v1::ACK_LOCAL || ack == v1::ACK_MIRRORED; }

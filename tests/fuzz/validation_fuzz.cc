@@ -8,8 +8,10 @@
 #include <google/protobuf/stubs/logging.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
@@ -217,19 +219,40 @@ void Check(const v1::ListRequest& request) {
   }
 }
 
+// That all that the request names is in the selection; and by its parts, that nothing else is.
+void RequireNamesAll(const Selection& selection, const v1::WatchRequest& request) {
+  std::vector<std::string> keys(request.keys().begin(), request.keys().end());
+  std::vector<std::string> prefixes(request.prefixes().begin(), request.prefixes().end());
+  if (request.has_key()) keys.push_back(request.key());
+  if (request.has_prefix()) prefixes.push_back(request.prefix());
+  for (const std::string& key : keys) {
+    DUNLIN_REQUIRE(selection.Matches(key), key);
+  }
+  for (const std::string& prefix : prefixes) {
+    DUNLIN_REQUIRE(selection.Matches(prefix) && selection.Matches(prefix + "x"), prefix);
+  }
+  const bool names_all = (keys.empty() && prefixes.empty()) ||
+                         std::any_of(prefixes.begin(), prefixes.end(), [](const std::string& p) { return p.empty(); });
+  DUNLIN_REQUIRE((selection.parts()[0].kind == Selector::Kind::kEverything) == names_all, "");
+  for (const Selector& part : selection.parts()) {
+    const std::vector<std::string>& named = part.kind == Selector::Kind::kKey ? keys : prefixes;
+    DUNLIN_REQUIRE(names_all || std::find(named.begin(), named.end(), part.text) != named.end(), part.text);
+  }
+}
+
 void Check(const v1::WatchRequest& request) {
-  const absl::StatusOr<Selector> selector = ToSelector(request);
+  const absl::StatusOr<Selection> selection = ToSelection(request);
   const absl::StatusOr<absl::Duration> progress_interval = ToProgressInterval(request);
-  absl::Status status = selector.status();
+  const absl::StatusOr<absl::Duration> max_lag = ToMaxLag(request);
+  absl::Status status = selection.status();
   status.Update(ValidateWatchFilters(request));
   status.Update(progress_interval.status());
+  status.Update(max_lag.status());
   RequireVerdict(KeepsLimits(request), status);
   if (status.ok()) {
     DUNLIN_REQUIRE(*progress_interval >= kWatchProgressIntervalMin, absl::FormatDuration(*progress_interval));
-    const std::string& text = request.has_key() ? request.key() : request.prefix();
-    DUNLIN_REQUIRE(selector->text == text, "");
-    DUNLIN_REQUIRE((selector->kind == Selector::Kind::kEverything) == text.empty(), "");
-    DUNLIN_REQUIRE((selector->kind == Selector::Kind::kKey) == request.has_key(), "");
+    DUNLIN_REQUIRE(*max_lag >= kWatchLagMin, absl::FormatDuration(*max_lag));
+    RequireNamesAll(*selection, request);
     watch_accepted.Reach();
   }
 }

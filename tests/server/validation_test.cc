@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/limits.h"
@@ -51,11 +52,30 @@ absl::Status CheckList(const std::string& text) {
 }
 absl::Status CheckWatch(const std::string& text) {
   const auto request = Parse<v1::WatchRequest>(text);
-  absl::Status status = ToSelector(request).status();
+  absl::Status status = ToSelection(request).status();
   status.Update(ValidateWatchFilters(request));
   status.Update(ToProgressInterval(request).status());
+  status.Update(ToMaxLag(request).status());
   return status;
 }
+std::string Repeat(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// What the stream watches, in words.
+std::string PartsOf(const std::string& text) {
+  const absl::StatusOr<Selection> selection = ToSelection(Parse<v1::WatchRequest>(text));
+  std::vector<std::string> parts;
+  for (const Selector& part : selection->parts()) {
+    const bool is_key = part.kind == Selector::Kind::kKey;
+    parts.push_back(part.kind == Selector::Kind::kEverything ? "everything"
+                                                             : absl::StrCat(is_key ? "key " : "prefix ", part.text));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
 absl::Status CheckAck(const std::string& text) { return WantsMirroredAck(Parse<v1::PutRequest>(text).ack()).status(); }
 
 std::string Times(size_t count, const std::string& text) {
@@ -144,6 +164,12 @@ TEST(ValidationTest, BadTimesToLiveAreRefused) {
 TEST(ValidationTest, WatchesOfNothingAndSignsOfLifeTooOftenAreRefused) {
   const std::vector<std::string> often = {"progress_interval is", "at least 500ms", "unset"};
   ExpectRefused({
+      {CheckWatch, "keys: 'k' keys: ''", {"keys[1]", "empty"}},
+      {CheckWatch, absl::StrCat("keys: '", kLongKey, "'"), {"keys[0] has 481 bytes", "480"}},
+      {CheckWatch, absl::StrCat("prefixes: '", kLongKey, "'"), {"prefix has 481 bytes", "480"}},
+      {CheckWatch, "key: 'k' " + Repeat("keys: 'k' ", 256), {"257 selectors", "256"}},
+      {CheckWatch, "max_lag { nanos: 999999999 }", {"max_lag is 999.999999ms", "at least 1s"}},
+      {CheckWatch, "max_lag { nanos: 1000000000 }", {"max_lag has", "not a valid"}},
       {CheckWatch, "no_puts: true no_deletes: true", {"no_puts and no_deletes", "drop one"}},
       {CheckWatch, "no_puts: true initial_state: true", {"no_puts", "initial_state", "drop one"}},
       {CheckWatch, "progress_interval { }", often},
@@ -229,6 +255,8 @@ TEST(ValidationTest, WhatIsAtALimitPasses) {
       {CheckList, absl::StrCat("prefix: '", kLongestKey, "' page_size: 1000")},
       {CheckList, ""},
       {CheckWatch, ""},
+      {CheckWatch, "key: 'k' " + Repeat("keys: 'k' ", 255)},
+      {CheckWatch, "prefixes: '' max_lag { seconds: 1 } every_change: true"},
       {CheckWatch, "prefix: ''"},
       {CheckWatch, absl::StrCat("key: '", kLongestKey, "'")},
       {CheckWatch, "no_puts: true keys_only: true as_text: true progress_interval { nanos: 500000000 }"},
@@ -252,9 +280,14 @@ TEST(ValidationTest, RequestsBecomeWrites) {
   EXPECT_EQ(write->precondition.kind, Precondition::Kind::kVersion);
   EXPECT_EQ(write->precondition.version, (Version{2, 3}));
   EXPECT_EQ(ToPageEntriesMax(v1::ListRequest()).value(), kListPageEntriesDefault);
-  EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: ''"))->kind, Selector::Kind::kEverything);
-  EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("prefix: 'p'"))->kind, Selector::Kind::kPrefix);
-  EXPECT_EQ(ToSelector(Parse<v1::WatchRequest>("key: 'p'"))->kind, Selector::Kind::kKey);
+  EXPECT_EQ(PartsOf(""), "everything");
+  EXPECT_EQ(PartsOf("prefix: ''"), "everything");
+  EXPECT_EQ(PartsOf("prefix: 'p'"), "prefix p");
+  EXPECT_EQ(PartsOf("key: 'p'"), "key p");
+  EXPECT_EQ(PartsOf("prefix: 'p' keys: 'pq' keys: 'b' prefixes: 'c'"), "key b, prefix c, prefix p");
+  EXPECT_EQ(PartsOf("key: 'p' prefixes: ''"), "everything");
+  EXPECT_EQ(*ToMaxLag(v1::WatchRequest()), absl::InfiniteDuration());
+  EXPECT_EQ(*ToMaxLag(Parse<v1::WatchRequest>("max_lag { seconds: 2 }")), absl::Seconds(2));
   EXPECT_EQ(*ToMaxStaleness(v1::GetRequest()), absl::InfiniteDuration());
   EXPECT_EQ(*ToMaxStaleness(Parse<v1::GetRequest>("max_staleness { }")), absl::ZeroDuration());
   EXPECT_EQ(*ToProgressInterval(v1::WatchRequest()), absl::InfiniteDuration());

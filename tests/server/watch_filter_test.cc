@@ -26,8 +26,8 @@ TEST_F(WatchFilterTest, FiltersHoldInEveryPhase) {
   };
   const Position start = data_.Put("before", "0").position;
   WatchSession::Options no_puts, no_deletes, keys_only;
-  no_puts.no_puts = true;
-  no_deletes.no_deletes = true;
+  no_puts.filter.no_puts = true;
+  no_deletes.filter.no_deletes = true;
   keys_only.keys_only = true;
   keys_only.as_text = true;
   const auto live_no_puts = Open(no_puts), live_no_deletes = Open(no_deletes), live_keys_only = Open(keys_only);
@@ -49,14 +49,14 @@ TEST_F(WatchFilterTest, FiltersHoldInEveryPhase) {
   EXPECT_EQ(Describe(Drain(Open(no_puts).get())), "RESET SYNCED ");
   EXPECT_EQ(Describe(Drain(Open(no_deletes).get())), "RESET a=1 before=0 SYNCED ");
   EXPECT_EQ(Describe(Drain(Open(keys_only).get())), "RESET a= before= SYNCED ");
-  keys_only.selector = {Selector::Kind::kKey, "a"};
+  keys_only.selection = Selector{Selector::Kind::kKey, "a"};
   EXPECT_EQ(Describe(Drain(Open(keys_only).get())), "RESET a= SYNCED ");
 }
 
 // Neither wakes the reader nor takes room in its queue; but its token moves on.
 TEST_F(WatchFilterTest, WhatAFilterLeavesOutCostsNothing) {
   WatchSession::Options options;
-  options.no_puts = true;
+  options.filter.no_puts = true;
   int woken = 0;
   WatchSession session(std::move(options), data_.store.get(), &data_.feed, [&woken] { ++woken; });
   EXPECT_EQ(Describe(Drain(&session)), "SYNCED ");

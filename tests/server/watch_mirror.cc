@@ -51,16 +51,16 @@ void WatchMirror::ApplyEvent(const v1::Event& event) {
   }
 }
 
-void WatchMirror::ExpectEqualTo(const Store& store, const Selector& selector) const {
+void WatchMirror::ExpectEqualTo(const Store& store, const Selection& selection) const {
   EXPECT_TRUE(synced_);
-  const std::string prefix = selector.kind == Selector::Kind::kPrefix ? selector.text : "";
   std::vector<StoredEntry> all;
   EntryPage page;
   while (!page.complete) {
-    absl::StatusOr<EntryPage> next = store.List(prefix, page.covered_key, kListPageEntriesMax, size_t{1} << 30, false);
+    absl::StatusOr<EntryPage> next = store.List("", page.covered_key, kListPageEntriesMax, size_t{1} << 30, false);
     ASSERT_TRUE(next.ok()) << next.status();
     page = *std::move(next);
-    std::move(page.entries.begin(), page.entries.end(), std::back_inserter(all));
+    std::copy_if(page.entries.begin(), page.entries.end(), std::back_inserter(all),
+                 [&](const StoredEntry& entry) { return selection.Matches(entry.key); });
   }
   EXPECT_EQ(entries_.size(), all.size());
   for (const StoredEntry& stored : all) {

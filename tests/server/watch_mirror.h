@@ -6,7 +6,7 @@
 #include <string>
 
 #include "dunlin/v1/kv.pb.h"
-#include "storage/change_feed.h"
+#include "storage/selector.h"
 #include "storage/store.h"
 
 namespace dunlin {
@@ -21,8 +21,8 @@ class WatchMirror {
 
   void Apply(const v1::WatchResponse& message);
 
-  // Compares what it holds with what the store holds of `selector`.
-  void ExpectEqualTo(const Store& store, const Selector& selector) const;
+  // Compares what it holds with what the store holds of `selection`.
+  void ExpectEqualTo(const Store& store, const Selection& selection) const;
 
   const std::map<std::string, v1::Entry>& entries() const { return entries_; }
   bool synced() const { return synced_; }

@@ -288,6 +288,39 @@ TEST(WatchServiceTest, AReaderThatStallsHoldsUpNobodyAndCatchesUp) {
   stalled_mirror.ExpectEqualTo(*tester.data.store, Selector());
 }
 
+// And one whose key nobody writes is not behind, whatever others write.
+TEST(WatchServiceTest, OnlyAReaderThatLagsByMoreThanItMayIsEnded) {
+  ReplicaTester tester;
+  v1::WatchRequest request = InitialState();
+  request.mutable_max_lag()->set_seconds(1);
+  const auto own_connection = v1::KVService::NewStub(tester.NewChannel());
+  Stream stalled(own_connection.get(), request);
+  request.set_key("quiet");
+  Stream quiet(tester.kv.get(), request);
+  v1::WatchResponse message;
+  ASSERT_TRUE(quiet.Read(&message));
+  ASSERT_TRUE(stalled.Read(&message));
+  const std::string token = message.token();
+  WriteMoreThanFits(&tester.data);
+  EXPECT_TRUE(Eventually([&] {
+    tester.data.Put("busy", "v");
+    return tester.watches->streams() == 1;
+  }));
+  const grpc::Status status = stalled.Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE) << status.error_message();
+  EXPECT_THAT(status.error_message(), HasSubstr("more than its max_lag of 1s"));
+  EXPECT_THAT(status.error_message(), HasSubstr("resume with the token of the last message"));
+  tester.data.Put("quiet", "v");
+  ASSERT_TRUE(quiet.Read(&message));
+  EXPECT_EQ(message.events(0).entry().key(), "quiet");
+  // From where it was, elsewhere or here.
+  v1::WatchRequest resume;
+  resume.set_resume_token(token);
+  WatchMirror mirror(tester.data.store->store_id());
+  ASSERT_TRUE(Stream(tester.kv.get(), resume).ReadUntil("quiet", &mirror));
+  EXPECT_EQ(mirror.entries().size(), 7u);
+}
+
 TEST(WatchServiceTest, ShutdownEndsStreamsWithUnavailable) {
   ReplicaTester tester;
   std::vector<std::unique_ptr<Stream>> streams;

@@ -22,6 +22,7 @@
 #include "storage/mutex.h"
 #include "tests/server/replica_tester.h"
 #include "tests/server/watch_mirror.h"
+#include "tests/server/watch_session_tester.h"
 #include "tests/support/test_size.h"
 
 namespace dunlin {
@@ -70,7 +71,7 @@ class Reader {
   Reader(uint64_t seed, const Store* store, ChangeFeed* feed)
       : random_(seed), store_(store), feed_(feed), mirror_(store->store_id()) {
     if (random_() % 2 == 0) {
-      options_.selector = {Selector::Kind::kPrefix, "a/"};
+      options_.selection = RandomSelection();
     }
     options_.initial_state = true;
     Reopen();
@@ -83,30 +84,28 @@ class Reader {
       Resume();
       return;
     }
-    v1::WatchResponse message;
-    const Step step = session_->Next(&message).value();
+    WatchOutput output;
+    const Step step = session_->Next(&output).value();
     if (step == Step::kMessage || dice < 50) {
       if (step != Step::kMessage) {
-        session_->Heartbeat(&message);
+        session_->Heartbeat(&output.message);
       }
-      Take(message);
+      Take(Arrived(*session_, output));
     }
   }
 
   void ReadToTheEnd() {
-    v1::WatchResponse message;
-    while (true) {
-      const Step step = session_->Next(&message).value();
+    for (Step step = Step::kMore; step != Step::kNothing;) {
+      WatchOutput output;
+      step = session_->Next(&output).value();
       if (step == Step::kMessage) {
-        Take(message);
-      } else if (step == Step::kNothing) {
-        break;
+        Take(Arrived(*session_, output));
       }
-      message.Clear();
     }
+    v1::WatchResponse message;
     session_->Heartbeat(&message);
     Take(message);
-    mirror_.ExpectEqualTo(*store_, options_.selector);
+    mirror_.ExpectEqualTo(*store_, options_.selection);
   }
 
  private:
@@ -114,6 +113,16 @@ class Reader {
     std::string token;
     WatchMirror mirror;
   };
+
+  // Some keys and prefixes, which may name the same keys.
+  Selection RandomSelection() {
+    std::vector<Selector> selectors = {{Selector::Kind::kPrefix, random_() % 2 == 0 ? "a/" : "a/1"}};
+    for (uint64_t more = random_() % 5; more > 0; --more) {
+      const std::string text = absl::StrCat(random_() % 2 == 0 ? "a/" : "b/", random_() % 40);
+      selectors.push_back({random_() % 3 == 0 ? Selector::Kind::kPrefix : Selector::Kind::kKey, text});
+    }
+    return Selection(std::move(selectors));
+  }
 
   void Reopen() {
     session_.reset();

@@ -34,8 +34,7 @@ TEST_F(WatchSessionTest, WithoutInitialStateItStartsFromNow) {
 TEST_F(WatchSessionTest, InitialStateHasNoTokenBeforeSynced) {
   for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", 1000 + i), "v");
   const auto session = Open(Everything(/*initial_state=*/true));
-  v1::WatchResponse first;
-  ASSERT_EQ(session->Next(&first).value(), Step::kMessage);
+  const v1::WatchResponse first = Next(session.get(), Step::kMessage);
   data_.Put("k1000", "new");
   data_.Delete("k1001");
   std::vector<v1::WatchResponse> messages = Drain(session.get());
@@ -59,17 +58,16 @@ TEST_F(WatchSessionTest, AnInitialStateAmongDeletedKeysReadsOnePageAtATime) {
   }
   data_.Put("last", "1");
   const auto session = Open(Everything(/*initial_state=*/true));
-  v1::WatchResponse message;
-  EXPECT_EQ(session->Next(&message).value(), Step::kMore) << "others must have their turn in between";
+  WatchOutput output;
+  EXPECT_EQ(session->Next(&output).value(), Step::kMore) << "others must have their turn in between";
   EXPECT_EQ(Describe(Drain(session.get())), "last=1 SYNCED ");
 }
 
 TEST_F(WatchSessionTest, HeartbeatBeforeSyncedHasNoToken) {
   data_.Put("a", "1");
   const auto session = Open(Everything(/*initial_state=*/true));
-  v1::WatchResponse state, heartbeat;
-  ASSERT_EQ(session->Next(&state).value(), Step::kMessage);
-  ASSERT_EQ(session->Next(&heartbeat).value(), Step::kMore);
+  Next(session.get(), Step::kMessage);
+  v1::WatchResponse heartbeat = Next(session.get(), Step::kMore);
   session->Heartbeat(&heartbeat);
   EXPECT_EQ(heartbeat.marker(), v1::MARKER_HEARTBEAT);
   EXPECT_EQ(heartbeat.token(), "");
@@ -87,7 +85,7 @@ TEST_F(WatchSessionTest, OneKeyIsOneKey) {
   data_.Put("a", "1");
   data_.Put("ab", "2");
   WatchSession::Options options = Everything(/*initial_state=*/true);
-  options.selector = {Selector::Kind::kKey, "a"};
+  options.selection = Selector{Selector::Kind::kKey, "a"};
   const auto session = Open(options);
   EXPECT_EQ(Describe(Drain(session.get())), "a=1 SYNCED ");
   data_.Put("ab", "3");
@@ -107,12 +105,10 @@ TEST_F(WatchSessionTest, ALongResumeHasTokensOnTheWay) {
   const Position token = data_.Put("a", "1").position;
   for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", i), "v");
   const auto session = Open(ResumeAt(token));
-  v1::WatchResponse first;
-  ASSERT_EQ(session->Next(&first).value(), Step::kMessage);
+  const v1::WatchResponse first = Next(session.get(), Step::kMessage);
   // A reader that is cut off again and again comes to the end nevertheless.
   const auto again = Open(ResumeAt(TokenOf(first)));
-  v1::WatchResponse second;
-  ASSERT_EQ(again->Next(&second).value(), Step::kMessage);
+  const v1::WatchResponse second = Next(again.get(), Step::kMessage);
   EXPECT_GT(second.events(0).entry().revision(), first.events().rbegin()->entry().revision());
 }
 
@@ -159,12 +155,11 @@ TEST_F(WatchSessionTest, ResetOfAnEmptyStoreIsSaidToo) {
 
 TEST_F(WatchSessionTest, HeartbeatMovesTheTokenOverWhatDoesNotMatch) {
   WatchSession::Options options = Everything();
-  options.selector = {Selector::Kind::kKey, "mine"};
+  options.selection = Selector{Selector::Kind::kKey, "mine"};
   const auto session = Open(options);
   Drain(session.get());
   const uint64_t revision = data_.Put("other", "1").position.revision;
-  v1::WatchResponse heartbeat;
-  ASSERT_EQ(session->Next(&heartbeat).value(), Step::kNothing);
+  v1::WatchResponse heartbeat = Next(session.get(), Step::kNothing);
   session->Heartbeat(&heartbeat);
   EXPECT_EQ(TokenOf(heartbeat).revision, revision);
 }
@@ -172,8 +167,7 @@ TEST_F(WatchSessionTest, HeartbeatMovesTheTokenOverWhatDoesNotMatch) {
 TEST_F(WatchSessionTest, HeartbeatDoesNotCoverWhatWaitsInTheQueue) {
   const auto session = Open(Everything());
   Drain(session.get());
-  v1::WatchResponse nothing, heartbeat;
-  ASSERT_EQ(session->Next(&nothing).value(), Step::kNothing);
+  v1::WatchResponse heartbeat = Next(session.get(), Step::kNothing);
   // Between the look and the heartbeat.
   const uint64_t revision = data_.Put("a", "1").position.revision;
   session->Heartbeat(&heartbeat);
@@ -188,8 +182,7 @@ TEST_F(WatchSessionTest, HeartbeatDoesNotCoverWhatIsCommittedButNotPublished) {
   WatchSession session(Everything(), data_.store.get(), &late_feed, [] {});
   Drain(&session);
   data_.Put("a", "1");
-  v1::WatchResponse heartbeat;
-  ASSERT_EQ(session.Next(&heartbeat).value(), Step::kNothing);
+  v1::WatchResponse heartbeat = Next(&session, Step::kNothing);
   session.Heartbeat(&heartbeat);
   EXPECT_EQ(TokenOf(heartbeat).revision, start);
   Change change;
@@ -245,12 +238,13 @@ TEST_F(WatchSessionTest, ALongReplayReadsOnePageAtATime) {
     ASSERT_TRUE(data_.Write(batch).ok());
   }
   WatchSession::Options options = ResumeAt(start);
-  options.selector = {Selector::Kind::kKey, "k12-999"};
+  options.selection = Selector{Selector::Kind::kKey, "k12-999"};
   const auto session = Open(options);
   int pages = 0;
-  v1::WatchResponse message;
-  while (session->Next(&message).value() == Step::kMore) ++pages;
+  WatchOutput output;
+  while (session->Next(&output).value() == Step::kMore) ++pages;
   EXPECT_GE(pages, 2) << "others must have their turn in between";
+  const v1::WatchResponse message = Arrived(*session, output);
   ASSERT_EQ(message.events_size(), 1);
   EXPECT_EQ(message.events(0).entry().key(), "k12-999");
 }

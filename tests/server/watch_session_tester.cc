@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/event_encoder.h"
 #include "server/limits.h"
+#include "server/request_parser.h"
 #include "server/token.h"
 
 namespace dunlin {
@@ -24,6 +26,14 @@ const char* SignOf(v1::Event::Type type) {
 
 }  // namespace
 
+v1::WatchResponse Arrived(const WatchSession& session, const WatchOutput& output) {
+  EventEncoder encoder;
+  grpc::ByteBuffer bytes = encoder.Encode(output, session.value_form());
+  v1::WatchResponse message;
+  EXPECT_TRUE(ParseRequest(bytes, &message).ok());
+  return message;
+}
+
 std::unique_ptr<WatchSession> WatchSessionTester::Open(WatchSession::Options options) {
   return std::make_unique<WatchSession>(std::move(options), data_.store.get(), &data_.feed, [] {});
 }
@@ -40,15 +50,24 @@ WatchSession::Options WatchSessionTester::ResumeAt(const Position& position) {
   return options;
 }
 
+v1::WatchResponse WatchSessionTester::Next(WatchSession* session, Step step) {
+  WatchOutput output;
+  const absl::StatusOr<Step> taken = session->Next(&output);
+  EXPECT_TRUE(taken.ok()) << taken.status();
+  EXPECT_EQ(taken.value_or(step), step);
+  return Arrived(*session, output);
+}
+
 std::vector<v1::WatchResponse> WatchSessionTester::Drain(WatchSession* session) {
   std::vector<v1::WatchResponse> messages;
   while (true) {
-    v1::WatchResponse message;
-    const absl::StatusOr<Step> step = session->Next(&message);
+    WatchOutput output;
+    const absl::StatusOr<Step> step = session->Next(&output);
     EXPECT_TRUE(step.ok()) << step.status();
     if (!step.ok() || *step == Step::kNothing) {
       return messages;
     }
+    v1::WatchResponse message = Arrived(*session, output);
     if (*step == Step::kMessage) {
       EXPECT_LE(message.ByteSizeLong() + kMessageOverheadMaxBytes, kClientMessageMaxBytes);
       messages.push_back(std::move(message));
@@ -62,6 +81,7 @@ std::string WatchSessionTester::Describe(const std::vector<v1::WatchResponse>& m
   std::string text;
   for (const v1::WatchResponse& message : messages) {
     if (message.marker() == v1::MARKER_RESET) absl::StrAppend(&text, "RESET ");
+    if (message.marker() == v1::MARKER_GAP) absl::StrAppend(&text, "GAP ");
     for (const v1::Event& event : message.events()) {
       absl::StrAppend(&text, event.entry().key(), SignOf(event.type()), event.entry().value(), " ");
     }

@@ -13,6 +13,9 @@
 
 namespace dunlin {
 
+// The message that `session` would send, as it arrives at its reader.
+v1::WatchResponse Arrived(const WatchSession& session, const WatchOutput& output);
+
 // WatchSessionTester is a store whose writer waits for the test, and sessions that watch it.
 //
 // Thread-safety: one thread uses it.
@@ -23,10 +26,14 @@ class WatchSessionTester : public ::testing::Test {
   static WatchSession::Options Everything(bool initial_state = false);
   static WatchSession::Options ResumeAt(const Position& position);
 
+  // What the session's next step is, which must be `step`, has to say.
+  static v1::WatchResponse Next(WatchSession* session, WatchSession::Step step);
+
   // All messages until there is nothing to say. Appends to what was said before.
   static std::vector<v1::WatchResponse> Drain(WatchSession* session);
 
-  // What messages say, as "RESET key=value key- key! SYNCED ": a put, a deletion, an expiry.
+  // What messages say, as "RESET key=value key- key! GAP SYNCED ": a put, a deletion, an expiry. RESET and GAP come
+  // before their message's events.
   static std::string Describe(const std::vector<v1::WatchResponse>& messages);
 
   static Position TokenOf(const v1::WatchResponse& message);

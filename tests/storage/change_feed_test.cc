@@ -52,12 +52,12 @@ void PublishKeys(ChangeFeed* feed, const std::vector<std::string>& keys) {
 TEST(ChangeFeedTest, KeysPrefixesAndEverythingAreRouted) {
   ChangeFeed feed;
   Recorder everything, key, prefix, longer_prefix, empty_prefix, nothing;
-  feed.Subscribe({Kind::kEverything, ""}, &everything);
-  feed.Subscribe({Kind::kKey, "a/b"}, &key);
-  feed.Subscribe({Kind::kPrefix, "a/"}, &prefix);
-  feed.Subscribe({Kind::kPrefix, "a/b"}, &longer_prefix);
-  feed.Subscribe({Kind::kPrefix, ""}, &empty_prefix);
-  feed.Subscribe({Kind::kPrefix, "z"}, &nothing);
+  feed.Subscribe(Selector{Kind::kEverything, ""}, &everything);
+  feed.Subscribe(Selector{Kind::kKey, "a/b"}, &key);
+  feed.Subscribe(Selector{Kind::kPrefix, "a/"}, &prefix);
+  feed.Subscribe(Selector{Kind::kPrefix, "a/b"}, &longer_prefix);
+  feed.Subscribe(Selector{Kind::kPrefix, ""}, &empty_prefix);
+  feed.Subscribe(Selector{Kind::kPrefix, "z"}, &nothing);
   EXPECT_EQ(feed.listeners(), 6u);
   PublishKeys(&feed, {"a", "a/", "a/b", "a/bc", "b"});
   EXPECT_EQ(everything.revisions, (std::vector<uint64_t>{1, 2, 3, 4, 5}));
@@ -71,10 +71,10 @@ TEST(ChangeFeedTest, KeysPrefixesAndEverythingAreRouted) {
 TEST(ChangeFeedTest, ListenersOfTheSameSelectorAllGetIt) {
   ChangeFeed feed;
   Recorder a, b, c, d;
-  feed.Subscribe({Kind::kKey, "k"}, &a);
-  feed.Subscribe({Kind::kKey, "k"}, &b);
-  feed.Subscribe({Kind::kPrefix, "k"}, &c);
-  feed.Subscribe({Kind::kPrefix, "k"}, &d);
+  feed.Subscribe(Selector{Kind::kKey, "k"}, &a);
+  feed.Subscribe(Selector{Kind::kKey, "k"}, &b);
+  feed.Subscribe(Selector{Kind::kPrefix, "k"}, &c);
+  feed.Subscribe(Selector{Kind::kPrefix, "k"}, &d);
   PublishKeys(&feed, {"k"});
   feed.Unsubscribe(&a);
   feed.Unsubscribe(&c);
@@ -88,9 +88,9 @@ TEST(ChangeFeedTest, ListenersOfTheSameSelectorAllGetIt) {
 TEST(ChangeFeedTest, NothingComesAfterUnsubscribing) {
   ChangeFeed feed;
   Recorder everything, key, prefix;
-  feed.Subscribe({Kind::kEverything, ""}, &everything);
-  feed.Subscribe({Kind::kKey, "k"}, &key);
-  feed.Subscribe({Kind::kPrefix, "k"}, &prefix);
+  feed.Subscribe(Selector{Kind::kEverything, ""}, &everything);
+  feed.Subscribe(Selector{Kind::kKey, "k"}, &key);
+  feed.Subscribe(Selector{Kind::kPrefix, "k"}, &prefix);
   for (Recorder* recorder : {&everything, &key, &prefix}) {
     feed.Unsubscribe(recorder);
     feed.Unsubscribe(recorder);
@@ -103,12 +103,12 @@ TEST(ChangeFeedTest, NothingComesAfterUnsubscribing) {
 TEST(ChangeFeedTest, SubscribingTellsTheRevisionAfterWhichItHolds) {
   ChangeFeed feed;
   Recorder early, late;
-  EXPECT_EQ(feed.Subscribe({Kind::kEverything, ""}, &early), 0u);
+  EXPECT_EQ(feed.Subscribe(Selector{Kind::kEverything, ""}, &early), 0u);
   PublishKeys(&feed, {"a", "b"});
-  EXPECT_EQ(feed.Subscribe({Kind::kEverything, ""}, &late), 2u);
+  EXPECT_EQ(feed.Subscribe(Selector{Kind::kEverything, ""}, &late), 2u);
   feed.Publish({}, 7);
   Recorder latest;
-  EXPECT_EQ(feed.Subscribe({Kind::kKey, "a"}, &latest), 7u) << "also after a publication without changes";
+  EXPECT_EQ(feed.Subscribe(Selector{Kind::kKey, "a"}, &latest), 7u) << "also after a publication without changes";
   EXPECT_EQ(early.revisions.size(), 2u);
   EXPECT_TRUE(late.revisions.empty());
 }
