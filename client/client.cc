@@ -178,10 +178,11 @@ absl::StatusOr<ListPage> Client::List(const ListOptions& options) {
 }
 
 absl::StatusOr<std::unique_ptr<Watcher>> Client::Watch(const WatchOptions& options) {
-  if (const auto* key = std::get_if<WatchKey>(&options.selector)) {
-    DUNLIN_RETURN_IF_ERROR(CheckUtf8("the key", key->key));
-  } else {
-    DUNLIN_RETURN_IF_ERROR(CheckUtf8("the prefix", std::get<WatchPrefix>(options.selector).prefix));
+  for (const std::string& key : options.keys) {
+    DUNLIN_RETURN_IF_ERROR(CheckUtf8("the key", key));
+  }
+  for (const std::string& prefix : options.prefixes) {
+    DUNLIN_RETURN_IF_ERROR(CheckUtf8("the prefix", prefix));
   }
   const absl::Duration timeout = connection_->TimeoutOf(options);
   DUNLIN_RETURN_IF_ERROR(CheckTimeout(timeout));

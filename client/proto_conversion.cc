@@ -124,6 +124,8 @@ WatchMarker FromProto(v1::Marker marker) {
       return WatchMarker::kSynced;
     case v1::MARKER_HEARTBEAT:
       return WatchMarker::kHeartbeat;
+    case v1::MARKER_GAP:
+      return WatchMarker::kGap;
     default:
       return WatchMarker::kUnknown;
   }
@@ -213,11 +215,8 @@ v1::ListRequest ToProto(const ListOptions& options) {
 
 v1::WatchRequest ToProto(const WatchOptions& options) {
   v1::WatchRequest request;
-  if (const auto* key = std::get_if<WatchKey>(&options.selector)) {
-    request.set_key(key->key);
-  } else {
-    request.set_prefix(std::get<WatchPrefix>(options.selector).prefix);
-  }
+  *request.mutable_keys() = {options.keys.begin(), options.keys.end()};
+  *request.mutable_prefixes() = {options.prefixes.begin(), options.prefixes.end()};
   request.set_initial_state(options.initial_state);
   request.set_resume_token(options.resume_token);
   request.set_no_puts(options.no_puts);
@@ -225,6 +224,10 @@ v1::WatchRequest ToProto(const WatchOptions& options) {
   request.set_keys_only(options.keys_only);
   if (options.progress_interval < absl::InfiniteDuration()) {
     *request.mutable_progress_interval() = ToProto(options.progress_interval);
+  }
+  request.set_every_change(options.every_change);
+  if (options.max_lag < absl::InfiniteDuration()) {
+    *request.mutable_max_lag() = ToProto(options.max_lag);
   }
   return request;
 }

@@ -57,7 +57,12 @@ absl::StatusOr<WatchMessage> ResumingWatcher::Next() {
       MutexLock lock(&mutex_);
       token_ = message->token;
     }
+    const bool was_reset = message->marker == WatchMarker::kReset;
     WatchMessage news = held_.Take(*std::move(message));
+    if (was_reset && options_.every_change) {
+      // The difference to what was held is not every change.
+      news.marker = WatchMarker::kGap;
+    }
     if (news.marker == WatchMarker::kSynced && std::exchange(synced_, true)) {
       news.marker = WatchMarker::kNone;
     }

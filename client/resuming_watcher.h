@@ -22,7 +22,7 @@ namespace dunlin::client {
 // ResumingWatcher is a watch that does not end when its replica does: it goes on where it was, on the next of several
 // replicas or on the same one when it is back, and tells its reader real changes alone. What a replica repeats is left
 // out, and where one has to send the full state again (kReset), the reader is told the difference to what it held; a
-// kReset itself is never seen.
+// kReset itself is never seen. With WatchOptions::every_change that is told as kGap.
 //
 // While no replica can be reached, Next() blocks; it tries all of them in turn, with pauses of up to 2 s between
 // rounds.
@@ -41,7 +41,8 @@ class ResumingWatcher {
   ResumingWatcher(const ResumingWatcher&) = delete;
   ResumingWatcher& operator=(const ResumingWatcher&) = delete;
 
-  // Blocks until the next message that has something new: events, the first kSynced, a kHeartbeat or damaged keys.
+  // Blocks until the next message that has something new: events, the first kSynced, a kHeartbeat, a kGap or damaged
+  // keys.
   //
   // Errors: kCancelled after Cancel(), and what no other replica would answer differently, such as kInvalidArgument.
   // Once it has returned an error, it returns the same error for ever.

@@ -141,16 +141,10 @@ struct ListPage {
 
 // ---- Watch ----
 
-// What to watch: every key with a prefix (the empty one: everything) or a single key.
-struct WatchPrefix {
-  std::string prefix;
-};
-struct WatchKey {
-  std::string key;
-};
-
 struct WatchOptions : CallOptions {
-  std::variant<WatchPrefix, WatchKey> selector;
+  // What to watch: these keys, and all that start with one of these prefixes. None of both: everything.
+  std::vector<std::string> keys;
+  std::vector<std::string> prefixes;
   bool initial_state = false;  // Matching entries first, then kSynced. Ignored when `resume_token` is given.
   std::string resume_token;    // Empty: start with what changes now.
   bool no_puts = false;        // Leave kPut out; not together with `initial_state` or `no_deletes`.
@@ -159,6 +153,10 @@ struct WatchOptions : CallOptions {
   // The longest time without a message, from 500 ms; infinite, or longer than the replica's own period (5 seconds
   // unless configured otherwise), it is the replica's.
   absl::Duration progress_interval = absl::InfiniteDuration();
+  // Be told kGap where changes are missing because later ones of their keys have replaced them.
+  bool every_change = false;
+  // Have the replica end the stream with kUnavailable when this reader is behind by more than this, from 1 second.
+  absl::Duration max_lag = absl::InfiniteDuration();
   // A replica that has been silent for this long is taken for dead.
   absl::Duration silence_timeout = absl::Seconds(15);
 };
@@ -177,6 +175,7 @@ enum class WatchMarker {
   kReset,      // Forget what you hold: the full state follows, up to kSynced. Comes before this message's events.
   kSynced,     // You now have everything up to this message's token.
   kHeartbeat,  // Nothing happened; the stream is alive.
+  kGap,        // With `every_change`: changes are missing here. Comes before this message's events.
 };
 
 struct WatchMessage {

@@ -18,6 +18,10 @@ void Command::Optional(const std::string& name, std::optional<std::string>* targ
   app_.add_option(name, *target, help);
 }
 
+void Command::Many(const std::string& name, std::vector<std::string>* target, const std::string& help) {
+  app_.add_option(name, *target, help)->allow_extra_args(name[0] != '-');
+}
+
 void Command::Flag(const std::string& name, bool* target, const std::string& help) {
   app_.add_flag(name, *target, help);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -37,6 +38,9 @@ class Command {
 
   void Required(const std::string& name, std::string* target, const std::string& help);
   void Optional(const std::string& name, std::optional<std::string>* target, const std::string& help);
+
+  // Any number of them; an option is given once for each.
+  void Many(const std::string& name, std::vector<std::string>* target, const std::string& help);
 
   void Flag(const std::string& name, bool* target, const std::string& help);
 

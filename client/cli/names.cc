@@ -24,6 +24,8 @@ absl::string_view NameOf(WatchMarker marker) {
       return "reset";
     case WatchMarker::kSynced:
       return "synced";
+    case WatchMarker::kGap:
+      return "gap";
     case WatchMarker::kHeartbeat:
       return "heartbeat";
     case WatchMarker::kUnknown:

@@ -45,9 +45,9 @@ absl::Status List(CommandContext& context, const Words& words) {
 absl::Status Watch(CommandContext& context, const Words& words) {
   WatchOptions options;
   if (words.size() > 1 && absl::EndsWith(words[1], "*")) {
-    options.selector = WatchPrefix{words[1].substr(0, words[1].size() - 1)};
+    options.prefixes = {words[1].substr(0, words[1].size() - 1)};
   } else if (words.size() > 1) {
-    options.selector = WatchKey{words[1]};
+    options.keys = {words[1]};
   }
   const absl::Status status = RunWatch(context, options, WatchLimits());
   if (context.console.in_is_terminal) {

@@ -14,16 +14,13 @@ namespace dunlin::client::cli {
 namespace {
 
 struct WatchArguments {
-  std::optional<std::string> key;
-  std::optional<std::string> prefix;
   WatchOptions options;
   WatchLimits limits;
 };
 
 void AddArguments(Command& command, const std::shared_ptr<WatchArguments>& arguments) {
-  command.Optional("KEY", &arguments->key, "The key to watch; without it, everything");
-  command.Optional("--prefix", &arguments->prefix, "Watch all keys that start with this");
-  command.Exclude("KEY", "--prefix");
+  command.Many("KEY", &arguments->options.keys, "The keys to watch; without any, and without --prefix, everything");
+  command.Many("--prefix", &arguments->options.prefixes, "Watch all keys that start with this, too; may be repeated");
   command.Flag("--initial-state", &arguments->options.initial_state, "Print the entries there are first, then SYNCED");
   command.Flag("--no-puts", &arguments->options.no_puts, "Leave new values out: DELETE and EXPIRE only");
   command.Flag("--no-deletes", &arguments->options.no_deletes, "Leave DELETE and EXPIRE out");
@@ -32,6 +29,11 @@ void AddArguments(Command& command, const std::shared_ptr<WatchArguments>& argum
       {"--progress", "DURATION", "Ask for a heartbeat after so long without a message, from 500ms",
        "the replica's own"},
       ParseDurationArgument, [arguments](absl::Duration interval) { arguments->options.progress_interval = interval; });
+  command.Flag("--every-change", &arguments->options.every_change,
+               "Print GAP where changes are missing because later ones of their keys have replaced them");
+  command.Option<absl::Duration>(
+      {"--max-lag", "DURATION", "Fail when this reader is behind by more than this, from 1s", "none"},
+      ParseDurationArgument, [arguments](absl::Duration lag) { arguments->options.max_lag = lag; });
   command.Option<std::string>(
       {"--resume", "TOKEN", "Go on after this token, as printed by watch or put with --output json"},
       ParseTokenArgument, [arguments](std::string token) { arguments->options.resume_token = std::move(token); });
@@ -48,19 +50,13 @@ void AddArguments(Command& command, const std::shared_ptr<WatchArguments>& argum
 
 void AddWatchCommand(CommandLine& line) {
   auto arguments = std::make_shared<WatchArguments>();
-  Command command =
-      line.Add("watch", "Print changes as they happen, until Ctrl-C", [arguments](CommandContext& context) {
-        if (arguments->key.has_value()) {
-          arguments->options.selector = WatchKey{*arguments->key};
-        } else {
-          arguments->options.selector = WatchPrefix{arguments->prefix.value_or("")};
-        }
-        return RunWatch(context, arguments->options, arguments->limits);
-      });
+  Command command = line.Add(
+      "watch", "Print changes as they happen, until Ctrl-C",
+      [arguments](CommandContext& context) { return RunWatch(context, arguments->options, arguments->limits); });
   AddArguments(command, arguments);
   command.Notes(
       "Text: PUT <tab> KEY <tab> VALUE (empty with --keys-only), DELETE <tab> KEY, EXPIRE <tab> KEY, or a marker: "
-      "RESET, SYNCED, HEARTBEAT.\n"
+      "RESET, SYNCED, HEARTBEAT, GAP.\n"
       "DAMAGED <tab> KEY (JSON: of type \"damaged\") names a key that the replica cannot read: ask another one.\n"
       "JSON: one object a line; the last line of each message carries its token and lag.");
 }

@@ -7,8 +7,10 @@
 namespace dunlin::client::cli {
 namespace {
 
-// RESET takes effect before the events of its message, every other marker after them.
-bool MarkerComesFirst(const WatchMessage& message) { return message.marker == WatchMarker::kReset; }
+// RESET and GAP take effect before the events of their message, every other marker after them.
+bool MarkerComesFirst(const WatchMessage& message) {
+  return message.marker == WatchMarker::kReset || message.marker == WatchMarker::kGap;
+}
 
 }  // namespace
 

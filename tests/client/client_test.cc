@@ -229,9 +229,9 @@ TEST_F(ClientTest, KeysThatAreNotUtf8AreRefusedBeforeTheyAreSent) {
   ListOptions list;
   list.prefix = bad;
   WatchOptions watch_key;
-  watch_key.selector = WatchKey{bad};
+  watch_key.keys = {bad};
   WatchOptions watch_prefix;
-  watch_prefix.selector = WatchPrefix{bad};
+  watch_prefix.prefixes = {bad};
   const absl::Status kRefusals[] = {
       client_->Get(bad).status(),
       client_->Put(bad, "v").status(),

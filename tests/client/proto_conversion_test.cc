@@ -43,13 +43,16 @@ TEST(ProtoConversionTest, AnEmptyValueIsSentAsAValue) {
   EXPECT_EQ(ToProto("k", "", PutOptions()).content_case(), v1::PutRequest::kValue);
 }
 
-TEST(ProtoConversionTest, WatchSelectsOneKeyOrAPrefix) {
+TEST(ProtoConversionTest, WatchSelectsKeysAndPrefixes) {
   WatchOptions options;
-  EXPECT_EQ(ToProto(options).selector_case(), v1::WatchRequest::kPrefix);
-  options.selector = WatchKey{"k"};
-  EXPECT_EQ(ToProto(options).key(), "k");
-  options.selector = WatchPrefix{"p/"};
-  EXPECT_EQ(ToProto(options).prefix(), "p/");
+  EXPECT_EQ(ToProto(options).ByteSizeLong(), 0u) << "everything";
+  options.keys = {"k", "l"};
+  options.prefixes = {"p/"};
+  const v1::WatchRequest request = ToProto(options);
+  ASSERT_EQ(request.keys_size(), 2);
+  EXPECT_EQ(request.keys(1), "l");
+  ASSERT_EQ(request.prefixes_size(), 1);
+  EXPECT_EQ(request.prefixes(0), "p/");
 }
 
 TEST(ProtoConversionTest, AReadAllowsAnyStalenessUnlessItSays) {
@@ -68,6 +71,7 @@ TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {
   WatchOptions options;
   const v1::WatchRequest plain = ToProto(options);
   EXPECT_FALSE(plain.no_puts() || plain.no_deletes() || plain.keys_only() || plain.has_progress_interval());
+  EXPECT_FALSE(plain.every_change() || plain.has_max_lag());
   options.no_puts = true;
   options.progress_interval = absl::Milliseconds(1500);
   EXPECT_TRUE(ToProto(options).no_puts());
@@ -78,6 +82,10 @@ TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {
   EXPECT_TRUE(ToProto(options).no_deletes());
   options.keys_only = true;
   EXPECT_TRUE(ToProto(options).keys_only());
+  options.every_change = true;
+  EXPECT_TRUE(ToProto(options).every_change());
+  options.max_lag = absl::Seconds(3);
+  EXPECT_EQ(ToProto(options).max_lag().seconds(), 3);
 }
 
 TEST(ProtoConversionTest, EntryKeepsEverything) {
@@ -105,11 +113,9 @@ TEST(ProtoConversionTest, EntryKeepsEverything) {
 
 TEST(ProtoConversionTest, EveryMarkerAndEventTypeIsTranslated) {
   const std::pair<v1::Marker, WatchMarker> kMarkers[] = {
-      {v1::MARKER_UNSPECIFIED, WatchMarker::kNone},
-      {v1::MARKER_RESET, WatchMarker::kReset},
-      {v1::MARKER_SYNCED, WatchMarker::kSynced},
-      {v1::MARKER_HEARTBEAT, WatchMarker::kHeartbeat},
-      {static_cast<v1::Marker>(99), WatchMarker::kUnknown},
+      {v1::MARKER_UNSPECIFIED, WatchMarker::kNone}, {v1::MARKER_RESET, WatchMarker::kReset},
+      {v1::MARKER_SYNCED, WatchMarker::kSynced},    {v1::MARKER_HEARTBEAT, WatchMarker::kHeartbeat},
+      {v1::MARKER_GAP, WatchMarker::kGap},          {static_cast<v1::Marker>(99), WatchMarker::kUnknown},
   };
   for (const auto& [proto, marker] : kMarkers) {
     v1::WatchResponse response;

@@ -44,7 +44,7 @@ v1::WatchResponse Synced(const std::string& token) {
 class ResumingWatcherTest : public ::testing::Test {
  protected:
   // Watches `replicas_`, the first one first.
-  std::unique_ptr<ResumingWatcher> Watch() {
+  std::unique_ptr<ResumingWatcher> Watch(WatchOptions watch = WatchOptions()) {
     std::vector<Client*> clients;
     for (const FakeReplica& replica : replicas_) {
       ClientOptions options;
@@ -53,11 +53,10 @@ class ResumingWatcherTest : public ::testing::Test {
       clients_.push_back(*Client::Create(options));
       clients.push_back(clients_.back().get());
     }
-    WatchOptions options;
-    options.initial_state = true;
+    watch.initial_state = true;
     // What does not test silence must never see it.
-    options.silence_timeout = absl::Minutes(5);
-    absl::StatusOr<std::unique_ptr<ResumingWatcher>> watcher = ResumingWatcher::Create(clients, options);
+    watch.silence_timeout = absl::Minutes(5);
+    absl::StatusOr<std::unique_ptr<ResumingWatcher>> watcher = ResumingWatcher::Create(clients, watch);
     EXPECT_TRUE(watcher.ok()) << watcher.status();
     return *std::move(watcher);
   }
@@ -113,6 +112,21 @@ TEST_F(ResumingWatcherTest, AFullStateOfAnotherReplicaIsToldAsADifference) {
   ASSERT_EQ(gone->events.size(), 1u);
   EXPECT_EQ(gone->events[0].type, EventType::kDelete);
   EXPECT_EQ(gone->events[0].entry.key, "a");
+}
+
+TEST_F(ResumingWatcherTest, WhoWantsEveryChangeIsToldThatADifferenceIsNotThat) {
+  replicas_[0].SetWatchGreeting({Put("a", 1, ""), Synced("one")});
+  replicas_[1].SetWatchGreeting({Marked(Put("a", 3, ""), v1::MARKER_RESET), Synced("two")});
+  WatchOptions options;
+  options.every_change = true;
+  const std::unique_ptr<ResumingWatcher> watcher = Watch(options);
+  ExpectPuts(*watcher, {"a"});
+  ExpectSynced(*watcher);
+  replicas_[0].EndWatches(grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down"));
+  const absl::StatusOr<WatchMessage> message = watcher->Next();
+  ASSERT_TRUE(message.ok()) << message.status();
+  EXPECT_EQ(message->marker, WatchMarker::kGap);
+  EXPECT_EQ(message->events.size(), 1u);
 }
 
 // There is no token before its end.

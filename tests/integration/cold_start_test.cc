@@ -201,7 +201,7 @@ TEST_F(ColdStartTest, AnEmptyReplicaThatJoinsUnderLoadEndsWithEverything) {
   const uint64_t writes_while_joining = writer.writes() - writes_at_start;
   std::cout << "serving after " << absl::Now() - start << std::endl;
   client::WatchOptions counters = WatchAll(/*initial_state=*/true);
-  counters.selector = client::WatchPrefix{"counter/"};
+  counters.prefixes = {"counter/"};
   const WatchLog watch(fleet_->client(kNewcomer), counters);
   const uint64_t answers = reader.answers();
   EXPECT_TRUE(Eventually([&] { return reader.answers() > answers + 1000; }));

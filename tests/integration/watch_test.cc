@@ -173,7 +173,7 @@ TEST_F(WatchTest, APrefixBringsExactlyTheKeysThatStartWithIt) {
   ASSERT_TRUE(client().Put("user/1", "before").ok());
   ASSERT_TRUE(client().Put("use", "before").ok());
   client::WatchOptions options = WatchAll(/*initial_state=*/true);
-  options.selector = client::WatchPrefix{"user/"};
+  options.prefixes = {"user/"};
   const WatchLog watch(client(), options);
   ASSERT_TRUE(watch.SawMarker(WatchMarker::kSynced));
   for (const char* key : {"user", "user0", "user/2", "users/3", "user/"}) {
@@ -189,7 +189,7 @@ TEST_F(WatchTest, APrefixBringsExactlyTheKeysThatStartWithIt) {
 TEST_F(WatchTest, AKeyBringsThatKeyAlone) {
   ASSERT_TRUE(client().Put("flag", "0").ok());
   client::WatchOptions options = WatchAll(/*initial_state=*/true);
-  options.selector = client::WatchKey{"flag"};
+  options.keys = {"flag"};
   const WatchLog watch(client(), options);
   ASSERT_TRUE(watch.SawPut("flag", "0"));
   ASSERT_TRUE(client().Put("flags", "1").ok());

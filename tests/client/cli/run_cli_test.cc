@@ -26,8 +26,10 @@ namespace dunlin::client::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -248,11 +250,17 @@ TEST_F(RunCliTest, WatchEndsAfterItsCount) {
 TEST_F(RunCliTest, WatchAsksForWhatTheOptionsSay) {
   replica_.SetWatchGreeting({PutMessage("a")});
   Run({"watch", "k", "--count", "1", "--initial-state"});
-  EXPECT_EQ(replica_.last_watch().key(), "k");
+  EXPECT_THAT(replica_.last_watch().keys(), ElementsAre("k"));
   EXPECT_TRUE(replica_.last_watch().initial_state());
   Run({"watch", "--prefix", "p/", "--count", "1", "--resume", "dG9rZW4="});
-  EXPECT_EQ(replica_.last_watch().prefix(), "p/");
+  EXPECT_THAT(replica_.last_watch().keys(), IsEmpty());
+  EXPECT_THAT(replica_.last_watch().prefixes(), ElementsAre("p/"));
   EXPECT_EQ(replica_.last_watch().resume_token(), "token");
+  Run({"watch", "--prefix", "p/", "a", "b", "--prefix", "q/", "--count", "1", "--every-change", "--max-lag", "2s"});
+  EXPECT_THAT(replica_.last_watch().keys(), ElementsAre("a", "b"));
+  EXPECT_THAT(replica_.last_watch().prefixes(), ElementsAre("p/", "q/"));
+  EXPECT_TRUE(replica_.last_watch().every_change());
+  EXPECT_EQ(replica_.last_watch().max_lag().seconds(), 2);
 }
 
 TEST_F(RunCliTest, WatchEndsCleanlyOnCtrlCAndSigterm) {
@@ -337,7 +345,6 @@ TEST(RunCliUsageTest, WrongUsageIsTwoWithOneLineThatSaysWhatIsWrong) {
       {{"put", "k", "v", "--if-absent", "--if-version", "1-2"}, "excludes"},
       {{"put", "k", "v", "--ack", "maybe"}, "\"maybe\" is neither local nor mirrored"},
       {{"list", "--limit", "0"}, "\"0\" is not a count"},
-      {{"watch", "k", "--prefix", "p"}, "excludes"},
       {{"watch", "--resume", "???"}, "is not a token"},
       {{"watch", "--count", "-1"}, "is not a count"},
   };

@@ -70,6 +70,10 @@ TEST(WatchPrinterTest, DamagedKeysAreNamedAndCarryTheTokenWhenTheyAreLast) {
   EXPECT_EQ(lines[2]["token"], "dA==");
 }
 
+TEST(WatchPrinterTest, AGapComesBeforeTheEventsOfItsMessage) {
+  EXPECT_EQ(Print(Message({"a"}, WatchMarker::kGap)).text, "GAP\nPUT\ta\tv\n");
+}
+
 TEST(WatchPrinterTest, HeartbeatsShowOnlyWhenAskedFor) {
   EXPECT_EQ(Print(Message({}, WatchMarker::kHeartbeat)).text, "");
   EXPECT_TRUE(Print(Message({}, WatchMarker::kHeartbeat)).wants_more);
