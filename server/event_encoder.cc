@@ -18,7 +18,7 @@ grpc::Slice Serialize(const google::protobuf::MessageLite& message) {
 
 EventEncoder::EventEncoder() : slots_(kSharedEventsMax) {}
 
-grpc::ByteBuffer EventEncoder::Encode(const WatchOutput& output, ValueForm form) {
+grpc::ByteBuffer EventEncoder::Encode(const WatchOutput& output, EventForm form) {
   std::vector<grpc::Slice> parts;
   parts.reserve(output.changes.size() + 1);
   for (const ChangePtr& change : output.changes) {
@@ -28,13 +28,13 @@ grpc::ByteBuffer EventEncoder::Encode(const WatchOutput& output, ValueForm form)
   return grpc::ByteBuffer(parts.data(), parts.size());
 }
 
-const grpc::Slice& EventEncoder::EventOf(const Change& change, ValueForm form) {
+const grpc::Slice& EventEncoder::EventOf(const Change& change, EventForm form) {
   Slot& slot = slots_[change.revision % slots_.size()];
   if (slot.revision != change.revision) {
     Clear(&slot);
     slot.revision = change.revision;
   }
-  grpc::Slice& event = slot.events[static_cast<size_t>(form)];
+  grpc::Slice& event = slot.events[form.index()];
   if (event.size() == 0) {
     v1::WatchResponse message;
     ToProto(change, form, message.add_events());

@@ -28,7 +28,7 @@ class EventEncoder {
   EventEncoder& operator=(const EventEncoder&) = delete;
 
   // REQUIRES: the changes are of the store that all others were of.
-  grpc::ByteBuffer Encode(const WatchOutput& output, ValueForm form);
+  grpc::ByteBuffer Encode(const WatchOutput& output, EventForm form);
 
   // How many events have been encoded, however often they were said.
   uint64_t encoded() const { return encoded_; }
@@ -36,14 +36,13 @@ class EventEncoder {
   size_t size_bytes() const { return size_bytes_; }
 
  private:
-  static constexpr size_t kForms = 3;
   struct Slot {
     uint64_t revision = 0;
     // By form; empty where it has not been wanted.
-    std::array<grpc::Slice, kForms> events;
+    std::array<grpc::Slice, EventForm::kCount> events;
   };
 
-  const grpc::Slice& EventOf(const Change& change, ValueForm form);
+  const grpc::Slice& EventOf(const Change& change, EventForm form);
   void Clear(Slot* slot);
 
   // By the revision's remainder.

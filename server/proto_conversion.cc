@@ -43,6 +43,48 @@ v1::Event::Type TypeOf(ChangeType type) {
   return v1::Event::TYPE_UNSPECIFIED;
 }
 
+void FillEntry(const Change& change, v1::Entry* entry) {
+  entry->set_key(change.key);
+  ToProto(change.version, entry->mutable_version());
+  entry->set_revision(change.revision);
+}
+
+void FillContent(const Change& change, ValueForm form, v1::Entry* entry) {
+  if (form != ValueForm::kNone) {
+    SetValue(std::string(change.value()), form == ValueForm::kBytesAndText, entry);
+  }
+  SetExpiry(change.expiry_unix_ms, entry);
+}
+
+// What the value takes in a message, with its text.
+size_t ContentSize(const Change& change, ValueForm form) {
+  const size_t value_size = form == ValueForm::kNone ? 0 : change.value().size();
+  return value_size * (HasText(value_size, form == ValueForm::kBytesAndText) ? 2 : 1);
+}
+
+// What the change has replaced, as a put; null if there is nothing or it is not known.
+const Change* PreviousOf(const Change& change) {
+  return change.type == ChangeType::kExpire ? &change : change.previous.get();
+}
+
+// Whether a value of `previous_size` fits a message together with that of `change`.
+bool FitsTogether(const Change& change, size_t previous_size, ValueForm form) {
+  const size_t own_size = change.type == ChangeType::kPut ? ContentSize(change, form) : 0;
+  return own_size + previous_size <= kReplySizeMaxBytes;
+}
+
+void FillPrevious(const Change& change, ValueForm form, v1::Event* proto) {
+  const Change* const previous = PreviousOf(change);
+  if (previous == nullptr) {
+    proto->set_previous_unknown(!change.knows_previous);
+    return;
+  }
+  FillEntry(*previous, proto->mutable_previous());
+  const bool fits = FitsTogether(change, ContentSize(*previous, form), form);
+  FillContent(*previous, fits ? form : ValueForm::kNone, proto->mutable_previous());
+  proto->set_previous_unknown(!fits);
+}
+
 }  // namespace
 
 void ToProto(const Version& version, v1::Version* proto) {
@@ -65,25 +107,29 @@ void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto) {
   SetExpiry(entry.expiry_unix_ms, proto);
 }
 
-void ToProto(const Change& change, ValueForm form, v1::Event* proto) {
+void ToProto(const Change& change, EventForm form, v1::Event* proto) {
   proto->set_type(TypeOf(change.type));
   v1::Entry* entry = proto->mutable_entry();
-  entry->set_key(change.key);
-  ToProto(change.version, entry->mutable_version());
-  entry->set_revision(change.revision);
+  FillEntry(change, entry);
   if (change.type == ChangeType::kPut) {
-    if (form != ValueForm::kNone) {
-      SetValue(std::string(change.value()), form == ValueForm::kBytesAndText, entry);
-    }
-    SetExpiry(change.expiry_unix_ms, entry);
+    FillContent(change, form.value, entry);
+  }
+  if (form.previous) {
+    FillPrevious(change, form.value, proto);
   }
 }
 
-size_t EventSizeMax(const Change& change, ValueForm form) {
-  const bool has_value = change.type == ChangeType::kPut && form != ValueForm::kNone;
-  const size_t value_size = has_value ? change.value().size() : 0;
-  const bool has_text = HasText(value_size, form == ValueForm::kBytesAndText);
-  return kEntryOverheadMaxBytes + change.key.size() + value_size * (has_text ? 2 : 1);
+size_t EventSizeMax(const Change& change, EventForm form) {
+  size_t size = kEntryOverheadMaxBytes + change.key.size();
+  if (change.type == ChangeType::kPut) {
+    size += ContentSize(change, form.value);
+  }
+  const Change* previous = form.previous ? PreviousOf(change) : nullptr;
+  if (previous != nullptr) {
+    const size_t content = ContentSize(*previous, form.value);
+    size += kEntryOverheadMaxBytes + change.key.size() + (FitsTogether(change, content, form.value) ? content : 0);
+  }
+  return size;
 }
 
 }  // namespace dunlin

@@ -24,11 +24,27 @@ void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto);
 // How the value of an event is given. As text too: under the same conditions as that of an entry.
 enum class ValueForm { kNone, kBytes, kBytesAndText };
 
-// An event; a removal carries the key, the version and the revision.
-void ToProto(const Change& change, ValueForm form, v1::Event* proto);
+// How an event is given. A plain value.
+struct EventForm {
+  // Implicit: most events are given without what they replaced.
+  EventForm(ValueForm value, bool previous = false)  // NOLINT(google-explicit-constructor)
+      : value(value), previous(previous) {}
+
+  // Numbers all forms, from 0.
+  static constexpr size_t kCount = 6;
+  size_t index() const { return static_cast<size_t>(value) * 2 + (previous ? 1 : 0); }
+
+  ValueForm value;
+  // With what the change has replaced.
+  bool previous;
+};
+
+// An event; a removal carries the key, the version and the revision. The value that was replaced is left out if both do
+// not fit a message.
+void ToProto(const Change& change, EventForm form, v1::Event* proto);
 
 // The most that the event of `change` takes in a message.
-size_t EventSizeMax(const Change& change, ValueForm form);
+size_t EventSizeMax(const Change& change, EventForm form);
 
 }  // namespace dunlin
 

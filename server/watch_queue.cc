@@ -28,7 +28,7 @@ void WatchQueue::OnChanges(absl::Span<const ChangePtr> changes) {
   }
 }
 
-std::vector<ChangePtr> WatchQueue::Take(uint64_t after_revision, ValueForm form) {
+std::vector<ChangePtr> WatchQueue::Take(uint64_t after_revision, EventForm form) {
   std::vector<ChangePtr> taken;
   size_t size = 0;
   MutexLock lock(&mutex_);

@@ -37,7 +37,7 @@ class WatchQueue final : public ChangeFeed::Listener {
 
   // Takes out, in order, what fits into one message with values in `form`; what is not later than `after_revision` is
   // thrown away.
-  std::vector<ChangePtr> Take(uint64_t after_revision, ValueForm form) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<ChangePtr> Take(uint64_t after_revision, EventForm form) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether nothing is in it and it is not full.
   bool empty() const ABSL_LOCKS_EXCLUDED(mutex_);

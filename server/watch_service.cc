@@ -79,6 +79,7 @@ absl::StatusOr<WatchStream::Options> WatchService::Admit(const grpc::ByteBuffer&
   options.session.filter.no_deletes = watch.no_deletes();
   options.session.keys_only = watch.keys_only();
   options.session.every_change = watch.every_change();
+  options.session.previous = watch.previous();
   if (!watch.resume_token().empty()) {
     DUNLIN_ASSIGN_OR_RETURN(options.session.resume, DecodePositionToken(watch.resume_token()));
   }

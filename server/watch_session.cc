@@ -14,18 +14,16 @@ bool SaysSomething(const v1::WatchResponse& message) {
   return message.events_size() > 0 || message.damaged_keys_size() > 0 || message.marker() != v1::MARKER_UNSPECIFIED;
 }
 
-ValueForm FormOf(const WatchSession::Options& options) {
-  if (options.keys_only) {
-    return ValueForm::kNone;
-  }
-  return options.as_text ? ValueForm::kBytesAndText : ValueForm::kBytes;
+EventForm FormOf(const WatchSession::Options& options) {
+  const ValueForm with_values = options.as_text ? ValueForm::kBytesAndText : ValueForm::kBytes;
+  return EventForm(options.keys_only ? ValueForm::kNone : with_values, options.previous);
 }
 
 }  // namespace
 
 WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed, std::function<void()> wake)
     : options_(std::move(options)),
-      value_form_(FormOf(options_)),
+      form_(FormOf(options_)),
       store_(store),
       feed_(feed),
       snapshot_(&options_.selection, store),
@@ -77,7 +75,7 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
   }
   // There is nothing but puts in a state.
   if (options_.filter.Passes(ChangeType::kPut)) {
-    DUNLIN_RETURN_IF_ERROR(snapshot_.Append(value_form_, message));
+    DUNLIN_RETURN_IF_ERROR(snapshot_.Append(form_, message));
   }
   if (snapshot_.complete() || !options_.filter.Passes(ChangeType::kPut)) {
     mode_ = Mode::kReplay;
@@ -144,12 +142,12 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
       break;
     }
     if (options_.filter.Passes(change.type)) {
-      size += EventSizeMax(change, value_form_);
+      size += EventSizeMax(change, form_);
       if (size > kWatchMessageMaxBytes && message->events_size() > 0) {
         // The rest is read again for the next message.
         return;
       }
-      ToProto(change, value_form_, message->add_events());
+      ToProto(change, form_, message->add_events());
     }
     revision_ = change.revision;
   }
@@ -164,7 +162,9 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
 }
 
 void WatchSession::Subscribe() {
-  live_after_revision_ = feed_->Subscribe(options_.selection, &queue_);
+  live_after_revision_ =
+      feed_->Subscribe(options_.selection, &queue_,
+                       options_.previous ? ChangeFeed::Previous::kWanted : ChangeFeed::Previous::kNotWanted);
   subscribed_ = true;
 }
 
@@ -173,7 +173,7 @@ void WatchSession::Subscribe() {
 WatchSession::Step WatchSession::NextLive(WatchOutput* output) {
   // The table is ahead of the feed for a moment after each commit: what the replay has read there comes once more, and
   // may be older than what was said.
-  output->changes = queue_.Take(/*after_revision=*/revision_, value_form_);
+  output->changes = queue_.Take(/*after_revision=*/revision_, form_);
   if (output->changes.empty()) {
     return Step::kNothing;
   }

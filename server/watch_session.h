@@ -42,6 +42,8 @@ class WatchSession {
     WatchFilter filter;
     // Leave values and texts out.
     bool keys_only = false;
+    // Say what each change has replaced.
+    bool previous = false;
     // The reader wants to know when changes that it has not seen have been conflated.
     bool every_change = false;
   };
@@ -86,7 +88,7 @@ class WatchSession {
   bool caught_up() const { return mode_ == Mode::kLive && queue_.empty(); }
   WatchQueue::Usage queued() const { return queue_.usage(); }
   const Options& options() const { return options_; }
-  ValueForm value_form() const { return value_form_; }
+  EventForm form() const { return form_; }
 
  private:
   absl::StatusOr<Step> NextOfSnapshot(v1::WatchResponse* message);
@@ -103,7 +105,7 @@ class WatchSession {
   void SetToken(v1::WatchResponse* message);
 
   const Options options_;
-  const ValueForm value_form_;
+  const EventForm form_;
   const Store* const store_;
   ChangeFeed* const feed_;
   Mode mode_ = Mode::kReplay;

@@ -9,17 +9,18 @@ namespace dunlin {
 namespace {
 
 // Text doubles what a value takes.
-size_t ValueSizeMax(const std::string& value, ValueForm form) {
-  return form == ValueForm::kNone ? 0 : value.size() * (form == ValueForm::kBytesAndText ? 2 : 1);
+size_t ValueSizeMax(const std::string& value, EventForm form) {
+  return form.value == ValueForm::kNone ? 0 : value.size() * (form.value == ValueForm::kBytesAndText ? 2 : 1);
 }
 
-void AppendEntry(StoredEntry entry, ValueForm form, v1::WatchResponse* message) {
-  if (form == ValueForm::kNone) {
+void AppendEntry(StoredEntry entry, EventForm form, v1::WatchResponse* message) {
+  if (form.value == ValueForm::kNone) {
     entry.value.clear();
   }
   v1::Event* event = message->add_events();
   event->set_type(v1::Event::TYPE_PUT);
-  ToProto(std::move(entry), form == ValueForm::kBytesAndText, event->mutable_entry());
+  ToProto(std::move(entry), form.value == ValueForm::kBytesAndText, event->mutable_entry());
+  event->set_previous_unknown(form.previous);
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ void WatchSnapshot::Restart() {
   key_.clear();
 }
 
-absl::Status WatchSnapshot::Append(ValueForm form, v1::WatchResponse* message) {
+absl::Status WatchSnapshot::Append(EventForm form, v1::WatchResponse* message) {
   size_t size = 0;
   while (!complete() && selection_->parts()[part_].kind == Selector::Kind::kKey) {
     if (message->events_size() + message->damaged_keys_size() == static_cast<int>(kWatchMessageEventsMax)) {
@@ -44,7 +45,7 @@ absl::Status WatchSnapshot::Append(ValueForm form, v1::WatchResponse* message) {
   return complete() || size > 0 ? absl::OkStatus() : AppendPage(form, message);
 }
 
-absl::StatusOr<bool> WatchSnapshot::AppendKey(ValueForm form, size_t* size, v1::WatchResponse* message) const {
+absl::StatusOr<bool> WatchSnapshot::AppendKey(EventForm form, size_t* size, v1::WatchResponse* message) const {
   const std::string& key = selection_->parts()[part_].text;
   absl::StatusOr<StoredEntry> entry = store_->Get(key);
   if (absl::IsNotFound(entry.status())) {
@@ -65,11 +66,11 @@ absl::StatusOr<bool> WatchSnapshot::AppendKey(ValueForm form, size_t* size, v1::
   return true;
 }
 
-absl::Status WatchSnapshot::AppendPage(ValueForm form, v1::WatchResponse* message) {
-  const size_t size_max = form == ValueForm::kBytesAndText ? kWatchMessageMaxBytes / 2 : kWatchMessageMaxBytes;
+absl::Status WatchSnapshot::AppendPage(EventForm form, v1::WatchResponse* message) {
+  const size_t size_max = form.value == ValueForm::kBytesAndText ? kWatchMessageMaxBytes / 2 : kWatchMessageMaxBytes;
   DUNLIN_ASSIGN_OR_RETURN(EntryPage page,
                           store_->List(selection_->parts()[part_].text, key_, kWatchMessageEventsMax, size_max,
-                                       /*keys_only=*/form == ValueForm::kNone));
+                                       /*keys_only=*/form.value == ValueForm::kNone));
   for (StoredEntry& entry : page.entries) {
     AppendEntry(std::move(entry), form, message);
   }

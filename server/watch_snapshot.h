@@ -27,15 +27,15 @@ class WatchSnapshot {
   // Appends what comes next, with values in `form`. Reads at most one page of a prefix; of single keys as many as fit.
   // REQUIRES: it is not complete.
   // Errors: those of the store's reads; damaged records are named in the message instead.
-  absl::Status Append(ValueForm form, v1::WatchResponse* message);
+  absl::Status Append(EventForm form, v1::WatchResponse* message);
 
   // Whether everything has been said.
   bool complete() const { return part_ == selection_->parts().size(); }
 
  private:
   // Of the single key of the present part. Returns false, and changes nothing, if its entry does not fit.
-  absl::StatusOr<bool> AppendKey(ValueForm form, size_t* size, v1::WatchResponse* message) const;
-  absl::Status AppendPage(ValueForm form, v1::WatchResponse* message);
+  absl::StatusOr<bool> AppendKey(EventForm form, size_t* size, v1::WatchResponse* message) const;
+  absl::Status AppendPage(EventForm form, v1::WatchResponse* message);
 
   const Selection* const selection_;
   const Store* const store_;

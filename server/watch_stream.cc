@@ -66,7 +66,7 @@ absl::Status WatchStream::SayNext(absl::Time now) {
 
 void WatchStream::Say(WatchOutput* output, absl::Time now) {
   FillLag(service_->parts_, output->message.mutable_lag());
-  message_ = service_->encoder_.Encode(*output, session_->value_form());
+  message_ = service_->encoder_.Encode(*output, session_->form());
   said_at_ = now;
   writing_.store(true, std::memory_order_relaxed);
   StartWrite(&message_);

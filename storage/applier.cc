@@ -189,13 +189,15 @@ void Applier::NoteTurnedDown(const Record& incoming, const Stored& old) {
 absl::Status Applier::Replace(absl::string_view key, const Stored& old, RecordRow successor,
                               uint64_t batch_first_revision) {
   changed_ = true;
+  // Before any write: `old` is a view.
+  ChangePtr previous = PreviousOf(key, old);
   if (old.status.ok()) {
     DUNLIN_RETURN_IF_ERROR(Forget(key, old.row, successor));
   } else if (absl::IsDataLoss(old.status)) {
     recount_needed_ = true;
   }
   successor.revision = ++state_->revision;
-  return WriteRow(key, successor, batch_first_revision);
+  return WriteRow(key, successor, batch_first_revision, std::move(previous));
 }
 
 // Takes the old record out of the counts and the expiry table. It must come before any write: `old` is a view.
@@ -248,10 +250,23 @@ void Applier::Count(absl::string_view key, const RecordRow& row) {
   }
 }
 
-absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision) {
+// What had expired is no entry any more, swept or not.
+ChangePtr Applier::PreviousOf(absl::string_view key, const Stored& old) const {
+  if (!keep_previous_ || !old.status.ok() || !IsEntry(old.row) || IsDead(old.row.record, now_unix_ms_)) {
+    return nullptr;
+  }
+  return std::make_shared<const Change>(
+      MakeChange(ChangeType::kPut, old.row.revision, old.row.revision, key, old.row.encoded, old.row.record));
+}
+
+absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision,
+                               ChangePtr previous) {
   Count(key, row);
-  changes_.push_back(std::make_shared<const Change>(
-      MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record)));
+  auto change = std::make_shared<Change>(
+      MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record));
+  change->previous = std::move(previous);
+  change->knows_previous = keep_previous_;
+  changes_.push_back(std::move(change));
   DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kRecords, key, EncodeRecordRow(row)));
   if (AwaitsExpiry(row)) {
     DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kExpiries, EncodeExpiryKey(row.record.expiry_unix_ms, key), ""));

@@ -76,6 +76,9 @@ class Applier {
   // Settles the counts. To be called once, after the last change.
   absl::Status Finish();
 
+  // From now on changes tell what they replaced.
+  void KeepPrevious() { keep_previous_ = true; }
+
   // The changes made so far, in revision order.
   std::vector<ChangePtr> TakeChanges() { return std::move(changes_); }
 
@@ -96,7 +99,9 @@ class Applier {
   absl::StatusOr<Stored> ReadReplaceable(absl::string_view key) const;
   absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
-  absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision);
+  // `previous`: null if there is none, or if nobody wants to know.
+  absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision, ChangePtr previous);
+  ChangePtr PreviousOf(absl::string_view key, const Stored& old) const;
   absl::StatusOr<uint64_t> DropAbsent(const RemoteBatch& batch);
   absl::Status RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
                                 const KeySet& fleet_keys);
@@ -118,6 +123,7 @@ class Applier {
   const uint64_t now_unix_ms_;
 
   std::vector<ChangePtr> changes_;
+  bool keep_previous_ = false;
   bool changed_ = false;
   bool recount_needed_ = false;
 };

@@ -29,11 +29,18 @@ struct Change {
   std::string encoded_record;
   size_t value_offset = 0;
   size_t value_size = 0;
+  // The entry that it replaced or removed, as the change that once put it, without what that had replaced; null if
+  // there was none, or if it is not known. It is known where somebody who listens to the feed wants it. (The entry that
+  // has expired is always known: an expiry has its record.)
+  std::shared_ptr<const Change> previous;
+  bool knows_previous = false;
 
   absl::string_view value() const { return absl::string_view(encoded_record).substr(value_offset, value_size); }
 
   // What keeping the change in memory costs, about.
-  size_t SizeBytes() const { return sizeof(Change) + key.size() + encoded_record.size(); }
+  size_t SizeBytes() const {
+    return sizeof(Change) + key.size() + encoded_record.size() + (previous != nullptr ? previous->SizeBytes() : 0);
+  }
 };
 
 using ChangePtr = std::shared_ptr<const Change>;

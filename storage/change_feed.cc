@@ -6,13 +6,16 @@
 
 namespace dunlin {
 
-uint64_t ChangeFeed::Subscribe(const Selection& selection, Listener* listener) {
+uint64_t ChangeFeed::Subscribe(const Selection& selection, Listener* listener, Previous previous) {
   MutexLock lock(&mutex_);
   const bool inserted = selections_.emplace(listener, selection).second;
   assert(inserted);
   (void)inserted;
   for (const Selector& part : selection.parts()) {
     Add(part, listener);
+  }
+  if (previous == Previous::kWanted) {
+    want_previous_.insert(listener);
   }
   return revision_;
 }
@@ -27,6 +30,7 @@ void ChangeFeed::Unsubscribe(Listener* listener) {
     Remove(part, listener);
   }
   selections_.erase(found);
+  want_previous_.erase(listener);
 }
 
 void ChangeFeed::Add(const Selector& part, Listener* listener) {
@@ -114,6 +118,11 @@ void ChangeFeed::Publish(absl::Span<const ChangePtr> changes, uint64_t revision)
 uint64_t ChangeFeed::revision() const {
   MutexLock lock(&mutex_);
   return revision_;
+}
+
+bool ChangeFeed::wants_previous() const {
+  MutexLock lock(&mutex_);
+  return !want_previous_.empty();
 }
 
 size_t ChangeFeed::listeners() const {

@@ -39,10 +39,15 @@ class ChangeFeed {
   ChangeFeed(const ChangeFeed&) = delete;
   ChangeFeed& operator=(const ChangeFeed&) = delete;
 
-  // From now on calls `listener` with what matches `selection`. Returns the revision after which that holds: every
+  // Whether a listener wants to be told what a change has replaced.
+  enum class Previous { kNotWanted, kWanted };
+
+  // From now on calls `listener` with what matches `selection`. If it wants what a change has replaced, it is told that
+  // from the next group of writes on. Returns the revision after which that holds: every
   // later change will be handed over, no earlier one; all up to it can be read from the store. REQUIRES: `listener` is
   // not subscribed.
-  uint64_t Subscribe(const Selection& selection, Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+  uint64_t Subscribe(const Selection& selection, Listener* listener, Previous previous = Previous::kNotWanted)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the subscription; when it returns, no call is under way or will follow. Unknown listeners are ignored.
   void Unsubscribe(Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -54,6 +59,9 @@ class ChangeFeed {
   uint64_t revision() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   size_t listeners() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Whether some listener wants what changes have replaced.
+  bool wants_previous() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   using Listeners = absl::flat_hash_set<Listener*>;
@@ -67,6 +75,7 @@ class ChangeFeed {
   mutable Mutex mutex_;
   uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<Listener*, Selection> selections_ ABSL_GUARDED_BY(mutex_);
+  Listeners want_previous_ ABSL_GUARDED_BY(mutex_);
   Listeners everything_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Listeners> by_key_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Listeners> by_prefix_ ABSL_GUARDED_BY(mutex_);

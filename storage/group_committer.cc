@@ -126,6 +126,9 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
   };
   DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, store_->env_->BeginWrite());
   Applier applier(&txn, &state_, store_->store_id(), clock_);
+  if (feed_->wants_previous()) {
+    applier.KeepPrevious();
+  }
   DUNLIN_RETURN_IF_ERROR(body(&applier, &txn));
   DUNLIN_RETURN_IF_ERROR(applier.Finish());
   DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before));

@@ -43,7 +43,7 @@ v1::WatchResponse Arrived(grpc::ByteBuffer bytes) {
 }
 
 // As one stream alone would say it.
-std::string Expected(const WatchOutput& output, ValueForm form) {
+std::string Expected(const WatchOutput& output, EventForm form) {
   v1::WatchResponse message = output.message;
   for (const ChangePtr& change : output.changes) {
     ToProto(*change, form, message.add_events());
@@ -54,12 +54,13 @@ std::string Expected(const WatchOutput& output, ValueForm form) {
 TEST(EventEncoderTest, WhatArrivesIsTheMessage) {
   EventEncoder encoder;
   const WatchOutput output = Say({MakePut(1, "a"), MakePut(2, ""), MakePut(3, std::string(1000, 'x'))});
-  for (const ValueForm form : {ValueForm::kNone, ValueForm::kBytes, ValueForm::kBytesAndText}) {
+  for (const EventForm form : {EventForm(ValueForm::kNone), EventForm(ValueForm::kBytes),
+                               EventForm(ValueForm::kBytesAndText), EventForm(ValueForm::kBytes, true)}) {
     for (int time = 0; time < 2; ++time) {
       EXPECT_EQ(Arrived(encoder.Encode(output, form)).DebugString(), Expected(output, form));
     }
   }
-  EXPECT_EQ(encoder.encoded(), 9u) << "each event once in each form";
+  EXPECT_EQ(encoder.encoded(), 12u) << "each event once in each form";
 }
 
 TEST(EventEncoderTest, EventsOfTheMessageItselfArriveToo) {

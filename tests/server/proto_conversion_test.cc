@@ -119,14 +119,56 @@ TEST(ProtoConversionTest, WithoutItsValueAPutKeepsAllElse) {
   EXPECT_EQ(event.entry().version().time(), UINT64_MAX);
 }
 
+TEST(ProtoConversionTest, WhatWasReplacedIsGivenIfAskedForAndKnown) {
+  Change change = ChangeOf(ChangeType::kPut, "k", "new", 0);
+  v1::Event not_asked, unknown, none, known;
+  ToProto(change, ValueForm::kBytes, &not_asked);
+  EXPECT_FALSE(not_asked.has_previous() || not_asked.previous_unknown());
+  ToProto(change, EventForm(ValueForm::kBytes, true), &unknown);
+  EXPECT_TRUE(!unknown.has_previous() && unknown.previous_unknown());
+  change.knows_previous = true;
+  ToProto(change, EventForm(ValueForm::kBytes, true), &none);
+  EXPECT_FALSE(none.has_previous() || none.previous_unknown());
+  change.previous = std::make_shared<Change>(ChangeOf(ChangeType::kPut, "k", "old", 5));
+  ToProto(change, EventForm(ValueForm::kBytes, true), &known);
+  EXPECT_EQ(known.previous().value(), "old");
+  EXPECT_EQ(known.previous().key(), "k");
+  EXPECT_TRUE(known.previous().has_expire_time());
+  EXPECT_EQ(known.entry().value(), "new");
+  EXPECT_FALSE(known.previous_unknown());
+}
+
+TEST(ProtoConversionTest, TwoValuesThatDoNotFitAMessageAreOne) {
+  Change change = ChangeOf(ChangeType::kPut, "k", std::string(size_t{2} << 20, 'n'), 0);
+  change.previous = std::make_shared<Change>(ChangeOf(ChangeType::kPut, "k", std::string(size_t{2} << 20, 'o'), 0));
+  v1::Event event;
+  ToProto(change, EventForm(ValueForm::kBytes, true), &event);
+  EXPECT_EQ(event.entry().value().size(), size_t{2} << 20);
+  EXPECT_TRUE(event.has_previous());
+  EXPECT_EQ(event.previous().value(), "");
+  EXPECT_TRUE(event.previous_unknown());
+}
+
+TEST(ProtoConversionTest, WhatHasExpiredIsAlwaysKnown) {
+  v1::Event event;
+  ToProto(ChangeOf(ChangeType::kExpire, "k", "old", 5), EventForm(ValueForm::kBytes, true), &event);
+  EXPECT_EQ(event.previous().value(), "old");
+  EXPECT_EQ(event.entry().value(), "");
+}
+
 TEST(ProtoConversionTest, NoEventIsLargerThanAnnounced) {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, kTextSizeMaxBytes, kTextSizeMaxBytes + 1}) {
-    for (const ValueForm form : {ValueForm::kNone, ValueForm::kBytes, ValueForm::kBytesAndText}) {
+    for (const ValueForm value : {ValueForm::kNone, ValueForm::kBytes, ValueForm::kBytesAndText}) {
       for (const ChangeType type : {ChangeType::kPut, ChangeType::kDelete, ChangeType::kExpire}) {
-        const Change change = ChangeOf(type, std::string(kKeySizeMaxBytes, 'k'), std::string(size, 'v'), UINT64_MAX);
-        v1::WatchResponse message;
-        ToProto(change, form, message.add_events());
-        EXPECT_LE(message.ByteSizeLong(), EventSizeMax(change, form)) << size;
+        const std::string key(kKeySizeMaxBytes, 'k');
+        Change change = ChangeOf(type, key, std::string(size, 'v'), UINT64_MAX);
+        change.previous = std::make_shared<Change>(ChangeOf(ChangeType::kPut, key, std::string(size, 'p'), UINT64_MAX));
+        for (const bool previous : {false, true}) {
+          v1::WatchResponse message;
+          ToProto(change, EventForm(value, previous), message.add_events());
+          EXPECT_LE(message.ByteSizeLong(), EventSizeMax(change, EventForm(value, previous))) << size;
+          EXPECT_LE(message.ByteSizeLong() + kMessageOverheadMaxBytes, kClientMessageMaxBytes) << size;
+        }
       }
     }
   }

@@ -28,7 +28,7 @@ const char* SignOf(v1::Event::Type type) {
 
 v1::WatchResponse Arrived(const WatchSession& session, const WatchOutput& output) {
   EventEncoder encoder;
-  grpc::ByteBuffer bytes = encoder.Encode(output, session.value_form());
+  grpc::ByteBuffer bytes = encoder.Encode(output, session.form());
   v1::WatchResponse message;
   EXPECT_TRUE(ParseRequest(bytes, &message).ok());
   return message;

@@ -1,0 +1,90 @@
+// Goal: who asks for it is told what each change has replaced or removed, or that it cannot be told; and then it is
+// right. Method: sessions over a real store and feed, drained by hand.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "server/watch_session.h"
+#include "storage/limits.h"
+#include "tests/server/watch_session_tester.h"
+
+namespace dunlin {
+namespace {
+
+class WatchPreviousTest : public WatchSessionTester {
+ protected:
+  static WatchSession::Options WithPrevious(bool initial_state = false) {
+    WatchSession::Options options = Everything(initial_state);
+    options.previous = true;
+    return options;
+  }
+
+  // What was before each event, as "key:value "; "key? " where it is unknown, "key: " where nothing was.
+  static std::string Previous(const std::vector<v1::WatchResponse>& messages) {
+    std::string text;
+    for (const v1::WatchResponse& message : messages) {
+      for (const v1::Event& event : message.events()) {
+        EXPECT_TRUE(!event.has_previous() || event.previous().key() == event.entry().key());
+        EXPECT_TRUE(!event.has_previous() || event.previous().revision() != 0);
+        absl::StrAppend(&text, event.entry().key(), event.previous_unknown() ? "?" : ":", event.previous().value(),
+                        " ");
+      }
+    }
+    return text;
+  }
+};
+
+TEST_F(WatchPreviousTest, EachChangeTellsWhatWasBefore) {
+  data_.Put("a", "0");
+  const auto session = Open(WithPrevious());
+  Drain(session.get());
+  data_.Put("a", "1");
+  data_.Put("a", "2");
+  data_.Delete("a");
+  data_.Put("a", "3");
+  data_.Put("b", "1", absl::Seconds(10));
+  data_.Advance(absl::Seconds(11));
+  data_.Put("b", "2");
+  EXPECT_EQ(Previous(Drain(session.get())), "a:0 a:1 a:2 a: b: b:1 b: ");
+}
+
+TEST_F(WatchPreviousTest, WhoDoesNotAskIsNotTold) {
+  const auto session = Open(Everything());
+  const auto other = Open(WithPrevious());
+  Drain(session.get());
+  Drain(other.get());
+  data_.Put("a", "1");
+  data_.Put("a", "2");
+  for (const v1::WatchResponse& message : Drain(session.get())) {
+    for (const v1::Event& event : message.events()) EXPECT_FALSE(event.has_previous() || event.previous_unknown());
+  }
+}
+
+TEST_F(WatchPreviousTest, WhatTheTableTellsIsUnknownButWhatHasExpired) {
+  const Position start = data_.store->position();
+  data_.Put("a", "1");
+  data_.Put("b", "1", absl::Seconds(10));
+  data_.Advance(absl::Seconds(11));
+  WatchSession::Options options = WithPrevious();
+  options.resume = start;
+  EXPECT_EQ(Previous(Drain(Open(options).get())), "a? b:1 ");
+}
+
+TEST_F(WatchPreviousTest, AStateHasNoBefore) {
+  data_.Put("a", "1");
+  EXPECT_EQ(Previous(Drain(Open(WithPrevious(/*initial_state=*/true)).get())), "a? ");
+}
+
+// The committer keeps it for nobody else.
+TEST_F(WatchPreviousTest, NothingIsKeptOnceNobodyWantsIt) {
+  auto session = Open(WithPrevious());
+  Drain(session.get());
+  EXPECT_TRUE(data_.feed.wants_previous());
+  session.reset();
+  EXPECT_FALSE(data_.feed.wants_previous());
+}
+
+}  // namespace
+}  // namespace dunlin
