@@ -226,6 +226,7 @@ v1::WatchRequest ToProto(const WatchOptions& options) {
     *request.mutable_progress_interval() = ToProto(options.progress_interval);
   }
   request.set_every_change(options.every_change);
+  request.set_previous(options.previous);
   if (options.max_lag < absl::InfiniteDuration()) {
     *request.mutable_max_lag() = ToProto(options.max_lag);
   }
@@ -265,7 +266,13 @@ WatchMessage FromProto(v1::WatchResponse response) {
   WatchMessage message;
   message.events.reserve(response.events_size());
   for (v1::Event& event : *response.mutable_events()) {
-    message.events.push_back(WatchEvent{FromProto(event.type()), FromProto(std::move(*event.mutable_entry()))});
+    WatchEvent& taken = message.events.emplace_back();
+    taken.type = FromProto(event.type());
+    taken.entry = FromProto(std::move(*event.mutable_entry()));
+    if (event.has_previous()) {
+      taken.previous = FromProto(std::move(*event.mutable_previous()));
+    }
+    taken.previous_unknown = event.previous_unknown();
   }
   message.marker = FromProto(response.marker());
   message.token = std::move(*response.mutable_token());

@@ -153,6 +153,8 @@ struct WatchOptions : CallOptions {
   // The longest time without a message, from 500 ms; infinite, or longer than the replica's own period (5 seconds
   // unless configured otherwise), it is the replica's.
   absl::Duration progress_interval = absl::InfiniteDuration();
+  // Be told in each event what the change has replaced or removed.
+  bool previous = false;
   // Be told kGap where changes are missing because later ones of their keys have replaced them.
   bool every_change = false;
   // Have the replica end the stream with kUnavailable when this reader is behind by more than this, from 1 second.
@@ -167,6 +169,10 @@ enum class EventType { kUnknown, kPut, kDelete, kExpire };
 struct WatchEvent {
   EventType type = EventType::kUnknown;
   Entry entry;  // Without a value unless `type` is kPut.
+  // With WatchOptions::previous: what this change replaced or removed, if anything; and whether that, or its value,
+  // cannot be told, as of states and of changes that were not told as they happened.
+  std::optional<Entry> previous = std::nullopt;
+  bool previous_unknown = false;
 };
 
 enum class WatchMarker {

@@ -29,9 +29,8 @@ class ReaderLag {
     }
   }
 
-  absl::Duration LagAt(absl::Time now) const {
-    return milestone_.has_value() ? now - milestone_->at : absl::ZeroDuration();
-  }
+  // In the infinite future if it is not behind.
+  absl::Time behind_since() const { return milestone_.has_value() ? milestone_->at : absl::InfiniteFuture(); }
 
  private:
   struct Milestone {

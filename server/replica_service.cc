@@ -8,6 +8,7 @@
 #include "server/build_info.h"
 #include "server/proto_conversion.h"
 #include "server/unary_method.h"
+#include "server/watcher_list.h"
 #include "storage/status_macros.h"
 #include "storage/utf8.h"
 #include "storage/version.h"
@@ -69,8 +70,11 @@ v1::VerifyResponse VerifyAnswer(const ScrubReport& report) {
 grpc::ServerUnaryReactor* ReplicaServiceImpl::GetStatus(grpc::CallbackServerContext* context,
                                                         const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
   return HandleUnary<v1::GetStatusRequest, v1::GetStatusResponse>(
-      context, *request, response, [this](const v1::GetStatusRequest&, Responder<v1::GetStatusResponse> responder) {
-        responder.Finish(MakeStatus());
+      context, *request, response,
+      [this](const v1::GetStatusRequest& get_status, Responder<v1::GetStatusResponse> responder) {
+        v1::GetStatusResponse status = MakeStatus();
+        const absl::Status listed = ListWatchers(get_status, *watches_, steady_.Now(), &status);
+        responder.Finish(listed.ok() ? absl::StatusOr<v1::GetStatusResponse>(std::move(status)) : listed);
       });
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 constexpr char kPositionFormat = 1;
 constexpr char kPageFormat = 2;
+constexpr char kWatcherFormat = 3;
 constexpr size_t kChecksumSizeBytes = 4;
 constexpr size_t kPositionSizeBytes = 4 * 8;
 constexpr size_t kPrefixHashSizeBytes = 8;
@@ -81,6 +82,18 @@ absl::StatusOr<std::string> DecodePageToken(absl::string_view prefix, absl::stri
         "page_token belongs to a listing of another prefix: pass the prefix of the first page");
   }
   return std::string(content.substr(kPrefixHashSizeBytes));
+}
+
+std::string EncodeWatcherToken(uint64_t stream_id) {
+  return Seal(absl::StrCat(absl::string_view(&kWatcherFormat, 1), EncodeBigEndian64(stream_id)));
+}
+
+absl::StatusOr<uint64_t> DecodeWatcherToken(absl::string_view token) {
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kWatcherFormat, "watchers_page_token"));
+  if (content.size() != sizeof(uint64_t)) {
+    return absl::InvalidArgumentError("watchers_page_token is malformed: it has the wrong size");
+  }
+  return ReadBigEndian64(content);
 }
 
 }  // namespace dunlin

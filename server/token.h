@@ -27,6 +27,13 @@ std::string EncodePageToken(absl::string_view prefix, absl::string_view last_key
 // Errors: kInvalidArgument, also when the token is of a listing of another prefix.
 absl::StatusOr<std::string> DecodePageToken(absl::string_view prefix, absl::string_view token);
 
+// A page token of GetStatus' list of watchers: the last stream that was listed.
+//   format (1, = 3) | stream id (8) | XXH3-64's upper 4 bytes.
+std::string EncodeWatcherToken(uint64_t stream_id);
+
+// Errors: kInvalidArgument.
+absl::StatusOr<uint64_t> DecodeWatcherToken(absl::string_view token);
+
 }  // namespace dunlin
 
 #endif  // DUNLIN_SERVER_TOKEN_H_

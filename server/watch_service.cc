@@ -35,7 +35,7 @@ WatchService::~WatchService() {
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackServerContext* context,
                                                                const grpc::ByteBuffer& request) {
-  auto stream = std::make_shared<WatchStream>(this, context);
+  auto stream = std::make_shared<WatchStream>(this, context, NewId());
   WatchStream* const reactor = stream.get();
   absl::StatusOr<WatchStream::Options> options = Admit(request);
   if (!options.ok()) {
@@ -53,6 +53,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackSer
   return reactor;
 }
 
+uint64_t WatchService::NewId() {
+  MutexLock lock(&mutex_);
+  return ++last_id_;
+}
+
 absl::Status WatchService::Add(const std::shared_ptr<WatchStream>& stream) {
   MutexLock lock(&mutex_);
   if (draining_) {
@@ -63,7 +68,7 @@ absl::Status WatchService::Add(const std::shared_ptr<WatchStream>& stream) {
         absl::StrCat("this replica serves ", streams_.size(),
                      " watch streams already, its limit (--watch-streams-max): watch at another replica"));
   }
-  streams_.insert(stream);
+  streams_.emplace(stream->id(), stream);
   return absl::OkStatus();
 }
 
@@ -101,7 +106,7 @@ void WatchService::Enqueue(std::shared_ptr<WatchStream> stream) {
 
 void WatchService::Remove(const std::shared_ptr<WatchStream>& stream) {
   MutexLock lock(&mutex_);
-  streams_.erase(stream);
+  streams_.erase(stream->id());
   changed_.SignalAll();
 }
 
@@ -111,7 +116,9 @@ void WatchService::Shutdown(absl::Duration patience) {
   {
     MutexLock lock(&mutex_);
     draining_ = true;
-    open.assign(streams_.begin(), streams_.end());
+    for (const auto& [id, stream] : streams_) {
+      open.push_back(stream);
+    }
   }
   for (const std::shared_ptr<WatchStream>& stream : open) {
     stream->End(ShuttingDown());
@@ -121,7 +128,7 @@ void WatchService::Shutdown(absl::Duration patience) {
   while (!streams_.empty()) {
     if (!cancelled && steady_.Now() >= give_up) {
       cancelled = true;
-      for (const std::shared_ptr<WatchStream>& stream : streams_) {
+      for (const auto& [id, stream] : streams_) {
         // Under the lock, so that OnDone() waits for it.
         stream->Abort(ShuttingDown());
       }
@@ -133,6 +140,15 @@ void WatchService::Shutdown(absl::Duration patience) {
 size_t WatchService::streams() const {
   MutexLock lock(&mutex_);
   return streams_.size();
+}
+
+std::vector<std::shared_ptr<const WatchStream>> WatchService::List(uint64_t after_id, size_t streams_max) const {
+  std::vector<std::shared_ptr<const WatchStream>> listed;
+  MutexLock lock(&mutex_);
+  for (auto it = streams_.upper_bound(after_id); it != streams_.end() && listed.size() < streams_max; ++it) {
+    listed.push_back(it->second);
+  }
+  return listed;
 }
 
 // ---- The thread ----
@@ -193,7 +209,7 @@ void WatchService::EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl
   if (stream->writing()) {
     // Its reader does not read. Under the lock, so that OnDone() waits for it.
     MutexLock lock(&mutex_);
-    if (streams_.contains(stream)) {
+    if (streams_.count(stream->id()) > 0) {
       stream->Abort(lag);
     }
   }

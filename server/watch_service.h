@@ -5,13 +5,13 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <queue>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/event_encoder.h"
@@ -53,11 +53,16 @@ class WatchService {
   // Streams that are open.
   size_t streams() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Up to `streams_max` streams that are open, whose ids follow `after_id`, by their ids.
+  std::vector<std::shared_ptr<const WatchStream>> List(uint64_t after_id, size_t streams_max) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   friend class WatchStream;
 
   absl::StatusOr<WatchStream::Options> Admit(const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  uint64_t NewId() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Add(const std::shared_ptr<WatchStream>& stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Called by streams: puts one in line, unless it is there already; and takes one out that gRPC is done with.
@@ -91,7 +96,9 @@ class WatchService {
 
   mutable Mutex mutex_;
   CondVar changed_;
-  absl::flat_hash_set<std::shared_ptr<WatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  // By id.
+  std::map<uint64_t, std::shared_ptr<WatchStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<WatchStream>> line_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

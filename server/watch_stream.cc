@@ -17,6 +17,9 @@ void WatchStream::Prepare(Options options, absl::Time now) {
   heartbeat_ = options.heartbeat;
   max_lag_ = options.max_lag;
   said_at_ = now;
+  opened_at_ = now;
+  peer_ = context_->peer();
+  selection_ = options.session.selection;
   // The session ends with the stream, so its wake-ups cannot outlive it.
   session_ = std::make_unique<WatchSession>(std::move(options.session), service_->parts_.store, service_->parts_.feed,
                                             [this] { PutInLine(); });
@@ -30,7 +33,12 @@ void WatchStream::Refuse(const absl::Status& error) {
 }
 
 void WatchStream::Pump(absl::Time now) {
-  if (finished_ || writing_.load(std::memory_order_acquire)) {
+  if (finished_) {
+    return;
+  }
+  if (writing()) {
+    // Something has come to its queue.
+    PublishFacts();
     return;
   }
   absl::Status end;
@@ -46,7 +54,9 @@ void WatchStream::Pump(absl::Time now) {
     // Before gRPC may let go of the stream, so that the feed does not call into it any more.
     session_.reset();
     Finish(ToGrpcStatus(end));
+    return;
   }
+  PublishFacts();
 }
 
 absl::Status WatchStream::SayNext(absl::Time now) {
@@ -81,24 +91,37 @@ absl::Time WatchStream::Look(absl::Time now) {
     PutInLine();
     next = now + heartbeat_;
   }
-  if (max_lag_ == absl::InfiniteDuration()) {
-    return next;
-  }
   if (!writing() && session_->caught_up()) {
     reader_lag_.OnCaughtUp();
   } else if (session_->whole()) {
     reader_lag_.Update(taken_revision_, service_->parts_.feed->revision(), now);
   }
+  PublishFacts();
   return std::min(next, now + max_lag_ / kWatchLagLooks);
 }
 
-absl::Duration WatchStream::LagAt(absl::Time now) const {
-  return std::max(reader_lag_.LagAt(now), writing() ? now - said_at_ : absl::ZeroDuration());
+absl::Time WatchStream::BehindSince() const {
+  return std::min(reader_lag_.behind_since(), writing() ? said_at_ : absl::InfiniteFuture());
+}
+
+void WatchStream::PublishFacts() {
+  Facts facts;
+  facts.mode = session_->mode();
+  facts.revision = session_->revision();
+  facts.queued = session_->queued();
+  facts.behind_since = BehindSince();
+  MutexLock lock(&mutex_);
+  facts_ = facts;
+}
+
+WatchStream::Facts WatchStream::facts() const {
+  MutexLock lock(&mutex_);
+  return facts_;
 }
 
 absl::Status WatchStream::CheckLag(absl::Time now) const {
-  const absl::Duration lag = finished_ ? absl::ZeroDuration() : LagAt(now);
-  if (lag <= max_lag_) {
+  const absl::Duration lag = now - BehindSince();
+  if (finished_ || lag <= max_lag_) {
     return absl::OkStatus();
   }
   return absl::UnavailableError(absl::StrCat("this reader is behind by ", absl::FormatDuration(lag),

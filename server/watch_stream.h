@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "server/watch_output.h"
 #include "server/watch_session.h"
 #include "storage/mutex.h"
+#include "storage/selector.h"
 
 namespace dunlin {
 
@@ -36,8 +38,18 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     absl::Duration max_lag = absl::InfiniteDuration();
   };
 
-  // `service` must outlive the stream; `context` is gRPC's.
-  WatchStream(WatchService* service, grpc::CallbackServerContext* context) : service_(service), context_(context) {}
+  // How it stands. Times are SteadyClock's.
+  struct Facts {
+    WatchSession::Mode mode = WatchSession::Mode::kReplay;
+    uint64_t revision = 0;
+    WatchQueue::Usage queued;
+    // Since when its reader is behind; in the infinite future if it is not.
+    absl::Time behind_since = absl::InfiniteFuture();
+  };
+
+  // `service` must outlive the stream; `context` is gRPC's. No two streams have one `id`.
+  WatchStream(WatchService* service, grpc::CallbackServerContext* context, uint64_t id)
+      : service_(service), context_(context), id_(id) {}
 
   // Makes the stream ready to be pumped. Until PutInLine() or Refuse() is called nobody else may use it.
   // REQUIRES: the stream is owned by a shared_ptr.
@@ -48,6 +60,14 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // Asks to be pumped.
   void PutInLine();
+
+  uint64_t id() const { return id_; }
+  // As of the last message, the last look, or the last that has come to its queue.
+  Facts facts() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // These do not change once it is prepared.
+  const std::string& peer() const { return peer_; }
+  const Selection& selection() const { return selection_; }
+  absl::Time opened_at() const { return opened_at_; }
 
   // Says what is to be said next, if gRPC can take it.
   void Pump(absl::Time now);
@@ -82,11 +102,16 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Starts to write a message if there is one to write now.
   absl::Status SayNext(absl::Time now);
   void Say(WatchOutput* output, absl::Time now);
-  // How long the reader has been behind, or has not taken a message.
-  absl::Duration LagAt(absl::Time now) const;
+  // Since when the reader has been behind, or has not taken a message.
+  absl::Time BehindSince() const;
+  void PublishFacts() ABSL_LOCKS_EXCLUDED(mutex_);
 
   WatchService* const service_;
   grpc::CallbackServerContext* const context_;
+  const uint64_t id_;
+  std::string peer_;
+  Selection selection_;
+  absl::Time opened_at_;
   // Until OnDone(): gRPC's share.
   std::shared_ptr<WatchStream> self_;
 
@@ -110,7 +135,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Whether the stream is in the service's line; guarded by the service's mutex.
   bool in_line_ = false;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  Facts facts_ ABSL_GUARDED_BY(mutex_);
   // Why the stream is to end; OK while it is not.
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };

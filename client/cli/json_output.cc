@@ -86,6 +86,12 @@ std::string JsonLine(const WatchEvent& event, const std::optional<MessageEnd>& e
   Json json;
   json["type"] = std::string(NameOf(event.type));
   json.update(ToJson(event.entry, event.type == EventType::kPut ? Values::kShow : Values::kLeaveOut));
+  if (event.previous.has_value()) {
+    json["previous"] = ToJson(*event.previous, Values::kShow);
+  }
+  if (event.previous_unknown) {
+    json["previous_unknown"] = true;
+  }
   AddEnd(end, &json);
   return ToLine(json);
 }

@@ -29,6 +29,8 @@ void AddArguments(Command& command, const std::shared_ptr<WatchArguments>& argum
       {"--progress", "DURATION", "Ask for a heartbeat after so long without a message, from 500ms",
        "the replica's own"},
       ParseDurationArgument, [arguments](absl::Duration interval) { arguments->options.progress_interval = interval; });
+  command.Flag("--previous", &arguments->options.previous,
+               "Tell what each change has replaced or removed; with --output json");
   command.Flag("--every-change", &arguments->options.every_change,
                "Print GAP where changes are missing because later ones of their keys have replaced them");
   command.Option<absl::Duration>(

@@ -84,6 +84,8 @@ TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {
   EXPECT_TRUE(ToProto(options).keys_only());
   options.every_change = true;
   EXPECT_TRUE(ToProto(options).every_change());
+  options.previous = true;
+  EXPECT_TRUE(ToProto(options).previous());
   options.max_lag = absl::Seconds(3);
   EXPECT_EQ(ToProto(options).max_lag().seconds(), 3);
 }

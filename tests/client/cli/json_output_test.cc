@@ -66,6 +66,16 @@ TEST(JsonOutputTest, WritesAndDeletes) {
                               "\n");
 }
 
+TEST(JsonOutputTest, AnEventTellsWhatItReplacedWhereThatIsKnown) {
+  WatchEvent event{EventType::kDelete, SomeEntry()};
+  EXPECT_FALSE(Parse(JsonLine(event, std::nullopt)).contains("previous"));
+  event.previous = SomeEntry();
+  EXPECT_EQ(Parse(JsonLine(event, std::nullopt))["previous"]["text"], "hello");
+  EXPECT_FALSE(Parse(JsonLine(event, std::nullopt)).contains("previous_unknown"));
+  event.previous_unknown = true;
+  EXPECT_EQ(Parse(JsonLine(event, std::nullopt))["previous_unknown"], true);
+}
+
 TEST(JsonOutputTest, EventsHaveAValueOnlyWhenTheyArePuts) {
   EXPECT_EQ(JsonLine(WatchEvent{EventType::kDelete, SomeEntry()}, std::nullopt),
             R"({"type":"delete","key":"k","version":"17-00000000000000d0","revision":3})"

@@ -256,7 +256,9 @@ TEST_F(RunCliTest, WatchAsksForWhatTheOptionsSay) {
   EXPECT_THAT(replica_.last_watch().keys(), IsEmpty());
   EXPECT_THAT(replica_.last_watch().prefixes(), ElementsAre("p/"));
   EXPECT_EQ(replica_.last_watch().resume_token(), "token");
-  Run({"watch", "--prefix", "p/", "a", "b", "--prefix", "q/", "--count", "1", "--every-change", "--max-lag", "2s"});
+  Run({"watch", "--prefix", "p/", "a", "b", "--prefix", "q/", "--count", "1", "--every-change", "--max-lag", "2s",
+       "--previous"});
+  EXPECT_TRUE(replica_.last_watch().previous());
   EXPECT_THAT(replica_.last_watch().keys(), ElementsAre("a", "b"));
   EXPECT_THAT(replica_.last_watch().prefixes(), ElementsAre("p/", "q/"));
   EXPECT_TRUE(replica_.last_watch().every_change());
