@@ -200,6 +200,13 @@ absl::StatusOr<ReplicaStatus> Client::GetStatus(const CallOptions& options) {
   return FromProto(std::move(*response.mutable_status()));
 }
 
+absl::StatusOr<WatchersPage> Client::ListWatchers(const ListWatchersOptions& options) {
+  DUNLIN_ASSIGN_OR_RETURN(v1::GetStatusResponse response,
+                          connection_->Call(connection_->replica(), &v1::ReplicaService::Stub::GetStatus, "GetStatus",
+                                            ToProto(options), options));
+  return TakeWatchersPage(std::move(response));
+}
+
 absl::StatusOr<VerifyResult> Client::Verify(const CallOptions& options) {
   DUNLIN_ASSIGN_OR_RETURN(v1::VerifyResponse response,
                           connection_->Call(connection_->replica(), &v1::ReplicaService::Stub::Verify, "Verify",

@@ -74,6 +74,9 @@ class Client {
   // Tells how the replica is doing.
   absl::StatusOr<ReplicaStatus> GetStatus(const CallOptions& options = {});
 
+  // Returns one page of the replica's open watch streams.
+  absl::StatusOr<WatchersPage> ListWatchers(const ListWatchersOptions& options = {});
+
   // Lets the replica check all that it holds. Damage that is found is a result, not an error. It takes as long as it
   // takes to read everything: the usual timeout is too short for a large store.
   // Errors: kResourceExhausted while another verification is under way; kDataLoss when the database cannot be walked

@@ -114,6 +114,19 @@ EventType FromProto(v1::Event::Type type) {
   }
 }
 
+WatcherState FromProto(v1::WatcherStatus::State state) {
+  switch (state) {
+    case v1::WatcherStatus::STATE_SNAPSHOT:
+      return WatcherState::kSnapshot;
+    case v1::WatcherStatus::STATE_REPLAY:
+      return WatcherState::kReplay;
+    case v1::WatcherStatus::STATE_LIVE:
+      return WatcherState::kLive;
+    default:
+      return WatcherState::kUnknown;
+  }
+}
+
 WatchMarker FromProto(v1::Marker marker) {
   switch (marker) {
     case v1::MARKER_UNSPECIFIED:
@@ -233,6 +246,13 @@ v1::WatchRequest ToProto(const WatchOptions& options) {
   return request;
 }
 
+v1::GetStatusRequest ToProto(const ListWatchersOptions& options) {
+  v1::GetStatusRequest request;
+  request.set_watchers_page_size(options.page_size);
+  request.set_watchers_page_token(options.page_token);
+  return request;
+}
+
 GetResult FromProto(v1::GetResponse response) {
   return GetResult{FromProto(std::move(*response.mutable_entry())), FromProto(response.lag())};
 }
@@ -279,6 +299,31 @@ WatchMessage FromProto(v1::WatchResponse response) {
   message.lag = FromProto(response.lag());
   message.damaged_keys = TakeDamagedKeys(&response);
   return message;
+}
+
+WatcherStatus FromProto(v1::WatcherStatus proto) {
+  WatcherStatus watcher;
+  watcher.id = proto.id();
+  watcher.peer = std::move(*proto.mutable_peer());
+  watcher.keys = {proto.keys().begin(), proto.keys().end()};
+  watcher.prefixes = {proto.prefixes().begin(), proto.prefixes().end()};
+  watcher.selectors_count = proto.selectors_count();
+  watcher.state = FromProto(proto.state());
+  watcher.revision = proto.revision();
+  watcher.queued_events = proto.queued_events();
+  watcher.queued_bytes = proto.queued_bytes();
+  watcher.lag = FromProto(proto.lag());
+  watcher.age = FromProto(proto.age());
+  return watcher;
+}
+
+WatchersPage TakeWatchersPage(v1::GetStatusResponse response) {
+  WatchersPage page;
+  for (v1::WatcherStatus& watcher : *response.mutable_watchers()) {
+    page.watchers.push_back(FromProto(std::move(watcher)));
+  }
+  page.next_page_token = std::move(*response.mutable_next_watchers_page_token());
+  return page;
 }
 
 ReplicaStatus FromProto(v1::Status proto) {

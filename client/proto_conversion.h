@@ -24,6 +24,7 @@ template <typename Request>
 void SetMaxStaleness(const ReadOptions& options, Request* request);
 
 v1::WatchRequest ToProto(const WatchOptions& options);
+v1::GetStatusRequest ToProto(const ListWatchersOptions& options);
 
 GetResult FromProto(v1::GetResponse response);
 WriteResult FromProto(v1::PutResponse response);
@@ -33,6 +34,8 @@ BatchWriteResult FromProto(v1::BatchWriteResponse response);
 ListPage FromProto(v1::ListResponse response);
 WatchMessage FromProto(v1::WatchResponse response);
 ReplicaStatus FromProto(v1::Status proto);
+// Of an answer that has a status, too.
+WatchersPage TakeWatchersPage(v1::GetStatusResponse response);
 VerifyResult FromProto(v1::VerifyResponse response);
 
 }  // namespace dunlin::client

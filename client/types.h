@@ -192,6 +192,36 @@ struct WatchMessage {
   std::vector<std::string> damaged_keys;  // Whose entry or change cannot be told: their records are damaged.
 };
 
+// ---- Watchers ----
+
+// What a watch stream says at present: the initial or full state, changes read from the store, changes as they happen.
+enum class WatcherState { kUnknown, kSnapshot, kReplay, kLive };
+
+struct WatcherStatus {
+  uint64_t id = 0;
+  std::string peer;
+  // The first of what it watches, of `selectors_count` keys and prefixes; neither: everything.
+  std::vector<std::string> keys;
+  std::vector<std::string> prefixes;
+  uint64_t selectors_count = 0;
+  WatcherState state = WatcherState::kUnknown;
+  uint64_t revision = 0;  // Everything that matches, up to here, has been said.
+  uint64_t queued_events = 0;
+  uint64_t queued_bytes = 0;
+  absl::Duration lag;  // For how long its reader has been behind.
+  absl::Duration age;
+};
+
+struct ListWatchersOptions : CallOptions {
+  uint32_t page_size = 100;  // Up to 1,000.
+  std::string page_token;    // `next_page_token` of the previous page; empty for the first.
+};
+
+struct WatchersPage {
+  std::vector<WatcherStatus> watchers;  // Those first that were opened first.
+  std::string next_page_token;          // Empty on the last page, and only there.
+};
+
 // ---- Status ----
 
 enum class SyncState { kUnknown, kStandalone, kOffline, kSubscribing, kCatchingUp, kLive };

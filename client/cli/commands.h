@@ -21,6 +21,7 @@ void AddDeleteCommand(CommandLine& line);
 void AddListCommand(CommandLine& line);
 void AddWatchCommand(CommandLine& line);
 void AddStatusCommand(CommandLine& line);
+void AddWatchersCommand(CommandLine& line);
 void AddVerifyCommand(CommandLine& line);
 void AddShellCommand(CommandLine& line);
 
@@ -39,6 +40,9 @@ absl::Status RunList(CommandContext& context, ListOptions options, uint64_t limi
 absl::Status RunWatch(CommandContext& context, const WatchOptions& options, const WatchLimits& limits);
 
 absl::Status RunStatus(CommandContext& context);
+
+// Prints the open watch streams, page after page.
+absl::Status RunWatchers(CommandContext& context);
 
 // Prints what the verification has come to. Errors, beside those of the call: kDataLoss when it has found something
 // wrong.

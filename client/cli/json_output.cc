@@ -82,6 +82,22 @@ std::string JsonLine(const DeleteResult& result) {
   return ToLine(json);
 }
 
+std::string JsonLine(const WatcherStatus& watcher) {
+  Json json;
+  json["id"] = watcher.id;
+  json["peer"] = watcher.peer;
+  json["keys"] = watcher.keys;
+  json["prefixes"] = watcher.prefixes;
+  json["selectors_count"] = watcher.selectors_count;
+  json["state"] = std::string(NameOf(watcher.state));
+  json["revision"] = watcher.revision;
+  json["queued_events"] = watcher.queued_events;
+  json["queued_bytes"] = watcher.queued_bytes;
+  json["lag"] = absl::ToDoubleSeconds(watcher.lag);
+  json["age"] = absl::ToDoubleSeconds(watcher.age);
+  return ToLine(json);
+}
+
 std::string JsonLine(const WatchEvent& event, const std::optional<MessageEnd>& end) {
   Json json;
   json["type"] = std::string(NameOf(event.type));

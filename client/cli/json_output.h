@@ -23,6 +23,7 @@ std::string JsonLine(const WriteResult& result);
 std::string JsonLine(const DeleteResult& result);
 std::string JsonLine(const ReplicaStatus& status);
 std::string JsonLine(const VerifyResult& result);
+std::string JsonLine(const WatcherStatus& watcher);
 
 // What the last line of a watch message carries beside its own event or marker.
 struct MessageEnd {

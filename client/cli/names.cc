@@ -52,6 +52,20 @@ absl::string_view NameOf(SyncState state) {
   return "unknown";
 }
 
+absl::string_view NameOf(WatcherState state) {
+  switch (state) {
+    case WatcherState::kSnapshot:
+      return "snapshot";
+    case WatcherState::kReplay:
+      return "replay";
+    case WatcherState::kLive:
+      return "live";
+    case WatcherState::kUnknown:
+      break;
+  }
+  return "unknown";
+}
+
 absl::string_view NameOf(Comparison comparison) {
   switch (comparison) {
     case Comparison::kNotMade:

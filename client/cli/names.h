@@ -10,6 +10,7 @@ namespace dunlin::client::cli {
 // are those of proto/dunlin/v1 without the type's prefix.
 absl::string_view NameOf(EventType type);
 absl::string_view NameOf(WatchMarker marker);
+absl::string_view NameOf(WatcherState state);
 absl::string_view NameOf(SyncState state);
 absl::string_view NameOf(Comparison comparison);
 

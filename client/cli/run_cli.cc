@@ -47,6 +47,7 @@ void AddCommands(CommandLine& line) {
   AddListCommand(line);
   AddWatchCommand(line);
   AddStatusCommand(line);
+  AddWatchersCommand(line);
   AddVerifyCommand(line);
   AddShellCommand(line);
 }

@@ -59,18 +59,21 @@ absl::Status Watch(CommandContext& context, const Words& words) {
 
 absl::Status Status(CommandContext& context, const Words&) { return RunStatus(context); }
 
+absl::Status Watchers(CommandContext& context, const Words&) { return RunWatchers(context); }
+
 absl::Status Verify(CommandContext& context, const Words&) { return RunVerify(context); }
 
 // Never reached: the loop ends before it runs the command.
 absl::Status Quit(CommandContext&, const Words&) { return absl::OkStatus(); }
 
-constexpr std::array<ShellCommand, 9> kCommands = {{
+constexpr std::array<ShellCommand, 10> kCommands = {{
     {"GET", "KEY", 2, 2, "print a value", Get},
     {"PUT", "KEY VALUE", 3, 3, "store a value", Put},
     {"DEL", "KEY", 2, 2, "remove a key", Delete},
     {"LIST", "[PREFIX]", 1, 2, "list entries", List},
     {"WATCH", "[KEY | PREFIX*]", 1, 2, "print changes until Ctrl-C", Watch},
     {"STATUS", "", 1, 1, "show how the replica is doing", Status},
+    {"WATCHERS", "", 1, 1, "list who watches the replica", Watchers},
     {"VERIFY", "", 1, 1, "check all that the replica holds", Verify},
     {"HELP", "", 1, 1, "print this", Help},
     {"QUIT", "", 1, 1, "leave; so does Ctrl-D", Quit},

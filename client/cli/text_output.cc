@@ -138,6 +138,24 @@ std::string MarkerLine(WatchMarker marker) { return Upper(NameOf(marker)) + "\n"
 
 std::string DamagedLine(absl::string_view key) { return absl::StrCat("DAMAGED\t", EscapeForTerminal(key), "\n"); }
 
+std::string WatcherLine(const WatcherStatus& watcher) {
+  std::string line =
+      absl::StrFormat("%d\t%s\tlag=%s\tqueued=%d (%s)\tage=%s\t%s", watcher.id, NameOf(watcher.state),
+                      DurationToText(watcher.lag), watcher.queued_events, BytesToText(watcher.queued_bytes),
+                      DurationToText(absl::Trunc(watcher.age, absl::Seconds(1))), EscapeForTerminal(watcher.peer));
+  for (const std::string& key : watcher.keys) {
+    absl::StrAppend(&line, "\t", EscapeForTerminal(key));
+  }
+  for (const std::string& prefix : watcher.prefixes) {
+    absl::StrAppend(&line, "\t", EscapeForTerminal(prefix), "*");
+  }
+  const size_t named = watcher.keys.size() + watcher.prefixes.size();
+  if (watcher.selectors_count > named) {
+    absl::StrAppend(&line, "\tand ", watcher.selectors_count - named, " more");
+  }
+  return absl::StrCat(line, named == 0 ? "\t*\n" : "\n");
+}
+
 std::string StatusTable(const ReplicaStatus& status) {
   std::string table;
   AddRow("replica", EscapeForTerminal(status.replica_id), &table);

@@ -22,6 +22,9 @@ std::string EventLine(const WatchEvent& event);      // PUT <tab> KEY <tab> VALU
 std::string MarkerLine(WatchMarker marker);          // SYNCED
 std::string DamagedLine(absl::string_view key);      // DAMAGED <tab> KEY
 
+// ID, state, lag, what is queued, age, peer, and then each KEY and each PREFIX*, all separated by tabs.
+std::string WatcherLine(const WatcherStatus& watcher);
+
 // A table of two columns for people.
 std::string StatusTable(const ReplicaStatus& status);
 

@@ -25,6 +25,7 @@ class FakeReplica::State {
 
   FakeEntries entries ABSL_GUARDED_BY(mutex);
   v1::Status status ABSL_GUARDED_BY(mutex);
+  std::vector<v1::WatcherStatus> listed_watchers ABSL_GUARDED_BY(mutex);
   v1::VerifyResponse verification ABSL_GUARDED_BY(mutex);
 
   std::optional<grpc::Status> next_failure ABSL_GUARDED_BY(mutex);
@@ -201,11 +202,18 @@ class FakeReplica::ReplicaService : public v1::ReplicaService::CallbackService {
  public:
   explicit ReplicaService(State* state) : state_(*state) {}
 
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest*,
+  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const v1::GetStatusRequest* request,
                                       v1::GetStatusResponse* response) override {
     return state_.Answer(context, [=] {
       state_.mutex.AssertHeld();
       *response->mutable_status() = state_.status;
+      // The token is the place of the next one.
+      const size_t place = request->watchers_page_token().size();
+      if (request->watchers_page_size() > 0 && place < state_.listed_watchers.size()) {
+        *response->add_watchers() = state_.listed_watchers[place];
+        response->set_next_watchers_page_token(place + 1 < state_.listed_watchers.size() ? std::string(place + 1, 't')
+                                                                                         : "");
+      }
       return grpc::Status::OK;
     });
   }
@@ -284,6 +292,11 @@ void FakeReplica::HoldAnswers() {
 void FakeReplica::SetStatus(v1::Status status) {
   MutexLock lock(&state_->mutex);
   state_->status = std::move(status);
+}
+
+void FakeReplica::SetWatchers(std::vector<v1::WatcherStatus> watchers) {
+  MutexLock lock(&state_->mutex);
+  state_->listed_watchers = std::move(watchers);
 }
 
 void FakeReplica::SetVerification(v1::VerifyResponse verification) {

@@ -43,6 +43,8 @@ class FakeReplica {
   void HoldAnswers();
 
   void SetStatus(v1::Status status);
+  // Whatever page is asked for, it has one of these, as long as there are some.
+  void SetWatchers(std::vector<v1::WatcherStatus> watchers);
   void SetVerification(v1::VerifyResponse verification);
 
   // The latest request of each kind, and what its caller's deadline left of the time when it arrived.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -182,6 +183,32 @@ TEST_F(RunCliTest, StatusShowsWhatIsWrongWithTheStore) {
   status.set_store_detail("the disk has failed");
   replica_.SetStatus(status);
   EXPECT_THAT(Run({"status"}).out, HasSubstr("store detail         the disk has failed\n"));
+}
+
+TEST_F(RunCliTest, WatchersAreListedPageAfterPage) {
+  std::vector<v1::WatcherStatus> watchers(3);
+  for (int i = 0; i < 3; ++i) watchers[i].set_id(10 + i);
+  watchers[0].set_state(v1::WatcherStatus::STATE_LIVE);
+  watchers[0].set_peer("ipv4:127.0.0.1:1");
+  watchers[0].mutable_age()->set_seconds(90);
+  watchers[1].set_state(v1::WatcherStatus::STATE_REPLAY);
+  watchers[1].add_keys("k");
+  watchers[1].add_prefixes("p\n");
+  watchers[1].set_selectors_count(5);
+  watchers[1].set_queued_events(7);
+  watchers[1].mutable_lag()->set_seconds(2);
+  replica_.SetWatchers(watchers);
+  EXPECT_THAT(
+      Run({"watchers"}).out,
+      AllOf(StartsWith("10\tlive\tlag=0s\tqueued=0 ("), HasSubstr("\tage=1m30s\tipv4:127.0.0.1:1\t*\n11\treplay\t"),
+            HasSubstr("lag=2s\tqueued=7 ("), HasSubstr("\tk\tp\\n*\tand 3 more\n12\tunknown\t")));
+  std::istringstream lines(Run({"watchers", "--output", "json"}).out);
+  std::string line;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(std::getline(lines, line));
+    EXPECT_EQ(nlohmann::json::parse(line)["id"], 10 + i);
+  }
+  EXPECT_FALSE(std::getline(lines, line));
 }
 
 TEST_F(RunCliTest, VerifyOfASoundStoreIsATableOrAnObject) {
@@ -371,7 +398,7 @@ TEST(RunCliUsageTest, HelpIsNoErrorAndTellsTheExitCodes) {
   EXPECT_EQ(run.exit_code, kExitOk);
   EXPECT_THAT(run.out, AllOf(HasSubstr("DUNLIN_SERVER"), HasSubstr(kExitCodesHelp)));
   EXPECT_EQ(run.err, "");
-  for (const char* command : {"get", "put", "delete", "list", "watch", "status", "shell"}) {
+  for (const char* command : {"get", "put", "delete", "list", "watch", "status", "watchers", "shell"}) {
     EXPECT_THAT(run.out, HasSubstr(absl::StrCat("\n  ", command, " ")));
     EXPECT_EQ(RunWith({command, "--help"}).exit_code, kExitOk);
   }

@@ -108,7 +108,7 @@ TEST_F(ShellTest, WatchTakesAKeyOrAPrefixWithAStar) {
 
 TEST_F(ShellTest, HelpListsTheCommands) {
   const CliRun run = Shell("help\n");
-  for (const char* name : {"GET", "PUT", "DEL", "LIST", "WATCH", "STATUS", "VERIFY", "HELP", "QUIT"}) {
+  for (const char* name : {"GET", "PUT", "DEL", "LIST", "WATCH", "STATUS", "WATCHERS", "VERIFY", "HELP", "QUIT"}) {
     EXPECT_THAT(run.out, HasSubstr(name));
   }
 }
