@@ -36,11 +36,12 @@ void WatchStream::Pump(absl::Time now) {
   if (finished_) {
     return;
   }
-  if (writing()) {
+  if (WaitsForWrite()) {
     // Something has come to its queue.
     PublishFacts();
     return;
   }
+  pump_again_.store(false, std::memory_order_relaxed);
   absl::Status end;
   {
     MutexLock lock(&mutex_);
@@ -57,6 +58,14 @@ void WatchStream::Pump(absl::Time now) {
     return;
   }
   PublishFacts();
+}
+
+bool WatchStream::WaitsForWrite() {
+  if (!writing()) {
+    return false;
+  }
+  pump_again_.store(true);
+  return writing_.load();
 }
 
 absl::Status WatchStream::SayNext(absl::Time now) {
@@ -78,6 +87,8 @@ void WatchStream::Say(WatchOutput* output, absl::Time now) {
   FillLag(service_->parts_, output->message.mutable_lag());
   message_ = service_->encoder_.Encode(*output, session_->form());
   said_at_ = now;
+  // gRPC's thread sees both, because StartWrite() comes after.
+  pump_again_.store(!session_->caught_up(), std::memory_order_relaxed);
   writing_.store(true, std::memory_order_relaxed);
   StartWrite(&message_);
 }
@@ -90,6 +101,9 @@ absl::Time WatchStream::Look(absl::Time now) {
   if (next <= now) {
     PutInLine();
     next = now + heartbeat_;
+  }
+  if (!writing()) {
+    taken_revision_ = session_->revision();
   }
   if (!writing() && session_->caught_up()) {
     reader_lag_.OnCaughtUp();
@@ -109,14 +123,19 @@ void WatchStream::PublishFacts() {
   facts.mode = session_->mode();
   facts.revision = session_->revision();
   facts.queued = session_->queued();
-  facts.behind_since = BehindSince();
+  facts.behind_since = reader_lag_.behind_since();
   MutexLock lock(&mutex_);
   facts_ = facts;
+  facts_said_at_ = said_at_;
 }
 
 WatchStream::Facts WatchStream::facts() const {
   MutexLock lock(&mutex_);
-  return facts_;
+  Facts facts = facts_;
+  if (writing()) {
+    facts.behind_since = std::min(facts.behind_since, facts_said_at_);
+  }
+  return facts;
 }
 
 absl::Status WatchStream::CheckLag(absl::Time now) const {
@@ -148,10 +167,10 @@ void WatchStream::Abort(const absl::Status& error) {
 }
 
 void WatchStream::OnWriteDone(bool ok) {
-  writing_.store(false, std::memory_order_release);
+  writing_.store(false);
   if (!ok) {
     End(absl::CancelledError("the stream is broken"));
-  } else {
+  } else if (pump_again_.load()) {
     PutInLine();
   }
 }

@@ -102,6 +102,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Starts to write a message if there is one to write now.
   absl::Status SayNext(absl::Time now);
   void Say(WatchOutput* output, absl::Time now);
+  // Whether gRPC is still taking a message, and will have the stream pumped after that.
+  bool WaitsForWrite();
   // Since when the reader has been behind, or has not taken a message.
   absl::Time BehindSince() const;
   void PublishFacts() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -129,14 +131,22 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // The message under way: gRPC reads it until OnWriteDone().
   grpc::ByteBuffer message_;
 
-  // Whether gRPC is taking a message. Cleared (release) by gRPC's thread when it has done so, seen (acquire) by the
-  // service's thread before it touches message_.
+  // Whether gRPC is taking a message. Cleared by gRPC's thread when it has done so, seen by the service's thread before
+  // it touches message_.
   std::atomic<bool> writing_{false};
+  // Whether the stream has to be pumped once gRPC has taken the message: it had more to say, or was asked to be pumped
+  // meanwhile. Most streams have nothing more, and are not pumped for that alone.
+  //
+  // Both are sequentially consistent where it matters: gRPC's thread clears writing_ and then reads this; the service's
+  // thread sets this and then reads writing_ again. So one of the two sees what the other has done.
+  std::atomic<bool> pump_again_{false};
   // Whether the stream is in the service's line; guarded by the service's mutex.
   bool in_line_ = false;
 
   mutable Mutex mutex_;
+  // Its behind_since is that of reader_lag_ alone, and when the last message was said.
   Facts facts_ ABSL_GUARDED_BY(mutex_);
+  absl::Time facts_said_at_ ABSL_GUARDED_BY(mutex_);
   // Why the stream is to end; OK while it is not.
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };

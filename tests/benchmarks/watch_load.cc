@@ -6,6 +6,8 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/time/clock.h"
+
 namespace dunlin {
 namespace {
 
@@ -72,11 +74,13 @@ WatchLoad::~WatchLoad() {
   }
 }
 
-void WatchLoad::AwaitEvents(uint64_t events) {
+bool WatchLoad::AwaitEvents(uint64_t events, absl::Duration patience) {
+  const absl::Time give_up = absl::Now() + patience;
   MutexLock lock(&mutex_);
-  while (events_ < events) {
-    changed_.Wait(&mutex_);
+  while (events_ < events && absl::Now() < give_up) {
+    changed_.WaitWithTimeout(&mutex_, give_up - absl::Now());
   }
+  return events_ >= events;
 }
 
 void WatchLoad::Note(const v1::WatchResponse& message) {

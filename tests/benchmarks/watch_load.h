@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "storage/mutex.h"
 
@@ -27,8 +28,8 @@ class WatchLoad {
   WatchLoad(const WatchLoad&) = delete;
   WatchLoad& operator=(const WatchLoad&) = delete;
 
-  // Waits until the streams together have been told so many events.
-  void AwaitEvents(uint64_t events) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits until the streams together have been told so many events; returns whether that was within `patience`.
+  bool AwaitEvents(uint64_t events, absl::Duration patience = absl::InfiniteDuration()) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   class Stream;
