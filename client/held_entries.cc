@@ -68,6 +68,8 @@ void HeldEntries::EndReplacement(WatchMessage* message) {
       event.type = EventType::kDelete;
       event.entry.key = key;
       event.entry.version = held.version;
+      // There was something, but its value is not held.
+      event.previous_unknown = true;
       gone.push_back(std::move(event));
     }
   }

@@ -228,8 +228,15 @@ v1::ListRequest ToProto(const ListOptions& options) {
 
 v1::WatchRequest ToProto(const WatchOptions& options) {
   v1::WatchRequest request;
-  *request.mutable_keys() = {options.keys.begin(), options.keys.end()};
-  *request.mutable_prefixes() = {options.prefixes.begin(), options.prefixes.end()};
+  // As one that knows no more than one selector understands it: to such a replica, several would be none.
+  if (options.keys.size() == 1 && options.prefixes.empty()) {
+    request.set_key(options.keys[0]);
+  } else if (options.keys.empty() && options.prefixes.size() == 1) {
+    request.set_prefix(options.prefixes[0]);
+  } else {
+    *request.mutable_keys() = {options.keys.begin(), options.keys.end()};
+    *request.mutable_prefixes() = {options.prefixes.begin(), options.prefixes.end()};
+  }
   request.set_initial_state(options.initial_state);
   request.set_resume_token(options.resume_token);
   request.set_no_puts(options.no_puts);

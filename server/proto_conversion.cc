@@ -62,11 +62,6 @@ size_t ContentSize(const Change& change, ValueForm form) {
   return value_size * (HasText(value_size, form == ValueForm::kBytesAndText) ? 2 : 1);
 }
 
-// What the change has replaced, as a put; null if there is nothing or it is not known.
-const Change* PreviousOf(const Change& change) {
-  return change.type == ChangeType::kExpire ? &change : change.previous.get();
-}
-
 // Whether a value of `previous_size` fits a message together with that of `change`.
 bool FitsTogether(const Change& change, size_t previous_size, ValueForm form) {
   const size_t own_size = change.type == ChangeType::kPut ? ContentSize(change, form) : 0;
@@ -74,7 +69,7 @@ bool FitsTogether(const Change& change, size_t previous_size, ValueForm form) {
 }
 
 void FillPrevious(const Change& change, ValueForm form, v1::Event* proto) {
-  const Change* const previous = PreviousOf(change);
+  const Change* const previous = change.previous.get();
   if (previous == nullptr) {
     proto->set_previous_unknown(!change.knows_previous);
     return;
@@ -124,8 +119,8 @@ size_t EventSizeMax(const Change& change, EventForm form) {
   if (change.type == ChangeType::kPut) {
     size += ContentSize(change, form.value);
   }
-  const Change* previous = form.previous ? PreviousOf(change) : nullptr;
-  if (previous != nullptr) {
+  const Change* const previous = change.previous.get();
+  if (form.previous && previous != nullptr) {
     const size_t content = ContentSize(*previous, form.value);
     size += kEntryOverheadMaxBytes + change.key.size() + (FitsTogether(change, content, form.value) ? content : 0);
   }

@@ -15,17 +15,24 @@ namespace dunlin {
 // Thread-safety: one thread uses it.
 class ReaderLag {
  public:
-  // The reader has taken everything that there was to be said.
-  void OnCaughtUp() { milestone_.reset(); }
+  // How a reader is seen to stand.
+  struct Seen {
+    // It has been told SYNCED. Before, what is behind is who tells it.
+    bool synced = false;
+    // It has taken everything that there was to be told.
+    bool caught_up = false;
+    // It has taken what it was told up to this revision, and the store is at that one.
+    uint64_t taken = 0;
+    uint64_t latest = 0;
+  };
 
-  // The reader has taken what it was told up to revision `taken`, and the store is at `latest`.
-  void Update(uint64_t taken, uint64_t latest, absl::Time now) {
-    if (milestone_.has_value() && taken < milestone_->revision) {
+  void Update(const Seen& seen, absl::Time now) {
+    if (seen.synced && milestone_.has_value() && !seen.caught_up && seen.taken < milestone_->revision) {
       return;
     }
     milestone_.reset();
-    if (taken < latest) {
-      milestone_ = Milestone{latest, now};
+    if (seen.synced && !seen.caught_up && seen.taken < seen.latest) {
+      milestone_ = Milestone{seen.latest, now};
     }
   }
 

@@ -96,6 +96,11 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* outpu
                             store_->ReadChanges(
                                 revision_, [this](absl::string_view key) { return options_.selection.Matches(key); },
                                 kWatchMessageEventsMax, kWatchMessageMaxBytes));
+    if (revision_ < page.collected_revision) {
+      // Forgotten since it was asked.
+      BeginAnew();
+      return Step::kMore;
+    }
     // Who does not hold the state yet misses nothing by it.
     if (options_.every_change && whole_ && page.is_conflated) {
       message->set_marker(v1::MARKER_GAP);

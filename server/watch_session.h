@@ -82,8 +82,8 @@ class WatchSession {
   Mode mode() const { return mode_; }
   // Everything that matches, up to here, has been said.
   uint64_t revision() const { return revision_; }
-  // Whether the reader has been told the whole state once, up to a revision.
-  bool whole() const { return whole_; }
+  // Whether SYNCED has been said: before, what is behind is the session, not its reader.
+  bool synced() const { return !say_synced_; }
   // Whether everything has been said that there is to say, as far as the feed has delivered it.
   bool caught_up() const { return mode_ == Mode::kLive && queue_.empty(); }
   WatchQueue::Usage queued() const { return queue_.usage(); }

@@ -102,14 +102,12 @@ absl::Time WatchStream::Look(absl::Time now) {
     PutInLine();
     next = now + heartbeat_;
   }
-  if (!writing()) {
+  const bool taken = !writing();
+  if (taken) {
     taken_revision_ = session_->revision();
   }
-  if (!writing() && session_->caught_up()) {
-    reader_lag_.OnCaughtUp();
-  } else if (session_->whole()) {
-    reader_lag_.Update(taken_revision_, service_->parts_.feed->revision(), now);
-  }
+  reader_lag_.Update(
+      {session_->synced(), taken && session_->caught_up(), taken_revision_, service_->parts_.feed->revision()}, now);
   PublishFacts();
   return std::min(next, now + max_lag_ / kWatchLagLooks);
 }
@@ -123,6 +121,7 @@ void WatchStream::PublishFacts() {
   facts.mode = session_->mode();
   facts.revision = session_->revision();
   facts.queued = session_->queued();
+  facts.caught_up = session_->caught_up();
   facts.behind_since = reader_lag_.behind_since();
   MutexLock lock(&mutex_);
   facts_ = facts;
@@ -134,6 +133,8 @@ WatchStream::Facts WatchStream::facts() const {
   Facts facts = facts_;
   if (writing()) {
     facts.behind_since = std::min(facts.behind_since, facts_said_at_);
+  } else if (facts.caught_up) {
+    facts.behind_since = absl::InfiniteFuture();
   }
   return facts;
 }

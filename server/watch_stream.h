@@ -43,6 +43,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     WatchSession::Mode mode = WatchSession::Mode::kReplay;
     uint64_t revision = 0;
     WatchQueue::Usage queued;
+    // Whether everything has been said that has come.
+    bool caught_up = false;
     // Since when its reader is behind; in the infinite future if it is not.
     absl::Time behind_since = absl::InfiniteFuture();
   };

@@ -190,14 +190,14 @@ absl::Status Applier::Replace(absl::string_view key, const Stored& old, RecordRo
                               uint64_t batch_first_revision) {
   changed_ = true;
   // Before any write: `old` is a view.
-  ChangePtr previous = PreviousOf(key, old);
+  Replaced replaced{PreviousOf(key, old, successor), keep_previous_ && !absl::IsDataLoss(old.status)};
   if (old.status.ok()) {
     DUNLIN_RETURN_IF_ERROR(Forget(key, old.row, successor));
   } else if (absl::IsDataLoss(old.status)) {
     recount_needed_ = true;
   }
   successor.revision = ++state_->revision;
-  return WriteRow(key, successor, batch_first_revision, std::move(previous));
+  return WriteRow(key, successor, batch_first_revision, std::move(replaced));
 }
 
 // Takes the old record out of the counts and the expiry table. It must come before any write: `old` is a view.
@@ -250,9 +250,13 @@ void Applier::Count(absl::string_view key, const RecordRow& row) {
   }
 }
 
-// What had expired is no entry any more, swept or not.
-ChangePtr Applier::PreviousOf(absl::string_view key, const Stored& old) const {
-  if (!keep_previous_ || !old.status.ok() || !IsEntry(old.row) || IsDead(old.row.record, now_unix_ms_)) {
+// What has expired is no entry any more, swept or not, for anything but its own end.
+ChangePtr Applier::PreviousOf(absl::string_view key, const Stored& old, const RecordRow& successor) const {
+  if (!keep_previous_ || !old.status.ok() || !IsEntry(old.row)) {
+    return nullptr;
+  }
+  const bool is_its_end = successor.swept && successor.record.version == old.row.record.version;
+  if (!is_its_end && IsDead(old.row.record, now_unix_ms_)) {
     return nullptr;
   }
   return std::make_shared<const Change>(
@@ -260,12 +264,12 @@ ChangePtr Applier::PreviousOf(absl::string_view key, const Stored& old) const {
 }
 
 absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision,
-                               ChangePtr previous) {
+                               Replaced replaced) {
   Count(key, row);
   auto change = std::make_shared<Change>(
       MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record));
-  change->previous = std::move(previous);
-  change->knows_previous = keep_previous_;
+  change->previous = std::move(replaced.previous);
+  change->knows_previous = replaced.is_known;
   changes_.push_back(std::move(change));
   DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kRecords, key, EncodeRecordRow(row)));
   if (AwaitsExpiry(row)) {

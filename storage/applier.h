@@ -99,9 +99,14 @@ class Applier {
   absl::StatusOr<Stored> ReadReplaceable(absl::string_view key) const;
   absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
-  // `previous`: null if there is none, or if nobody wants to know.
-  absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision, ChangePtr previous);
-  ChangePtr PreviousOf(absl::string_view key, const Stored& old) const;
+  // What a change has replaced.
+  struct Replaced {
+    // Null if that was no entry, or is not known.
+    ChangePtr previous;
+    bool is_known = false;
+  };
+  absl::Status WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision, Replaced replaced);
+  ChangePtr PreviousOf(absl::string_view key, const Stored& old, const RecordRow& successor) const;
   absl::StatusOr<uint64_t> DropAbsent(const RemoteBatch& batch);
   absl::Status RestampForgotten(const std::vector<OutboxItem>& items, uint64_t forgotten_unix_ms,
                                 const KeySet& fleet_keys);

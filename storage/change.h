@@ -30,8 +30,8 @@ struct Change {
   size_t value_offset = 0;
   size_t value_size = 0;
   // The entry that it replaced or removed, as the change that once put it, without what that had replaced; null if
-  // there was none, or if it is not known. It is known where somebody who listens to the feed wants it. (The entry that
-  // has expired is always known: an expiry has its record.)
+  // there was none, or if it is not known. It is known where somebody who listens to the feed wants it, and the old
+  // record was not damaged.
   std::shared_ptr<const Change> previous;
   bool knows_previous = false;
 

@@ -69,6 +69,8 @@ struct ChangePage {
   // Whether a change that the reader wants may be missing up to covered_revision, because a later one of its key has
   // taken its place.
   bool is_conflated = false;
+  // Of changes: deletions with revisions up to here may have been forgotten, as of the page.
+  uint64_t collected_revision = 0;
   // Of the outbox: all records of the page have been in Redis before, and are sent again because it may have lost them.
   bool known_to_redis = false;
 };

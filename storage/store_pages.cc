@@ -15,12 +15,16 @@
 namespace dunlin {
 namespace {
 
-absl::StatusOr<uint64_t> RevisionOf(const LmdbTxn& txn) {
+absl::StatusOr<StoreState> StateOf(const LmdbTxn& txn) {
   DUNLIN_ASSIGN_OR_RETURN(const auto row, txn.Get(Table::kMeta, kMetaState));
   if (!row.has_value()) {
     return absl::DataLossError("the store's state is missing");
   }
-  DUNLIN_ASSIGN_OR_RETURN(const StoreState state, DecodeState(*row));
+  return DecodeState(*row);
+}
+
+absl::StatusOr<uint64_t> RevisionOf(const LmdbTxn& txn) {
+  DUNLIN_ASSIGN_OR_RETURN(const StoreState state, StateOf(txn));
   return state.revision;
 }
 
@@ -131,6 +135,8 @@ absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const Key
   const uint64_t now = clock_->NowUnixMillis();
   ChangePage page;
   page.covered_revision = after_revision;
+  DUNLIN_ASSIGN_OR_RETURN(const StoreState state, StateOf(txn));
+  page.collected_revision = state.collected_revision;
   DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
   DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
   size_t size = 0;

@@ -46,6 +46,11 @@ TEST(ProtoConversionTest, AnEmptyValueIsSentAsAValue) {
 TEST(ProtoConversionTest, WatchSelectsKeysAndPrefixes) {
   WatchOptions options;
   EXPECT_EQ(ToProto(options).ByteSizeLong(), 0u) << "everything";
+  options.keys = {"k"};
+  EXPECT_EQ(ToProto(options).key(), "k");
+  options.keys.clear();
+  options.prefixes = {"p/"};
+  EXPECT_EQ(ToProto(options).prefix(), "p/");
   options.keys = {"k", "l"};
   options.prefixes = {"p/"};
   const v1::WatchRequest request = ToProto(options);

@@ -67,8 +67,7 @@ TEST_F(WatcherTest, TheRequestSaysWhatWasAskedFor) {
   options_.initial_state = true;
   options_.resume_token = "token";
   const std::unique_ptr<Watcher> watcher = Open();
-  ASSERT_EQ(replica_.last_watch().prefixes_size(), 1);
-  EXPECT_EQ(replica_.last_watch().prefixes(0), "p/");
+  EXPECT_EQ(replica_.last_watch().prefix(), "p/");
   EXPECT_TRUE(replica_.last_watch().initial_state());
   EXPECT_EQ(replica_.last_watch().resume_token(), "token");
 }

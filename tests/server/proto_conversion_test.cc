@@ -149,13 +149,6 @@ TEST(ProtoConversionTest, TwoValuesThatDoNotFitAMessageAreOne) {
   EXPECT_TRUE(event.previous_unknown());
 }
 
-TEST(ProtoConversionTest, WhatHasExpiredIsAlwaysKnown) {
-  v1::Event event;
-  ToProto(ChangeOf(ChangeType::kExpire, "k", "old", 5), EventForm(ValueForm::kBytes, true), &event);
-  EXPECT_EQ(event.previous().value(), "old");
-  EXPECT_EQ(event.entry().value(), "");
-}
-
 TEST(ProtoConversionTest, NoEventIsLargerThanAnnounced) {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{100}, kTextSizeMaxBytes, kTextSizeMaxBytes + 1}) {
     for (const ValueForm value : {ValueForm::kNone, ValueForm::kBytes, ValueForm::kBytesAndText}) {

@@ -2,12 +2,15 @@
 // right. Method: sessions over a real store and feed, drained by hand.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "server/watch_session.h"
 #include "storage/limits.h"
+#include "storage/record.h"
 #include "tests/server/watch_session_tester.h"
 
 namespace dunlin {
@@ -62,14 +65,45 @@ TEST_F(WatchPreviousTest, WhoDoesNotAskIsNotTold) {
   }
 }
 
-TEST_F(WatchPreviousTest, WhatTheTableTellsIsUnknownButWhatHasExpired) {
+// Its time was over when it came here, so that it never was an entry here.
+TEST_F(WatchPreviousTest, WhatCameFromElsewhereToExpireHasReplacedWhatWasHere) {
+  data_.Put("a", "1");
+  const auto session = Open(WithPrevious());
+  Drain(session.get());
+  for (const char* key : {"a", "b"}) {
+    Record record;
+    record.version = Version{data_.store->state().clock_time + (uint64_t{1} << 20), 77};
+    record.value = "elsewhere";
+    record.expiry_unix_ms = 1;
+    RemoteBatch batch;
+    batch.records.push_back(VersionedRecord{key, EncodeRecord(record)});
+    absl::Notification applied;
+    data_.committer->Apply(std::move(batch), [&applied](const absl::StatusOr<ApplyResult>& result) {
+      EXPECT_TRUE(result.ok()) << result.status();
+      applied.Notify();
+    });
+    applied.WaitForNotification();
+  }
+  EXPECT_EQ(Previous(Drain(session.get())), "a:1 b: ");
+}
+
+TEST_F(WatchPreviousTest, WhatWasDamagedIsUnknown) {
+  data_.Put("a", "1");
+  const auto session = Open(WithPrevious());
+  Drain(session.get());
+  data_.Damage("a");
+  data_.Put("a", "2");
+  EXPECT_EQ(Previous(Drain(session.get())), "a? ");
+}
+
+TEST_F(WatchPreviousTest, WhatTheTableTellsIsUnknown) {
   const Position start = data_.store->position();
   data_.Put("a", "1");
   data_.Put("b", "1", absl::Seconds(10));
   data_.Advance(absl::Seconds(11));
   WatchSession::Options options = WithPrevious();
   options.resume = start;
-  EXPECT_EQ(Previous(Drain(Open(options).get())), "a? b:1 ");
+  EXPECT_EQ(Previous(Drain(Open(options).get())), "a? b? ");
 }
 
 TEST_F(WatchPreviousTest, AStateHasNoBefore) {
