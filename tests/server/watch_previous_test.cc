@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "server/watch_session.h"
 #include "storage/limits.h"
 #include "storage/record.h"
 #include "tests/server/watch_session_tester.h"
+#include "tests/support/answer.h"
 
 namespace dunlin {
 namespace {
@@ -77,12 +77,9 @@ TEST_F(WatchPreviousTest, WhatCameFromElsewhereToExpireHasReplacedWhatWasHere) {
     record.expiry_unix_ms = 1;
     RemoteBatch batch;
     batch.records.push_back(VersionedRecord{key, EncodeRecord(record)});
-    absl::Notification applied;
-    data_.committer->Apply(std::move(batch), [&applied](const absl::StatusOr<ApplyResult>& result) {
-      EXPECT_TRUE(result.ok()) << result.status();
-      applied.Notify();
-    });
-    applied.WaitForNotification();
+    Answer<absl::StatusOr<ApplyResult>> applied;
+    data_.committer->Apply(std::move(batch), applied.Callback());
+    EXPECT_TRUE(applied.Get().ok()) << applied.Get().status();
   }
   EXPECT_EQ(Previous(Drain(session.get())), "a:1 b: ");
 }
