@@ -228,7 +228,7 @@ v1::ListRequest ToProto(const ListOptions& options) {
 
 v1::WatchRequest ToProto(const WatchOptions& options) {
   v1::WatchRequest request;
-  // As one that knows no more than one selector understands it: to such a replica, several would be none.
+  // A replica that does not know `keys` and `prefixes` yet would take them for none, and tell everything.
   if (options.keys.size() == 1 && options.prefixes.empty()) {
     request.set_key(options.keys[0]);
   } else if (options.keys.empty() && options.prefixes.size() == 1) {

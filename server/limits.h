@@ -38,7 +38,8 @@ inline constexpr size_t kSharedEventsMaxBytes = size_t{32} << 20;
 inline constexpr size_t kWatchSelectorsMax = 256;
 // How little a reader may be allowed to lag. A pause of a second is common, in the network or in a garbage collector.
 inline constexpr absl::Duration kWatchLagMin = absl::Seconds(1);
-// Watch streams that a status lists at once, and what it names of what each watches.
+// Watch streams that a status lists at once, and what it names of what each watches: with 256 long selectors each, no
+// more than a few streams would fit a message.
 inline constexpr size_t kWatchersPageMax = 1000;
 inline constexpr size_t kWatcherSelectorsListedMax = 16;
 // How often it is looked whether a reader lags by more than it may, in each such time.

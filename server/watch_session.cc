@@ -87,17 +87,12 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
 
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* output) {
   v1::WatchResponse* const message = &output->message;
-  if (!Remembers(revision_)) {
-    BeginAnew();
-    return Step::kMore;
-  }
   if (!subscribed_ || revision_ < live_after_revision_) {
     DUNLIN_ASSIGN_OR_RETURN(const ChangePage page,
                             store_->ReadChanges(
                                 revision_, [this](absl::string_view key) { return options_.selection.Matches(key); },
                                 kWatchMessageEventsMax, kWatchMessageMaxBytes));
     if (revision_ < page.collected_revision) {
-      // Forgotten since it was asked.
       BeginAnew();
       return Step::kMore;
     }

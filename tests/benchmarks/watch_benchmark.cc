@@ -7,8 +7,6 @@
 //
 //   cd bazel-bin && tests/benchmarks/watch_benchmark [REPETITIONS]
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -22,12 +20,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/client.h"
 #include "tests/benchmarks/watch_load.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
+#include "tests/support/process_usage.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
 
@@ -43,33 +41,6 @@ constexpr absl::Duration kIdle = absl::Seconds(15);
 [[noreturn]] void Fail(const std::string& what) {
   std::cerr << what << std::endl;
   std::abort();
-}
-
-// Of a process of ours.
-int64_t AnonymousBytes(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(file, line);) {
-    const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-    int64_t kilobytes = 0;
-    if (words.size() == 3 && words[0] == "RssAnon:" && absl::SimpleAtoi(words[1], &kilobytes)) {
-      return kilobytes << 10;
-    }
-  }
-  Fail("the kernel does not tell a process' memory");
-}
-
-absl::Duration ProcessorTime(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
-  std::string line;
-  std::getline(file, line);
-  // After the name, which may hold anything: the 12th and 13th fields (proc(5): utime, stime).
-  const std::vector<std::string> fields = absl::StrSplit(line.substr(line.rfind(')') + 2), ' ');
-  int64_t user = 0;
-  int64_t system = 0;
-  if (fields.size() < 13 || !absl::SimpleAtoi(fields[11], &user) || !absl::SimpleAtoi(fields[12], &system)) {
-    Fail("the kernel does not tell a process' time");
-  }
-  return absl::Seconds(static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)));
 }
 
 // A server to measure.

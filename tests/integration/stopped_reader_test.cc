@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
@@ -25,6 +24,7 @@
 #include "storage/mutex.h"
 #include "tests/support/eventually.h"
 #include "tests/support/process.h"
+#include "tests/support/process_usage.h"
 #include "tests/support/replica_process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_size.h"
@@ -37,20 +37,6 @@ constexpr int kBatch = 500;
 constexpr int kRoundWrites = 20000;
 constexpr int64_t kMemoryGrowthMaxBytes = int64_t{8} << 20;
 constexpr char kFence[] = "fence";
-
-// The anonymous memory of a process: what it has allocated, without the pages of its database.
-int64_t AnonymousBytes(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(file, line);) {
-    const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-    int64_t kilobytes = 0;
-    if (words.size() == 3 && words[0] == "RssAnon:" && absl::SimpleAtoi(words[1], &kilobytes)) {
-      return kilobytes << 10;
-    }
-  }
-  ADD_FAILURE() << "the kernel does not tell the memory of " << pid;
-  return 0;
-}
 
 // Watches on a thread of its own, and knows the latest value of the fence alone.
 class FenceWatch {

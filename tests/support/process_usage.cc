@@ -1,0 +1,54 @@
+#include "tests/support/process_usage.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace dunlin {
+namespace {
+
+[[noreturn]] void Fail(pid_t pid) {
+  std::cerr << "the kernel does not tell what process " << pid << " takes" << std::endl;
+  std::abort();
+}
+
+}  // namespace
+
+int64_t AnonymousBytes(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/status"));
+  for (std::string line; std::getline(file, line);) {
+    const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+    int64_t kilobytes = 0;
+    if (words.size() == 3 && words[0] == "RssAnon:" && absl::SimpleAtoi(words[1], &kilobytes)) {
+      return kilobytes << 10;
+    }
+  }
+  Fail(pid);
+}
+
+absl::Duration ProcessorTime(pid_t pid) {
+  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+  std::string line;
+  const size_t name_end = std::getline(file, line) ? line.rfind(')') : std::string::npos;
+  if (name_end == std::string::npos) {
+    Fail(pid);
+  }
+  // After the name, which may hold anything: utime and stime are the 12th and 13th fields.
+  const std::vector<std::string> fields = absl::StrSplit(line.substr(name_end + 2), ' ');
+  int64_t user = 0;
+  int64_t system = 0;
+  if (fields.size() < 13 || !absl::SimpleAtoi(fields[11], &user) || !absl::SimpleAtoi(fields[12], &system)) {
+    Fail(pid);
+  }
+  return absl::Seconds(static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+}
+
+}  // namespace dunlin
