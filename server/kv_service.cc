@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/limits.h"
+#include "server/position_wait.h"
 #include "server/proto_conversion.h"
 #include "server/token.h"
 #include "server/validation.h"
@@ -48,17 +48,11 @@ v1::BatchWriteResponse BatchWriteAnswer(const WriteResult& result) {
   return response;
 }
 
-// What an entry takes in a reply, but for the overhead that every entry has.
-size_t SizeOf(const v1::Entry& entry) { return entry.key().size() + entry.value().size() + entry.text().size(); }
-
-// The largest value and its key must fit.
-constexpr size_t kBatchReplySizeMaxBytes = kReplySizeMaxBytes + kKeySizeMaxBytes;
-
 // How long to wait for Redis: until shortly before the caller gives up, so that it still hears what is known.
 // Infinite and past deadlines are welcome.
-absl::Duration TimeoutBefore(absl::Time deadline) {
+absl::Duration TimeoutBefore(absl::Time deadline, absl::Duration timeout_max) {
   const absl::Duration left = deadline - absl::Now();
-  return std::min(kRedisWaitMax, left - std::min(left / 10, kRedisWaitMargin));
+  return std::min(timeout_max, left - std::min(left / 10, kRedisWaitMargin));
 }
 
 // What a write leaves in the outbox; the revisions are known once it is stored.
@@ -74,118 +68,49 @@ std::vector<OutboxItem> ItemsOf(const std::vector<Mutation>& mutations) {
 
 // ---- Reads ----
 
-absl::Status KVServiceImpl::CheckReadable(absl::Duration max_staleness) const {
-  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
-  if (max_staleness == absl::InfiniteDuration()) {
-    return absl::OkStatus();
+template <typename Request, typename Response>
+void KVServiceImpl::Read(Request request, Responder<Response> responder) const {
+  if (request.at_least().empty()) {
+    responder.Finish(reader_.Read(request));
+    return;
   }
-  const absl::Duration staleness = StalenessOf(parts_);
-  if (staleness <= max_staleness) {
-    return absl::OkStatus();
+  const absl::StatusOr<Position> position = DecodePositionToken("at_least", request.at_least());
+  const absl::Status status = position.ok() ? parts_.gate->Check() : position.status();
+  if (!status.ok()) {
+    responder.Finish(status);
+    return;
   }
-  return absl::UnavailableError(absl::StrCat("this replica has not known itself to be up to date for ",
-                                             absl::FormatDuration(absl::Trunc(staleness, absl::Milliseconds(1))),
-                                             "; max_staleness allows ", absl::FormatDuration(max_staleness),
-                                             ": try another replica, or allow more"));
-}
-
-absl::StatusOr<v1::GetResponse> KVServiceImpl::ReadOne(const v1::GetRequest& request) const {
-  DUNLIN_RETURN_IF_ERROR(ValidateKey("key", request.key()));
-  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
-  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
-  DUNLIN_ASSIGN_OR_RETURN(StoredEntry entry, parts_.store->Get(request.key()));
-  v1::GetResponse response;
-  ToProto(std::move(entry), request.as_text(), response.mutable_entry());
-  FillLag(parts_, response.mutable_lag());
-  return response;
-}
-
-absl::StatusOr<v1::BatchGetResponse> KVServiceImpl::ReadMany(const v1::BatchGetRequest& request) const {
-  DUNLIN_RETURN_IF_ERROR(ValidateBatchGet(request));
-  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
-  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
-  std::vector<std::string> keys;
-  absl::flat_hash_set<absl::string_view> seen;
-  for (const std::string& key : request.keys()) {
-    if (seen.insert(key).second) {
-      keys.push_back(key);
-    }
-  }
-  DUNLIN_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, parts_.store->BatchGet(keys, kBatchReplySizeMaxBytes));
-  v1::BatchGetResponse response;
-  size_t size = 0;
-  for (StoredEntry& entry : entries) {
-    ToProto(std::move(entry), request.as_text(), response.add_entries());
-    size += SizeOf(*response.entries().rbegin());
-  }
-  if (size > kBatchReplySizeMaxBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("the answer has ", size, " bytes of keys, values and texts; the ",
-                                                     "limit is ", kBatchReplySizeMaxBytes,
-                                                     ": ask for fewer keys at once, or without as_text"));
-  }
-  FillLag(parts_, response.mutable_lag());
-  return response;
-}
-
-absl::StatusOr<v1::ListResponse> KVServiceImpl::ReadPage(const v1::ListRequest& request) const {
-  DUNLIN_RETURN_IF_ERROR(ValidatePrefix(request.prefix()));
-  DUNLIN_ASSIGN_OR_RETURN(const size_t entries_max, ToPageEntriesMax(request));
-  std::string after_key;
-  if (!request.page_token().empty()) {
-    DUNLIN_ASSIGN_OR_RETURN(after_key, DecodePageToken(request.prefix(), request.page_token()));
-  }
-  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
-  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
-  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadEntries(request, std::move(after_key), entries_max));
-  v1::ListResponse response;
-  if (!page.complete) {
-    response.set_next_page_token(EncodePageToken(request.prefix(), page.covered_key));
-  }
-  for (std::string& key : page.damaged_keys) {
-    response.add_damaged_keys(std::move(key));
-  }
-  for (StoredEntry& entry : page.entries) {
-    // Without values there is no text either.
-    ToProto(std::move(entry), request.as_text() && !request.keys_only(), response.add_entries());
-  }
-  FillLag(parts_, response.mutable_lag());
-  return response;
-}
-
-absl::StatusOr<EntryPage> KVServiceImpl::ReadEntries(const v1::ListRequest& request, std::string after_key,
-                                                     size_t entries_max) const {
-  // Text doubles what a value takes in the reply.
-  const size_t size_max = request.as_text() && !request.keys_only() ? kReplySizeMaxBytes / 2 : kReplySizeMaxBytes;
-  EntryPage page;
-  page.covered_key = std::move(after_key);
-  const auto is_empty = [&page] { return page.entries.empty() && page.damaged_keys.empty() && !page.complete; };
-  for (size_t reads = 0; reads < kListReadsMax && is_empty(); ++reads) {
-    DUNLIN_ASSIGN_OR_RETURN(
-        page, parts_.store->List(request.prefix(), page.covered_key, entries_max, size_max, request.keys_only()));
-  }
-  return page;
+  const absl::Duration timeout = TimeoutBefore(responder.deadline(), kArrivalWaitMax);
+  // Not `this`: a call that was cancelled does not keep the service alive.
+  WaitForPosition(parts_, *position, timeout,
+                  [reader = reader_, request = std::move(request),
+                   responder = std::move(responder)](const absl::Status& arrived) mutable {
+                    arrived.ok() ? responder.Finish(reader.Read(request)) : responder.Finish(arrived);
+                  });
 }
 
 grpc::ServerUnaryReactor* KVServiceImpl::Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                              grpc::ByteBuffer* response) {
   return HandleUnary<v1::GetRequest, v1::GetResponse>(
-      context, *request, response,
-      [this](const v1::GetRequest& get, Responder<v1::GetResponse> responder) { responder.Finish(ReadOne(get)); });
+      context, *request, response, [this](v1::GetRequest&& get, Responder<v1::GetResponse> responder) {
+        Read(std::move(get), std::move(responder));
+      });
 }
 
 grpc::ServerUnaryReactor* KVServiceImpl::BatchGet(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                                   grpc::ByteBuffer* response) {
   return HandleUnary<v1::BatchGetRequest, v1::BatchGetResponse>(
-      context, *request, response, [this](const v1::BatchGetRequest& get, Responder<v1::BatchGetResponse> responder) {
-        responder.Finish(ReadMany(get));
+      context, *request, response, [this](v1::BatchGetRequest&& get, Responder<v1::BatchGetResponse> responder) {
+        Read(std::move(get), std::move(responder));
       });
 }
 
 grpc::ServerUnaryReactor* KVServiceImpl::List(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                               grpc::ByteBuffer* response) {
   return HandleUnary<v1::ListRequest, v1::ListResponse>(
-      context, *request, response,
-      [this](const v1::ListRequest& list, Responder<v1::ListResponse> responder) { responder.Finish(ReadPage(list)); });
+      context, *request, response, [this](v1::ListRequest&& list, Responder<v1::ListResponse> responder) {
+        Read(std::move(list), std::move(responder));
+      });
 }
 
 // ---- Writes ----
@@ -227,14 +152,14 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
     }
     // Only now, because the write may have waited for the disk for long.
     replicator->WaitMirrored(
-        std::move(items), TimeoutBefore(deadline),
+        std::move(items), TimeoutBefore(deadline, kRedisWaitMax),
         [answer, responder = std::move(responder), result = *std::move(result)](absl::Status mirrored_status) mutable {
           mirrored_status.ok() ? responder.Finish(answer(result)) : responder.Finish(mirrored_status);
         });
   };
   if (judged_by_redis) {
-    parts_.replicator->WriteIf(std::move(write->mutations.front()), write->precondition, TimeoutBefore(deadline),
-                               std::move(done));
+    parts_.replicator->WriteIf(std::move(write->mutations.front()), write->precondition,
+                               TimeoutBefore(deadline, kRedisWaitMax), std::move(done));
   } else {
     parts_.committer->Write(*std::move(write), std::move(done));
   }

@@ -3,22 +3,19 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <cstddef>
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "dunlin/v1/kv.grpc.pb.h"
+#include "server/kv_reader.h"
 #include "server/replica_parts.h"
 #include "server/unary_method.h"
 #include "server/watch_service.h"
-#include "storage/store.h"
 #include "storage/write.h"
 
 namespace dunlin {
 
 // KVServiceImpl answers the public data API (proto/dunlin/v1/kv.proto). Reads are answered where they arrive, on gRPC's
-// thread; writes are handed to the committer, or to the replicator when Redis is to judge them, and answered from
-// there.
+// thread, unless they have to wait for what another replica has (`at_least`); writes are handed to the committer, or to
+// the replicator when Redis is to judge them, and answered from there.
 //
 // Thread-safety: safe for concurrent use.
 class KVServiceImpl final
@@ -28,7 +25,7 @@ class KVServiceImpl final
                   v1::KVService::WithRawCallbackMethod_Watch<v1::KVService::Service>>>>>>> {
  public:
   // `watches` serves the streams and must outlive this object.
-  KVServiceImpl(const ReplicaParts& parts, WatchService* watches) : parts_(parts), watches_(watches) {}
+  KVServiceImpl(const ReplicaParts& parts, WatchService* watches) : parts_(parts), reader_(parts), watches_(watches) {}
 
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                 grpc::ByteBuffer* response) override;
@@ -46,16 +43,9 @@ class KVServiceImpl final
                                                     const grpc::ByteBuffer* request) override;
 
  private:
-  // Whether this replica may answer a read that allows it to be out of date for so long. Asked before the read, so that
-  // what is read is no older.
-  absl::Status CheckReadable(absl::Duration max_staleness) const;
-  absl::StatusOr<v1::GetResponse> ReadOne(const v1::GetRequest& request) const;
-  absl::StatusOr<v1::BatchGetResponse> ReadMany(const v1::BatchGetRequest& request) const;
-  absl::StatusOr<v1::ListResponse> ReadPage(const v1::ListRequest& request) const;
-  // Reads until there is something to return, but no more often than limits.h allows. Each read is a view of its own,
-  // so what is returned is all of the last one.
-  absl::StatusOr<EntryPage> ReadEntries(const v1::ListRequest& request, std::string after_key,
-                                        size_t entries_max) const;
+  // Answers `request` once the replica has what it asks for.
+  template <typename Request, typename Response>
+  void Read(Request request, Responder<Response> responder) const;
 
   // Carries `write` out and answers by `responder`; `answer` makes the message of the result.
   template <typename Response>
@@ -63,6 +53,7 @@ class KVServiceImpl final
              Response (*answer)(const WriteResult&));
 
   const ReplicaParts parts_;
+  const KVReader reader_;
   WatchService* const watches_;
 };
 

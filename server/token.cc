@@ -11,11 +11,13 @@
 namespace dunlin {
 namespace {
 
-constexpr char kPositionFormat = 1;
+constexpr char kPositionFormat = 4;
+constexpr char kOldPositionFormat = 1;
 constexpr char kPageFormat = 2;
 constexpr char kWatcherFormat = 3;
 constexpr size_t kChecksumSizeBytes = 4;
-constexpr size_t kPositionSizeBytes = 4 * 8;
+constexpr size_t kPositionSizeBytes = 6 * 8;
+constexpr size_t kOldPositionSizeBytes = 4 * 8;
 constexpr size_t kPrefixHashSizeBytes = 8;
 
 std::string Checksum(absl::string_view bytes) {
@@ -56,16 +58,26 @@ std::string EncodePositionToken(const Position& position) {
   AppendBigEndian64(position.sequence, &token);
   AppendBigEndian64(position.store_id, &token);
   AppendBigEndian64(position.revision, &token);
+  AppendBigEndian64(position.own_revision, &token);
+  AppendBigEndian64(position.expired_unix_ms, &token);
   return Seal(std::move(token));
 }
 
-absl::StatusOr<Position> DecodePositionToken(absl::string_view token) {
-  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, kPositionFormat, "resume_token"));
-  if (content.size() != kPositionSizeBytes) {
-    return absl::InvalidArgumentError("resume_token is malformed: it has the wrong size");
+absl::StatusOr<Position> DecodePositionToken(absl::string_view name, absl::string_view token) {
+  const bool is_old = !token.empty() && token[0] == kOldPositionFormat;
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content,
+                          Unseal(token, is_old ? kOldPositionFormat : kPositionFormat, name));
+  if (content.size() != (is_old ? kOldPositionSizeBytes : kPositionSizeBytes)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " is malformed: it has the wrong size"));
   }
-  return Position{ReadBigEndian64(content), ReadBigEndian64(content.substr(8)), ReadBigEndian64(content.substr(16)),
-                  ReadBigEndian64(content.substr(24))};
+  Position position;
+  position.epoch = ReadBigEndian64(content);
+  position.sequence = ReadBigEndian64(content.substr(8));
+  position.store_id = ReadBigEndian64(content.substr(16));
+  position.revision = ReadBigEndian64(content.substr(24));
+  position.own_revision = is_old ? position.revision : ReadBigEndian64(content.substr(32));
+  position.expired_unix_ms = is_old ? 0 : ReadBigEndian64(content.substr(40));
+  return position;
 }
 
 std::string EncodePageToken(absl::string_view prefix, absl::string_view last_key) {

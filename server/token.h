@@ -13,11 +13,14 @@ namespace dunlin {
 // checksum, so that a token that was cut or mixed up is told from one that is merely old.
 
 // A position token, of Watch and of every write's answer:
-//   format (1, = 1) | epoch (8) | sequence (8) | store id (8) | revision (8) | XXH3-64's upper 4 bytes; big-endian.
+//   format (1, = 4) | epoch (8) | sequence (8) | store id (8) | revision (8) | own revision (8) | expired ms (8)
+//   | XXH3-64's upper 4 bytes; big-endian.
 std::string EncodePositionToken(const Position& position);
 
+// Reads format 1, too, which ends after the revision: all up to it may be the store's own, and nothing is known of what
+// had expired. `name` is the request's field, for messages.
 // Errors: kInvalidArgument, saying what is wrong with it.
-absl::StatusOr<Position> DecodePositionToken(absl::string_view token);
+absl::StatusOr<Position> DecodePositionToken(absl::string_view name, absl::string_view token);
 
 // A page token of List: the last key that was looked at, tied to the prefix that was listed.
 //   format (1, = 2) | XXH3-64 of the prefix (8) | key | XXH3-64's upper 4 bytes.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/position_wait.h"
 #include "server/request_parser.h"
 #include "server/token.h"
 #include "server/validation.h"
@@ -42,11 +43,16 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackSer
     stream->Refuse(options.status());
     return reactor;
   }
+  const absl::optional<Position> awaited =
+      options->session.awaits_arrival ? options->session.resume : absl::optional<Position>();
   // First, because from Add() on a shutdown may end it.
   stream->Prepare(*std::move(options), steady_.Now());
   const absl::Status added = Add(stream);
   if (added.ok()) {
     stream->PutInLine();
+    if (awaited.has_value()) {
+      stream->AwaitArrival(*awaited);
+    }
   } else {
     stream->Refuse(added);
   }
@@ -86,7 +92,8 @@ absl::StatusOr<WatchStream::Options> WatchService::Admit(const grpc::ByteBuffer&
   options.session.every_change = watch.every_change();
   options.session.previous = watch.previous();
   if (!watch.resume_token().empty()) {
-    DUNLIN_ASSIGN_OR_RETURN(options.session.resume, DecodePositionToken(watch.resume_token()));
+    DUNLIN_ASSIGN_OR_RETURN(options.session.resume, DecodePositionToken("resume_token", watch.resume_token()));
+    options.session.awaits_arrival = CanAwait(parts_, *options.session.resume);
   }
   DUNLIN_ASSIGN_OR_RETURN(const absl::Duration progress_interval, ToProgressInterval(watch));
   options.heartbeat = std::min(options_.heartbeat, progress_interval);

@@ -29,13 +29,22 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
       snapshot_(&options_.selection, store),
       covered_(store->position()),
       queue_(options_.filter, std::move(wake)) {
+  if (options_.awaits_arrival) {
+    mode_ = Mode::kWaiting;
+    revision_ = covered_.revision;
+  } else {
+    Begin(options_.resume);
+  }
+}
+
+void WatchSession::Begin(const absl::optional<Position>& resume) {
   revision_ = covered_.revision;
-  if (options_.resume.has_value()) {
+  if (resume.has_value()) {
     // A later revision than the store's own is of a store that has been put back to an older copy.
-    const bool continues = options_.resume->store_id == covered_.store_id &&
-                           options_.resume->revision <= covered_.revision && Remembers(options_.resume->revision);
+    const bool continues =
+        resume->store_id == covered_.store_id && resume->revision <= covered_.revision && Remembers(resume->revision);
     if (continues) {
-      covered_ = *options_.resume;
+      covered_ = *resume;
       revision_ = covered_.revision;
       return;
     }
@@ -44,7 +53,22 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
   if (say_reset_ || options_.initial_state) {
     mode_ = Mode::kSnapshot;
     whole_ = false;
+    has_token_ = false;
   }
+}
+
+// The reader knows the history of the fleet as far as its token says. It may know more of what this store has, but that
+// is up to the present revision, and has been said again by SYNCED.
+void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
+  covered_ = store_->position();
+  mode_ = Mode::kReplay;
+  Position resume = *options_.resume;
+  if (after_revision.has_value()) {
+    resume.store_id = covered_.store_id;
+    resume.revision = *after_revision;
+  }
+  Begin(resume);
+  has_token_ = false;
 }
 
 // Whether all that was deleted after `revision` can still be told.
@@ -55,6 +79,8 @@ WatchSession::~WatchSession() { feed_->Unsubscribe(&queue_); }
 absl::StatusOr<WatchSession::Step> WatchSession::Next(WatchOutput* output) {
   SetAsideIfFull();
   switch (mode_) {
+    case Mode::kWaiting:
+      return Step::kNothing;
     case Mode::kSnapshot:
       return NextOfSnapshot(&output->message);
     case Mode::kReplay:
@@ -118,6 +144,7 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* outpu
   }
   say_synced_ = false;
   whole_ = true;
+  has_token_ = true;
   message->set_marker(v1::MARKER_SYNCED);
   SetToken(message);
   return Step::kMessage;
@@ -131,6 +158,7 @@ void WatchSession::BeginAnew() {
   say_reset_ = true;
   say_synced_ = true;
   whole_ = false;
+  has_token_ = false;
   snapshot_.Restart();
 }
 
@@ -199,7 +227,11 @@ void WatchSession::Heartbeat(v1::WatchResponse* message) {
     revision_ = std::max(revision_, published);
   }
   message->set_marker(v1::MARKER_HEARTBEAT);
-  SetToken(message);
+  if (mode_ == Mode::kWaiting) {
+    message->set_token(EncodePositionToken(*options_.resume));
+  } else {
+    SetToken(message);
+  }
 }
 
 void WatchSession::SetToken(v1::WatchResponse* message) {
@@ -213,8 +245,10 @@ void WatchSession::SetToken(v1::WatchResponse* message) {
     covered_ = *ahead_;
     ahead_ = now;
   }
-  if (whole_) {
-    message->set_token(EncodePositionToken({covered_.epoch, covered_.sequence, now.store_id, revision_}));
+  if (has_token_) {
+    message->set_token(EncodePositionToken({covered_.epoch, covered_.sequence, now.store_id, revision_,
+                                            std::min(now.own_revision, revision_),
+                                            std::min(covered_.expired_unix_ms, now.expired_unix_ms)}));
   }
 }
 

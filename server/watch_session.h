@@ -22,8 +22,8 @@ namespace dunlin {
 // WatchSession decides what a watch stream says next: a page of the initial state, changes read from the store, or
 // changes as the feed delivers them. It knows no gRPC; WatchStream carries its messages.
 //
-//   snapshot -> replay -> live
-//                 ^---------'   the queue was full
+//   waiting -> snapshot -> replay -> live
+//      `-------------------^ ^---------'   the queue was full
 //
 // Why nothing is skipped: the session first reads the changes table to its end, then subscribes to the feed, which says
 // from which revision on it delivers, and reads the table up to exactly there. A reader that falls behind loses its
@@ -37,6 +37,9 @@ class WatchSession {
     bool initial_state = false;
     // Where to go on; takes precedence over initial_state.
     absl::optional<Position> resume;
+    // `resume` is of another store, and it is being found out where this one may go on for it: the session says nothing
+    // until Arrived() is called.
+    bool awaits_arrival = false;
     bool as_text = false;
     // What to leave out: events of the initial or full state, too.
     WatchFilter filter;
@@ -48,7 +51,7 @@ class WatchSession {
     bool every_change = false;
   };
 
-  enum class Mode { kSnapshot, kReplay, kLive };
+  enum class Mode { kWaiting, kSnapshot, kReplay, kLive };
 
   // What Next() has found.
   enum class Step {
@@ -67,13 +70,18 @@ class WatchSession {
   WatchSession(const WatchSession&) = delete;
   WatchSession& operator=(const WatchSession&) = delete;
 
+  // This store has all that the reader has seen, who misses nothing if it goes on after `after_revision`; or nothing,
+  // if that is not known: then it gets the full state.
+  // REQUIRES: mode() == kWaiting.
+  void Arrived(absl::optional<uint64_t> after_revision);
+
   // Looks for what comes next and fills `output` with it if it returns kMessage. Reads at most one page from the disk,
   // so that a stream that has much to read does not hold up others. The message has no lag: that is for the caller to
   // fill in. It stays below kClientMessageMaxBytes.
   // Errors: those of the store's reads; damaged records are named in the message instead.
   absl::StatusOr<Step> Next(WatchOutput* output);
 
-  // Fills `message` with a sign of life: the marker HEARTBEAT and the present token.
+  // Fills `message` with a sign of life: the marker HEARTBEAT and the present token; while it waits, that of `resume`.
   // REQUIRES: Next() did not return kMessage last.
   void Heartbeat(v1::WatchResponse* message);
 
@@ -94,6 +102,7 @@ class WatchSession {
   absl::StatusOr<Step> NextOfSnapshot(v1::WatchResponse* message);
   absl::StatusOr<Step> NextOfReplay(WatchOutput* output);
   Step NextLive(WatchOutput* output);
+  void Begin(const absl::optional<Position>& resume);
   void BeginAnew();
   // Takes over from a page of changes what fits into `message` and is not for the feed to bring.
   void SayPage(const ChangePage& page, v1::WatchResponse* message);
@@ -115,6 +124,9 @@ class WatchSession {
   bool say_synced_ = true;
   // Whether the reader holds the whole state as of revision_: not before SYNCED if it gets the state from us.
   bool whole_ = true;
+  // Whether what has been said is something to resume from: the reader holds the whole state, and all that it has seen
+  // elsewhere is up to revision_.
+  bool has_token_ = true;
   // A place in Redis' history that is not beyond what has been said: everything up to its sequence has a revision up to
   // revision_. And the next such place, for when revision_ has come that far. The store's own position will not do: it
   // runs ahead of a reader, and a token with its sequence would hide from other replicas what the reader lacks.

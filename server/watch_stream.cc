@@ -7,11 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/limits.h"
+#include "server/position_wait.h"
 #include "server/status_mapping.h"
 #include "server/watch_service.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
+
 void WatchStream::Prepare(Options options, absl::Time now) {
   self_ = shared_from_this();
   heartbeat_ = options.heartbeat;
@@ -68,7 +70,48 @@ bool WatchStream::WaitsForWrite() {
   return writing_.load();
 }
 
+// ---- The token of another replica ----
+
+// The callback may outlive the stream, and a stream the service.
+void WatchStream::AwaitArrival(const Position& resume) {
+  WaitForPosition(service_->parts_, resume, kArrivalWaitMax, [stream = weak_from_this()](const absl::Status& status) {
+    if (const std::shared_ptr<WatchStream> self = stream.lock(); self != nullptr) {
+      self->OnArrival(status);
+    }
+  });
+}
+
+void WatchStream::OnArrival(const absl::Status& status) {
+  MutexLock lock(&mutex_);
+  if (!done_) {
+    arrival_ = status;
+    PutInLine();
+  }
+}
+
+// What has not come in time, or cannot be waited for, is told as a state.
+void WatchStream::TakeArrival() {
+  absl::optional<absl::Status> arrival;
+  {
+    MutexLock lock(&mutex_);
+    arrival.swap(arrival_);
+  }
+  if (arrival.has_value()) {
+    session_->Arrived(arrival->ok() ? service_->parts_.replicator->FindCheckpoint(*session_->options().resume)
+                                    : absl::nullopt);
+  }
+}
+
+// While it waits it says so more often.
+absl::Duration WatchStream::heartbeat() const {
+  const bool waits = session_->mode() == WatchSession::Mode::kWaiting;
+  return waits ? std::min(heartbeat_, kArrivalHeartbeatPeriod) : heartbeat_;
+}
+
+// ---- What it says ----
+
 absl::Status WatchStream::SayNext(absl::Time now) {
+  TakeArrival();
   taken_revision_ = session_->revision();
   WatchOutput output;
   DUNLIN_ASSIGN_OR_RETURN(const WatchSession::Step step, session_->Next(&output));
@@ -100,7 +143,7 @@ absl::Time WatchStream::Look(absl::Time now) {
   absl::Time next = heartbeat_at();
   if (next <= now) {
     PutInLine();
-    next = now + heartbeat_;
+    next = now + heartbeat();
   }
   const bool taken = !writing();
   if (taken) {
@@ -179,6 +222,10 @@ void WatchStream::OnWriteDone(bool ok) {
 void WatchStream::OnCancel() { End(absl::CancelledError("the caller has cancelled the stream")); }
 
 void WatchStream::OnDone() {
+  {
+    MutexLock lock(&mutex_);
+    done_ = true;
+  }
   const std::shared_ptr<WatchStream> self = std::move(self_);
   service_->Remove(self);
 }

@@ -10,7 +10,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "server/reader_lag.h"
+#include "server/replica_parts.h"
 #include "server/watch_output.h"
 #include "server/watch_session.h"
 #include "storage/mutex.h"
@@ -63,6 +65,10 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Asks to be pumped.
   void PutInLine();
 
+  // Finds out where to go on for the token of another replica, which its session waits for.
+  // REQUIRES: the stream has been put in line.
+  void AwaitArrival(const Position& resume);
+
   uint64_t id() const { return id_; }
   // As of the last message, the last look, or the last that has come to its queue.
   Facts facts() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -76,7 +82,7 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   // When it has to show a sign of life, if it says nothing before; never once it is finished. This and the next ones
   // are, as Pump(), for the service's thread alone.
-  absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat_; }
+  absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat(); }
 
   // Looks how its reader stands: asks to be pumped if it is time for a sign of life. Returns when to look again.
   absl::Time Look(absl::Time now);
@@ -101,6 +107,11 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  private:
   friend class WatchService;
 
+  // The longest time without a message, at present.
+  absl::Duration heartbeat() const;
+  void OnArrival(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets the session go on if what it waits for is here, or will not come.
+  void TakeArrival() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts to write a message if there is one to write now.
   absl::Status SayNext(absl::Time now);
   void Say(WatchOutput* output, absl::Time now);
@@ -149,6 +160,10 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Its behind_since is that of reader_lag_ alone, and when the last message was said.
   Facts facts_ ABSL_GUARDED_BY(mutex_);
   absl::Time facts_said_at_ ABSL_GUARDED_BY(mutex_);
+  // How the wait for what another replica had has ended.
+  absl::optional<absl::Status> arrival_ ABSL_GUARDED_BY(mutex_);
+  // Whether OnDone() has been called: the service may be gone.
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
   // Why the stream is to end; OK while it is not.
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
 };

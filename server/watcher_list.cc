@@ -16,6 +16,8 @@ namespace {
 
 v1::WatcherStatus::State StateOf(WatchSession::Mode mode) {
   switch (mode) {
+    case WatchSession::Mode::kWaiting:
+      return v1::WatcherStatus::STATE_WAITING;
     case WatchSession::Mode::kSnapshot:
       return v1::WatcherStatus::STATE_SNAPSHOT;
     case WatchSession::Mode::kReplay:

@@ -120,7 +120,7 @@ absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
     result.revisions.push_back(state_->revision);
   }
   state_->clock_time = clock_->last_issued();
-  result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
+  result.position = state_->PositionOf(store_id_);
   return result;
 }
 
@@ -173,7 +173,7 @@ absl::StatusOr<ApplyResult> Applier::ApplyRemote(const RemoteBatch& batch) {
       state_->complete_unix_ms = batch.complete_as_of_unix_ms;
     }
   }
-  result.position = Position{state_->epoch, state_->applied_sequence, store_id_, state_->revision};
+  result.position = state_->PositionOf(store_id_);
   return result;
 }
 
@@ -197,6 +197,9 @@ absl::Status Applier::Replace(absl::string_view key, const Stored& old, RecordRo
     recount_needed_ = true;
   }
   successor.revision = ++state_->revision;
+  if (successor.unsent) {
+    state_->own_revision = successor.revision;
+  }
   return WriteRow(key, successor, batch_first_revision, std::move(replaced));
 }
 

@@ -82,6 +82,9 @@ class Applier {
   // The changes made so far, in revision order.
   std::vector<ChangePtr> TakeChanges() { return std::move(changes_); }
 
+  // The time at which all of this happens.
+  uint64_t now_unix_ms() const { return now_unix_ms_; }
+
   // Whether any table was changed.
   bool changed() const { return changed_; }
 

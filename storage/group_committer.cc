@@ -126,6 +126,7 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
   };
   DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, store_->env_->BeginWrite());
   Applier applier(&txn, &state_, store_->store_id(), clock_);
+  NoteTime(applier.now_unix_ms());
   if (feed_->wants_previous()) {
     applier.KeepPrevious();
   }
@@ -134,6 +135,12 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
   DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before));
   std::move(undo).Cancel();
   return absl::OkStatus();
+}
+
+// A clock that was put back may let entries expire before what was swept last.
+void GroupCommitter::NoteTime(uint64_t now_unix_ms) {
+  state_.expired_unix_ms = std::min(state_.expired_unix_ms, now_unix_ms);
+  state_.expired_latest_unix_ms = std::max(state_.expired_latest_unix_ms, now_unix_ms);
 }
 
 // Commits, unless nothing has changed but positions that can wait.
@@ -221,6 +228,8 @@ void GroupCommitter::ExecuteEpoch(EpochOperation* operation) {
     state_.refill_revision = state_.revision;
     state_.outbox_depth = state_.entries + state_.tombstones;
   }
+  // In the new epoch nobody is known to have any of it.
+  state_.own_revision = state_.revision;
   operation->result = EpochEntry{state_.applied_sequence, refill};
 }
 
@@ -252,6 +261,9 @@ void GroupCommitter::Sweep() {
   size_t swept = 0;
   const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(swept, applier->SweepExpired(kSweepEntriesMax));
+    if (swept < kSweepEntriesMax) {
+      state_.expired_unix_ms = applier->now_unix_ms();
+    }
     return SweepStaleChanges(applier, *txn);
   });
   // An error has changed nothing; it shows again at the next write, which reports it, and this waits its period.

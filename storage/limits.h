@@ -111,6 +111,25 @@ inline constexpr size_t kLeftEpochsMax = 64;
 inline absl::Duration UnstoredAgeMaxOf(absl::Duration horizon) { return horizon / 4; }
 // How long the upkeep of Redis waits after a round that was refused, or came to nothing for the first time.
 inline constexpr absl::Duration kUpkeepRetryDelay = absl::Minutes(1);
+
+// ---- Tokens of other replicas ----
+
+// How soon Redis is asked again whether it has what somebody waits for here: at first as soon as a write gets there,
+// and at last so rarely that whoever waits in vain costs nothing.
+inline constexpr absl::Duration kDeliveryRetryDelayMin = absl::Milliseconds(1);
+inline constexpr absl::Duration kDeliveryRetryDelayMax = absl::Milliseconds(50);
+// Stores that one question asks for: more than replicas that a fleet has. Who is left out is asked for later.
+inline constexpr size_t kAwaitedStoresMax = 64;
+// Callers and streams that wait: as many as streams may be open twice over, each of which takes some 200 bytes.
+inline constexpr size_t kArrivalWaitersMax = 65536;
+// The longest that they wait, unless their own deadline is earlier: Redis or a replica has failed then, and a stream
+// is better served by the full state.
+inline constexpr absl::Duration kArrivalWaitMax = absl::Seconds(10);
+// How often a stream that waits says so.
+inline constexpr absl::Duration kArrivalHeartbeatPeriod = absl::Seconds(1);
+// Checkpoints that a replica remembers, one for each heartbeat at first: the last minutes to the second, and days with
+// a few hundred. Each has 24 bytes.
+inline constexpr size_t kCheckpointsMax = 1024;
 // Change entries looked at, and rows removed, in one transaction of a round.
 inline constexpr size_t kCollectedEntriesMax = 1000;
 

@@ -134,9 +134,11 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
   return absl::OkStatus();
 }
 
-void Store::Resume(const StoreState& state) {
+void Store::Resume(StoreState state) {
   clock_->Restore(state.clock_time);
   clock_->SetOffset(absl::Microseconds(state.clock_offset_us));
+  state.own_revision = state.revision;
+  state.expired_latest_unix_ms = clock_->NowUnixMillis();
   SetState(state);
 }
 
@@ -268,7 +270,7 @@ StoreState Store::state() const {
 
 Position Store::position() const {
   MutexLock lock(&mutex_);
-  return Position{state_.epoch, state_.applied_sequence, identity_.store_id, state_.revision};
+  return state_.PositionOf(identity_.store_id);
 }
 
 void Store::SetState(const StoreState& state) {

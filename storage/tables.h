@@ -9,6 +9,7 @@
 #include "storage/content_sum.h"
 #include "storage/digest.h"
 #include "storage/record.h"
+#include "storage/write.h"
 
 // The formats of the tables' rows. All numbers are big-endian.
 //
@@ -122,10 +123,23 @@ struct StoreState {
   // Tombstones and expired records with revisions up to here may have been removed for their age.
   uint64_t collected_revision = 0;
 
+  // The latest revision that went into the outbox, or an upper bound of it; 0 if nothing ever did. Not on the disk: a
+  // store that is opened does not know better than that any of its revisions may have.
+  uint64_t own_revision = 0;
+  // Every expiry up to this time of the fleet's clock has been swept; and the latest time at which any may have been.
+  // Not on the disk: the first sweep tells.
+  uint64_t expired_unix_ms = 0;
+  uint64_t expired_latest_unix_ms = 0;
+
   // The highest time of a version that somebody else's record had and that was turned down for an own one that had
   // never been sent, since own ones were last stamped anew. Not on the disk: what Redis refuses after a restart, it
   // refuses knowing of all that was turned down before.
   uint64_t turned_down_time = 0;
+
+  // Where the store of this state stands.
+  Position PositionOf(uint64_t store_id) const {
+    return {epoch, applied_sequence, store_id, revision, own_revision, expired_unix_ms};
+  }
 
   // Whether the record of `row` is still to be sent to Redis.
   bool InOutbox(const RecordRow& row) const {

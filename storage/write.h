@@ -19,12 +19,18 @@
 // What the Committer is given and what it answers. Plain values.
 namespace dunlin {
 
-// A place in the history of the fleet and of one store: what a token says.
+// A place in the history of the fleet and of one store: what a token says. Whoever knows the store as of `revision`
+// knows every write of `epoch` up to `sequence`.
 struct Position {
   uint64_t epoch = 0;
   uint64_t sequence = 0;
   uint64_t store_id = 0;
   uint64_t revision = 0;
+  // What others hold is behind the store's until Redis has what it had written itself up to this revision, which is at
+  // most `revision`. 0: it had written nothing.
+  uint64_t own_revision = 0;
+  // The store had taken note of every expiry up to this time of the fleet's clock; 0: that is not known.
+  uint64_t expired_unix_ms = 0;
 };
 
 // A put or a delete of one key.

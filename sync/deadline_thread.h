@@ -34,7 +34,7 @@ class DeadlineThread {
   // Ends the thread. Stopping again does nothing.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Somebody waits until `deadline`, and `expire` knows of it.
+  // Somebody waits until `deadline`, and `expire` knows of it; in the past: somebody is to be answered at once.
   void Expect(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -63,8 +63,11 @@ Follower::Action Follower::Next(absl::Time now) {
     known_when_asked_ = std::max(accepted_, told_sequence_);
     return ReadPosition{Proposal(now)};
   }
+  if (absl::optional<FindDelivered> delivery = NextDelivery(now); delivery.has_value()) {
+    return *delivery;
+  }
   if (epoch_ != kNoEpoch && subscribed_ && catching_up_ && !caught_up_ && !pending_ready_) {
-    return now < reconcile_at_ ? Action(Wait{std::min(reconcile_at_, heartbeat_at_)}) : NextRead();
+    return now < reconcile_at_ ? Action(Wait{std::min(reconcile_at_, NextUpkeep())}) : NextRead();
   }
   if (absl::optional<Reindex> reindex = NextReindex(now); reindex.has_value()) {
     return *reindex;
@@ -86,7 +89,8 @@ PositionProposal Follower::Proposal(absl::Time now) {
 Follower::Action Follower::TakeApply() {
   pending_.epoch = epoch_;
   // What is known to be complete is so with this batch, and those before it.
-  if (caught_up_ || (live_ && !catching_up_)) {
+  applying_whole_ = caught_up_ || (live_ && !catching_up_);
+  if (applying_whole_) {
     pending_.complete_as_of_unix_ms = complete_unix_ms_;
     complete_told_unix_ms_ = complete_unix_ms_;
   }
@@ -212,6 +216,7 @@ void Follower::OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time n
   // fails time and again closer together.
   retry_.Succeeded();
   applied_ = applying_sequence_;
+  whole_ = applying_whole_ ? applied_ : whole_;
   complete_stored_unix_ms_ = complete_told_unix_ms_;
   damaged_records_ += result->damaged;
   version_conflicts_ += result->conflicts;
@@ -258,6 +263,7 @@ Follower::Status Follower::status() const {
   status.error = connected_ && !foreign_ && !subscribed_ && !subscription_error_.ok() ? subscription_error_ : error_;
   status.epoch = epoch_;
   status.applied_sequence = applied_;
+  status.whole_sequence = whole_;
   status.redis_sequence = std::max(redis_sequence_, applied_);
   status.up_to_date_at = up_to_date_at_;
   status.gaps_repaired = gaps_repaired_;

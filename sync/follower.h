@@ -114,6 +114,10 @@ class Follower {
   struct Reindex {
     ReindexQuery query;
   };
+  // Ask Redis how much of what these stores have written it has; tell the outcome by OnDelivered().
+  struct FindDelivered {
+    std::vector<uint64_t> store_ids;
+  };
   struct StartEpoch {
     EpochProposal proposal;
   };
@@ -128,7 +132,7 @@ class Follower {
   // Throw away the events that wait in the ring: what comes from Redis next is newer than all of them.
   struct DiscardEvents {};
   using Action = std::variant<Wait, Connect, ReadPosition, ReadChanges, ReadOrders, Compare, ReadRecords, Collect,
-                              Reindex, StartEpoch, EnterEpoch, Apply, DiscardEvents>;
+                              Reindex, FindDelivered, StartEpoch, EnterEpoch, Apply, DiscardEvents>;
 
   Follower(const Options& options, absl::Time now);
 
@@ -151,6 +155,9 @@ class Follower {
   void OnReindexed(const ReindexReply& reply, absl::Time now);
   // It failed, whatever the connection has come to: the records stay where nobody finds them for a while.
   void OnReindexFailed(absl::Time now);
+  // Returns whether it is of this store's life: what it tells is then in this store once it has come to the reply's
+  // sequence.
+  bool OnDelivered(const DeliveredReply& reply, absl::Time now);
   void OnEpochStarted(const EpochInForce& in_force);
   void OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Time now);
   void OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time now);
@@ -161,6 +168,9 @@ class Follower {
   void OnSubscriptionLost(const absl::Status& error);
   // Something in the store is damaged: compare all of it with Redis, and read again what is needed.
   void OnRepairWanted();
+  // Somebody waits here for what these stores have written, and nobody for others' writes; asked for again and again,
+  // as long as somebody waits.
+  void OnDeliveryAwaited(std::vector<uint64_t> store_ids);
   // Somebody has seen Redis in another epoch than the store's.
   void OnEpochDoubt() { position_wanted_ = true; }
   // The ring was full and events were dropped.
@@ -179,6 +189,10 @@ class Follower {
     absl::Status error;
     uint64_t epoch = 0;
     uint64_t applied_sequence = 0;
+    // Every write of the epoch up to here, or what has replaced it, is in the store. Unlike applied_sequence it does
+    // not pass a write whose place a later one has taken that is still to be read: it stays while a long catch-up
+    // lasts.
+    uint64_t whole_sequence = 0;
     // The highest sequence that Redis is known to have given out.
     uint64_t redis_sequence = 0;
     // When the replica last knew itself to have everything.
@@ -235,6 +249,8 @@ class Follower {
   absl::Time NextUpkeep() const;
   absl::optional<Collect> NextCollect(absl::Time now) const;
   absl::optional<Reindex> NextReindex(absl::Time now) const;
+  bool AwaitsDelivery() const { return !awaited_stores_.empty() && epoch_ != kNoEpoch && !foreign_; }
+  absl::optional<FindDelivered> NextDelivery(absl::Time now) const;
   void EndReindexing(absl::Time now);
 
   // What a position that Redis told means; each returns whether it settled the matter.
@@ -263,6 +279,7 @@ class Follower {
   uint64_t fleet_id_;
   uint64_t accepted_;
   uint64_t applied_;
+  uint64_t whole_ = 0;
 
   // The connections.
   bool connected_ = false;
@@ -356,6 +373,10 @@ class Follower {
   // What this replica has to do for all, as of the last position.
   bool caretaker_ = false;
   uint64_t unindexed_ = 0;
+  // For whom somebody waits, and when to ask next.
+  std::vector<uint64_t> awaited_stores_;
+  absl::Time delivery_at_ = absl::InfinitePast();
+  absl::Duration delivery_retry_delay_ = kDeliveryRetryDelayMin;
   // Collecting old tombstones.
   absl::Time collect_at_ = absl::InfinitePast();
   uint64_t collect_after_ = 0;
@@ -375,6 +396,7 @@ class Follower {
   bool applying_ = false;
   uint64_t applying_sequence_ = 0;
   bool applying_rebuild_ = false;
+  bool applying_whole_ = false;
 
   bool live_ = false;
   uint64_t generation_ = 0;

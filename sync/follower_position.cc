@@ -145,6 +145,7 @@ void Follower::OnEpochEntered(const absl::StatusOr<EpochEntry>& entry, absl::Tim
   enter_epoch_.reset();
   accepted_ = entry->applied_sequence;
   applied_ = entry->applied_sequence;
+  whole_ = 0;
   told_sequence_ = 0;
   redis_sequence_ = 0;
   heartbeat_sequence_ = 0;

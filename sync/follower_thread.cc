@@ -110,6 +110,7 @@ void FollowerThread::TakeInputs() {
     applied = std::exchange(applied_, absl::nullopt);
     entered = std::exchange(epoch_entered_, absl::nullopt);
   }
+  follower_.OnDeliveryAwaited(parts_.arrivals->TakeAwaited());
   if (doubted) {
     follower_.OnEpochDoubt();
   }
@@ -150,6 +151,9 @@ void FollowerThread::PublishStatus() {
   if (now.state == Follower::State::kLive && !parts_.barrier->open()) {
     parts_.barrier->Open();
     parts_.on_barrier_open();
+  }
+  if (parts_.arrivals->OnProgress(now.epoch, now.whole_sequence)) {
+    parts_.on_arrival();
   }
   LogTransition(before, now);
 }
@@ -206,6 +210,8 @@ void FollowerThread::Do(const Follower::Connect&) {
 }
 
 void FollowerThread::Do(const Follower::ReadPosition& read) {
+  const DeliveredMark delivered = parts_.delivered();
+  const uint64_t expired_unix_ms = parts_.store->state().expired_latest_unix_ms;
   const absl::Time asked = steady_.Now();
   const absl::StatusOr<RelayPosition> position = parts_.relay->ReadPosition(read.proposal);
   const absl::Time fleet_time = parts_.clock->Now();
@@ -215,6 +221,7 @@ void FollowerThread::Do(const Follower::ReadPosition& read) {
   }
   const absl::Duration correction = ClockCorrection(steady_.Now() - asked, fleet_time, position->redis_time);
   parts_.clock->Correct(correction);
+  parts_.checkpoints->Note(delivered, expired_unix_ms, position->epoch, position->sequence);
   follower_.OnPosition(*position, Local(), steady_.Now());
 }
 
@@ -275,6 +282,15 @@ void FollowerThread::Do(const Follower::Reindex& reindex) {
   follower_.OnReindexFailed(steady_.Now());
   if (RemedyOf(reply.status()) != RedisRemedy::kStopAndTell) {
     Failed(reply.status());
+  }
+}
+
+void FollowerThread::Do(const Follower::FindDelivered& find) {
+  const absl::StatusOr<DeliveredReply> reply = parts_.relay->FindDelivered(find.store_ids);
+  if (!reply.ok()) {
+    Failed(reply.status());
+  } else if (follower_.OnDelivered(*reply, steady_.Now()) && parts_.arrivals->OnDelivered(*reply)) {
+    parts_.on_arrival();
   }
 }
 

@@ -15,6 +15,8 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
+#include "sync/arrivals.h"
+#include "sync/checkpoints.h"
 #include "sync/event_ring.h"
 #include "sync/follower.h"
 #include "sync/relay.h"
@@ -25,7 +27,8 @@
 namespace dunlin {
 
 // FollowerThread drives a Follower: it carries the state machine's actions out on a Relay, a ring and a Committer, and
-// tells it what came of them. It also keeps the fleet's clock, measured at each heartbeat.
+// tells it what came of them. It also keeps the fleet's clock, measured at each heartbeat, remembers checkpoints, and
+// tells Arrivals what has come.
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); Wake() and status() are safe for concurrent use.
 class FollowerThread {
@@ -39,11 +42,17 @@ class FollowerThread {
     Committer* committer = nullptr;
     HybridClock* clock = nullptr;
     SnapshotBarrier* barrier = nullptr;
+    Arrivals* arrivals = nullptr;
+    Checkpoints* checkpoints = nullptr;
     Logger* logger = nullptr;
+    // What of the store's own writes Redis has.
+    std::function<DeliveredMark()> delivered;
     // Called on this thread after the store has entered an epoch.
     std::function<void()> on_epoch_entered;
     // Called on this thread when the barrier has opened.
     std::function<void()> on_barrier_open;
+    // Called on this thread when Arrivals has somebody to answer.
+    std::function<void()> on_arrival;
   };
 
   FollowerThread(const Follower::Options& options, Parts parts);
@@ -90,6 +99,7 @@ class FollowerThread {
   void Do(const Follower::ReadRecords& read);
   void Do(const Follower::Collect& collect);
   void Do(const Follower::Reindex& reindex);
+  void Do(const Follower::FindDelivered& find);
   void Do(const Follower::StartEpoch& start);
   void Do(const Follower::EnterEpoch& enter);
   void Do(Follower::Apply& apply);

@@ -22,11 +22,40 @@ void Follower::NoticeRival(const std::string& lease) {
 }
 
 absl::Time Follower::NextUpkeep() const {
+  const absl::Time next = AwaitsDelivery() ? std::min(heartbeat_at_, delivery_at_) : heartbeat_at_;
   if (!IsCaretaker()) {
-    return heartbeat_at_;
+    return next;
   }
   const bool reindexes = unindexed_ > 0 || reindex_cursor_ != 0;
-  return std::min({heartbeat_at_, collect_at_, reindexes ? reindex_at_ : absl::InfiniteFuture()});
+  return std::min({next, collect_at_, reindexes ? reindex_at_ : absl::InfiniteFuture()});
+}
+
+// ---- What others have written, for whoever waits for it ----
+
+void Follower::OnDeliveryAwaited(std::vector<uint64_t> store_ids) {
+  const auto is_awaited = [this](uint64_t id) {
+    return std::find(awaited_stores_.begin(), awaited_stores_.end(), id) != awaited_stores_.end();
+  };
+  if (!std::all_of(store_ids.begin(), store_ids.end(), is_awaited)) {
+    delivery_at_ = absl::InfinitePast();
+    delivery_retry_delay_ = kDeliveryRetryDelayMin;
+  }
+  awaited_stores_ = std::move(store_ids);
+}
+
+absl::optional<Follower::FindDelivered> Follower::NextDelivery(absl::Time now) const {
+  if (!AwaitsDelivery() || now < delivery_at_) {
+    return absl::nullopt;
+  }
+  return FindDelivered{awaited_stores_};
+}
+
+bool Follower::OnDelivered(const DeliveredReply& reply, absl::Time now) {
+  delivery_at_ = now + delivery_retry_delay_;
+  delivery_retry_delay_ = std::min(2 * delivery_retry_delay_, kDeliveryRetryDelayMax);
+  const bool is_of_this_life = reply.epoch == epoch_ && reply.sequence >= std::max(accepted_, told_sequence_);
+  position_wanted_ = position_wanted_ || !is_of_this_life;
+  return is_of_this_life;
 }
 
 // ---- Old tombstones, whose removal makes an absence too long ----

@@ -27,7 +27,8 @@ Mirror::Mirror(const Options& options)
       retry_(options.seed),
       epoch_(options.epoch),
       mirrored_revision_(options.mirrored_revision),
-      read_revision_(options.mirrored_revision) {}
+      read_revision_(options.mirrored_revision),
+      untold_(options.own_revision != 0) {}
 
 Mirror::Action Mirror::Next(absl::Time now) {
   if (storing_winners_ || restamping_) {
@@ -79,7 +80,7 @@ absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
   // Redis would refuse it.
   const bool is_too_late = fleet_now_ > next_->not_after;
   if (!ask_first_ && !page_has_waited_ && !is_too_late) {
-    return Action(Send{*next_});
+    return SendNext();
   }
   // No call may come between a batch and its answer, and what is unanswered must not be read again.
   if (!in_flight_.empty()) {
@@ -103,6 +104,11 @@ absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
   }
   ForgetPage();
   return absl::nullopt;
+}
+
+Mirror::Action Mirror::SendNext() {
+  next_->covered_before = in_flight_.empty() ? 0 : in_flight_.back().told_covered_revision;
+  return Send{*next_};
 }
 
 // A deletion of a later version than a write's has reached Redis after the write was made; and if the store was
@@ -160,27 +166,34 @@ void Mirror::OnOutboxPage(ChangePage page) {
   outbox_may_have_more_ = !page.complete;
   Batch batch;
   batch.covered_revision = page.covered_revision;
-  if (page.changes.empty()) {
+  batch.is_whole = page.complete;
+  if (page.changes.empty() && !in_flight_.empty()) {
     // Nothing to send on this stretch: it is passed together with what was sent before it.
-    if (!in_flight_.empty()) {
-      in_flight_.back().covered_revision = page.covered_revision;
-    } else {
-      if (page.complete) {
-        error_ = absl::OkStatus();
-        retry_.Succeeded();
-      }
-      if (page.covered_revision > mirrored_revision_) {
-        Finish(std::move(batch));
-      }
+    in_flight_.back().covered_revision = page.covered_revision;
+    in_flight_.back().is_whole = page.complete;
+    return;
+  }
+  const bool has_to_be_told = page.complete && untold_ && page.covered_revision > 0;
+  if (page.changes.empty() && !has_to_be_told) {
+    if (page.complete) {
+      error_ = absl::OkStatus();
+      retry_.Succeeded();
     }
+    Finish(std::move(batch));
     return;
   }
   MirrorBatch message;
   message.epoch = epoch_;
   message.origin = store_id_;
+  message.covered_revision = page.covered_revision;
+  message.is_whole = page.complete;
+  batch.told_covered_revision = page.covered_revision;
+  batch.told_is_whole = page.complete;
   message.known_to_redis = page.known_to_redis;
   // As of the page: what is deleted later is not in it, however much the store knows by the time it is sent.
-  message.not_after = page.known_to_redis ? known_not_after_ : new_not_after_;
+  if (!page.changes.empty()) {
+    message.not_after = page.known_to_redis ? known_not_after_ : new_not_after_;
+  }
   ask_first_ = page.known_to_redis;
   page_has_waited_ = page.known_to_redis && allowance_ != Allowance::kAll;
   batch.known_to_redis = page.known_to_redis;
@@ -219,6 +232,8 @@ void Mirror::OnMissing(const MissingReply& reply, absl::Time now) {
     next_.reset();
     retry_.Succeeded();
     error_ = absl::OkStatus();
+    untold_ = true;
+    outbox_may_have_more_ = true;
     Finish(std::move(next_batch_));
   }
 }
@@ -292,6 +307,9 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   if (batch.known_to_redis && was_there) {
     Yield(now);
   }
+  untold_ = !batch.told_is_whole;
+  // Once there is nothing else to send.
+  outbox_may_have_more_ = outbox_may_have_more_ || (untold_ && in_flight_.empty());
   Finish(std::move(batch));
 }
 
@@ -309,11 +327,20 @@ void Mirror::OnWinnersStored(const absl::Status& status, absl::Time now) {
   }
 }
 
-void Mirror::Finish(Batch batch) { progress_ = MirrorProgress{epoch_, batch.covered_revision, std::move(batch.sent)}; }
+void Mirror::Finish(Batch batch) {
+  if (batch.is_whole) {
+    delivered_revision_ = batch.covered_revision;
+  }
+  if (batch.covered_revision > mirrored_revision_) {
+    progress_ = MirrorProgress{epoch_, batch.covered_revision, std::move(batch.sent)};
+  }
+}
 
 void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
   epoch_ = epoch;
   mirrored_revision_ = mirrored_revision;
+  delivered_revision_ = 0;
+  untold_ = true;
   // Answers to what was sent under the old epoch may be under way: only a new connection forgets them.
   connected_ = false;
   epoch_refused_ = false;

@@ -45,6 +45,8 @@ class Mirror {
     uint64_t epoch = 0;
     uint64_t mirrored_revision = 0;
     uint64_t seed = 0;
+    // As StoreState's.
+    uint64_t own_revision = 0;
     absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
   };
 
@@ -120,6 +122,9 @@ class Mirror {
   bool connected() const { return connected_; }
   // Everything in the outbox up to here has been answered, under the present epoch.
   uint64_t mirrored_revision() const { return mirrored_revision_; }
+  // Under the present epoch, Redis has every write of the store up to here; 0 while that is not known. Unlike
+  // mirrored_revision() it does not pass a write whose place a later one has taken that is still in the outbox.
+  uint64_t delivered_revision() const { return delivered_revision_; }
   // Nothing is under way, and under the epoch in force something could be sent.
   bool idle() const {
     return connected_ && epoch_ != 0 && in_flight_.empty() && !progress_.has_value() && !storing_winners_ &&
@@ -139,10 +144,17 @@ class Mirror {
     std::vector<size_t> in_message;
     // The outbox is empty from the batch before up to here but for this batch.
     uint64_t covered_revision = 0;
+    // Whether there was nothing after that, so that no write is missing whose place a later one has taken.
+    bool is_whole = false;
+    // The same, as the message says: what follows it without anything to send is not in it.
+    uint64_t told_covered_revision = 0;
+    bool told_is_whole = false;
     bool known_to_redis = false;
   };
 
   absl::optional<Action> NextOfPage(absl::Time now);
+  Action SendNext();
+  void OnNothingToSend(const ChangePage& page);
   void Rewind();
   void ForgetPage();
   void Finish(Batch batch);
@@ -185,6 +197,10 @@ class Mirror {
   bool page_has_waited_ = false;
   // Sent and unanswered, oldest first.
   std::deque<Batch> in_flight_;
+  // What is known of delivered_revision(), and whether Redis may not know as much: others ask it. On a store that has
+  // written nothing there is nothing to tell.
+  uint64_t delivered_revision_ = 0;
+  bool untold_;
   // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.
   RemoteBatch winners_;
   bool storing_winners_ = false;

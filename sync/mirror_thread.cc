@@ -47,6 +47,11 @@ absl::Status MirrorThread::error() const {
   return error_;
 }
 
+DeliveredMark MirrorThread::delivered() const {
+  MutexLock lock(&mutex_);
+  return delivered_;
+}
+
 void MirrorThread::WriteIf(ConditionalWriter::Request request) {
   absl::StatusOr<uint64_t> id = Admit(&request);
   if (!id.ok()) {
@@ -98,7 +103,7 @@ void MirrorThread::Run() {
     TakeInputs();
     outbound_.UpdateAllowance(parts_.barrier->open(), parts_.store->state(), parts_.clock->Now());
     Outbound::Action action = outbound_.Next(steady_.Now());
-    PublishError();
+    PublishState();
     std::visit([this](auto& what) { Do(what); }, action);
   }
 }
@@ -151,11 +156,12 @@ void MirrorThread::TakeRestamped(const absl::StatusOr<size_t>& restamped) {
   }
 }
 
-void MirrorThread::PublishError() {
+void MirrorThread::PublishState() {
   absl::Status before;
   {
     MutexLock lock(&mutex_);
     before = std::exchange(error_, outbound_.error());
+    delivered_ = {outbound_.epoch(), outbound_.delivered_revision()};
   }
   if (!outbound_.error().ok() && outbound_.error() != before) {
     parts_.logger->Warning("mirror error", {{"error", outbound_.error().ToString()}});

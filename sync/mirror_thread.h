@@ -16,6 +16,7 @@
 #include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/store.h"
+#include "sync/checkpoints.h"
 #include "sync/conditional_callers.h"
 #include "sync/conditional_writer.h"
 #include "sync/mirror.h"
@@ -66,6 +67,9 @@ class MirrorThread final : public ChangeFeed::Listener {
   // Why what is in the outbox does not get to Redis; OK when nothing is in the way.
   absl::Status error() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What of the store's own writes Redis has.
+  DeliveredMark delivered() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Has Redis judge a write; see ConditionalWriter. `request.id` and `request.after_revision` are filled in here. What
   // is refused at once, because too much waits or the quota is reached, is answered within the call.
   void WriteIf(ConditionalWriter::Request request) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -84,7 +88,7 @@ class MirrorThread final : public ChangeFeed::Listener {
   void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeRestamped(const absl::StatusOr<size_t>& restamped);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
-  void PublishError() ABSL_LOCKS_EXCLUDED(mutex_);
+  void PublishState() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the request's caller in, if it can be served.
   absl::StatusOr<uint64_t> Admit(ConditionalWriter::Request* request);
   void Finish(ConditionalWriter::Outcome outcome) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -115,6 +119,7 @@ class MirrorThread final : public ChangeFeed::Listener {
 
   mutable Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  DeliveredMark delivered_ ABSL_GUARDED_BY(mutex_);
   // The store's answer about winners.
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored_ ABSL_GUARDED_BY(mutex_);
   // Its answer about a restamping.

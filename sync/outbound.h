@@ -88,6 +88,8 @@ class Outbound {
   // ---- How it stands ----
 
   uint64_t mirrored_revision() const { return mirror_.mirrored_revision(); }
+  uint64_t epoch() const { return mirror_.epoch(); }
+  uint64_t delivered_revision() const { return mirror_.delivered_revision(); }
   // Why what is in the outbox does not get to Redis.
   const absl::Status& error() const { return mirror_.error(); }
   // Whether request `id` is to be put to Redis, and Redis surely has not got it.

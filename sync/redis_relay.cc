@@ -14,9 +14,9 @@
 namespace dunlin {
 namespace {
 
-constexpr ScriptId kAllScripts[] = {ScriptId::kMirror,   ScriptId::kConditional, ScriptId::kChanges,
-                                    ScriptId::kPosition, ScriptId::kStartEpoch,  ScriptId::kRecords,
-                                    ScriptId::kMissing,  ScriptId::kCollect,     ScriptId::kReindex};
+constexpr ScriptId kAllScripts[] = {
+    ScriptId::kMirror,  ScriptId::kConditional, ScriptId::kChanges, ScriptId::kPosition, ScriptId::kStartEpoch,
+    ScriptId::kRecords, ScriptId::kMissing,     ScriptId::kCollect, ScriptId::kReindex,  ScriptId::kDelivered};
 
 // No version is that far ahead: a century.
 constexpr absl::Duration kAnyClockDrift = absl::Hours(24 * 36500);
@@ -47,6 +47,28 @@ struct RedisRelay::WriteArguments {
   const std::string clock_drift_max_ms;
   const std::string inline_value_max_bytes;
   const std::string not_after_ms;
+};
+
+// Those of mirror.lua.
+struct RedisRelay::MirrorArguments {
+  MirrorArguments(const Options& options, absl::Duration clock_drift_max, const MirrorBatch& batch)
+      : shared(options, batch.epoch, batch.origin, clock_drift_max, batch.not_after),
+        own{absl::StrCat(batch.covered_revision), absl::StrCat(batch.covered_before), batch.is_whole ? "1" : "0"},
+        items(batch.items) {}
+
+  std::vector<absl::string_view> Views() const {
+    std::vector<absl::string_view> arguments = shared.Views();
+    arguments.insert(arguments.end(), std::begin(own), std::end(own));
+    for (const KeyedRecord& item : items) {
+      arguments.push_back(item.key);
+      arguments.push_back(item.record);
+    }
+    return arguments;
+  }
+
+  const WriteArguments shared;
+  const std::string own[3];
+  const std::vector<KeyedRecord>& items;
 };
 
 RedisRelay::RedisRelay(Options options)
@@ -203,6 +225,16 @@ absl::StatusOr<MissingReply> RedisRelay::FindMissing(const MissingQuery& query) 
   return ParseMissingReply(std::move(reply));
 }
 
+absl::StatusOr<DeliveredReply> RedisRelay::FindDelivered(const std::vector<uint64_t>& store_ids) {
+  std::vector<std::string> ids;
+  for (const uint64_t id : store_ids) {
+    ids.push_back(FormatEpoch(id));
+  }
+  const std::vector<absl::string_view> arguments(ids.begin(), ids.end());
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kDelivered, arguments));
+  return ParseDelivered(std::move(reply), store_ids.size());
+}
+
 absl::StatusOr<CollectReply> RedisRelay::Collect(const CollectQuery& query) {
   DUNLIN_ASSIGN_OR_RETURN(
       RedisReply reply,
@@ -228,15 +260,15 @@ absl::Duration RedisRelay::DriftMaxOf(const MirrorBatch& batch) const {
 }
 
 absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
-  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch), batch.not_after);
-  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, MirrorArguments(shared, batch)));
+  const MirrorArguments arguments(options_, DriftMaxOf(batch), batch);
+  DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, arguments.Views()));
   return ParseMirrorReply(std::move(reply));
 }
 
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
   DUNLIN_RETURN_IF_ERROR(CheckPrimary());
-  const WriteArguments shared(options_, batch.epoch, batch.origin, DriftMaxOf(batch), batch.not_after);
-  AppendScript(ScriptId::kMirror, MirrorArguments(shared, batch));
+  const MirrorArguments arguments(options_, DriftMaxOf(batch), batch);
+  AppendScript(ScriptId::kMirror, arguments.Views());
   return connection_.Flush(Deadline());
 }
 
@@ -251,15 +283,6 @@ absl::StatusOr<MirrorReply> RedisRelay::ReceiveMirrorReply() {
   }
   connection_.Close();
   return absl::UnavailableError(absl::StrCat(error.message(), ", on a new connection"));
-}
-
-std::vector<absl::string_view> RedisRelay::MirrorArguments(const WriteArguments& shared, const MirrorBatch& batch) {
-  std::vector<absl::string_view> arguments = shared.Views();
-  for (const KeyedRecord& item : batch.items) {
-    arguments.push_back(item.key);
-    arguments.push_back(item.record);
-  }
-  return arguments;
 }
 
 absl::StatusOr<ConditionalReply> RedisRelay::WriteIf(const ConditionalWrite& write) {

@@ -60,6 +60,7 @@ class RedisRelay final : public Relay {
   absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) override;
   absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) override;
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override;
+  absl::StatusOr<DeliveredReply> FindDelivered(const std::vector<uint64_t>& store_ids) override;
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override;
   absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) override;
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override;
@@ -72,7 +73,7 @@ class RedisRelay final : public Relay {
 
  private:
   struct WriteArguments;
-  static std::vector<absl::string_view> MirrorArguments(const WriteArguments& shared, const MirrorBatch& batch);
+  struct MirrorArguments;
 
   absl::Time Deadline() const;
   absl::Duration DriftMaxOf(const MirrorBatch& batch) const;

@@ -59,13 +59,17 @@ class Relay {
   // Which of some records Redis lacks.
   virtual absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) = 0;
 
+  // How much of what the stores with these ids have written Redis has.
+  virtual absl::StatusOr<DeliveredReply> FindDelivered(const std::vector<uint64_t>& store_ids) = 0;
+
   // Removes tombstones and expired records that reached Redis longer ago than the horizon.
   virtual absl::StatusOr<CollectReply> Collect(const CollectQuery& query) = 0;
 
   // Gives records that are in no index a sequence and an event, as if they had just come.
   virtual absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) = 0;
 
-  // Stores what is newer, does everything or nothing, and publishes what was accepted as one event.
+  // Stores what is newer, does everything or nothing, and publishes what was accepted as one event. A batch without
+  // items only tells how far the sending store has come.
   virtual absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) = 0;
 
   // Mirror() in two halves, so that several batches can be under way: replies come in the order of sending.

@@ -226,6 +226,21 @@ absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply) {
   return result;
 }
 
+absl::StatusOr<DeliveredReply> ParseDelivered(RedisReply reply, size_t stores) {
+  Fields fields(&reply);
+  DeliveredReply result;
+  result.epoch = fields.Epoch();
+  result.sequence = fields.Number();
+  while (fields.status().ok() && !fields.AtEnd()) {
+    result.revisions.push_back(fields.Number());
+  }
+  if (result.revisions.size() != stores) {
+    fields.Fail("another number of stores");
+  }
+  DUNLIN_RETURN_IF_ERROR(fields.status());
+  return result;
+}
+
 absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply) {
   Fields fields(&reply);
   CollectReply result;

@@ -1,6 +1,7 @@
 #ifndef DUNLIN_SYNC_RELAY_REPLIES_H_
 #define DUNLIN_SYNC_RELAY_REPLIES_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ absl::StatusOr<EpochInForce> ParseEpochInForce(RedisReply reply);
 absl::StatusOr<RelayRecords> ParseRecords(RedisReply reply);
 // missing.lua
 absl::StatusOr<MissingReply> ParseMissingReply(RedisReply reply);
+// delivered.lua, asked for `stores` of them.
+absl::StatusOr<DeliveredReply> ParseDelivered(RedisReply reply, size_t stores);
 // collect.lua
 absl::StatusOr<CollectReply> ParseCollectReply(RedisReply reply);
 // reindex.lua

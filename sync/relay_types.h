@@ -157,6 +157,16 @@ struct ReindexReply {
   uint64_t next_cursor = 0;
 };
 
+// How much of what some stores have written Redis has.
+struct DeliveredReply {
+  // Where the data stands; kNoEpoch and 0 when Redis holds none.
+  uint64_t epoch = kNoEpoch;
+  uint64_t sequence = 0;
+  // For each store that was asked for: Redis has every write of its own up to this revision of it, or what has replaced
+  // that; 0 if nothing is known of it in this epoch.
+  std::vector<uint64_t> revisions;
+};
+
 // Writes that become visible together.
 struct MirrorBatch {
   // The epoch that the sender believes in; the batch is refused under any other.
@@ -165,6 +175,13 @@ struct MirrorBatch {
   uint64_t origin = 0;
   // Each key at most once.
   std::vector<KeyedRecord> items;
+  // Of the sending store: nothing up to here is in its outbox but this batch and those before it.
+  uint64_t covered_revision = 0;
+  // The same of the batch before, if it is under way and might be refused; 0 if all before have been taken.
+  uint64_t covered_before = 0;
+  // With this batch Redis has every write up to covered_revision: none was left out because a later one, which is still
+  // to be sent, has taken its place.
+  bool is_whole = false;
   // Redis has had all of them before: whether they are ahead of its clock has been asked then.
   bool known_to_redis = false;
   // The batch is refused once Redis' clock has passed this: it may be older than a deletion that is forgotten by then.

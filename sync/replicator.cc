@@ -36,6 +36,7 @@ Mirror::Options MirrorOptions(const Store& store, absl::Duration tombstone_horiz
   options.store_id = store.store_id();
   options.epoch = state.epoch;
   options.mirrored_revision = state.mirrored_revision;
+  options.own_revision = state.own_revision;
   options.seed = RandomSeed();
   options.tombstone_horizon = tombstone_horizon;
   return options;
@@ -84,14 +85,18 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
                        const Parts& parts)
     : ring_(std::move(ring)),
       acks_([store = parts.store](absl::string_view key) { return store->FindUnsent(key); }),
-      deadlines_([this](absl::Time now) { return std::min(acks_.Expire(now), callers_.Expire(now)); }),
+      deadlines_([this](absl::Time now) {
+        return std::min({acks_.Expire(now), callers_.Expire(now), arrivals_.Answer(now)});
+      }),
       finder_(std::make_shared<PrimaryFinder>(options.endpoint)),
       follower_relay_(RelayOptions(options, names, "follower", finder_)),
       mirror_relay_(RelayOptions(options, names, "mirror", finder_)),
       subscriber_(SubscriberOptions(options, names, finder_), ring_.get(), [this] { follower_.Wake(); }),
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_,
-                 parts.logger, [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); }}),
+                 &arrivals_, &checkpoints_, parts.logger, [this] { return mirror_.delivered(); },
+                 [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); },
+                 [this] { deadlines_.Expect(absl::InfinitePast()); }}),
       mirror_(MirrorOptions(*parts.store, options.tombstone_horizon),
               {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock, &acks_, &callers_, parts.logger,
                &barrier_, [this] { follower_.DoubtEpoch(); }}),
@@ -117,6 +122,7 @@ void Replicator::Stop() {
   follower_.Stop();
   mirror_.Stop();
   deadlines_.Stop();
+  arrivals_.Shutdown();
 }
 
 void Replicator::WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout,
@@ -143,9 +149,17 @@ void Replicator::WaitForOutbox(uint64_t revision, absl::Duration timeout, Status
   deadlines_.Expect(deadline);
 }
 
+void Replicator::WaitForArrival(const Position& position, absl::Duration timeout, StatusCallback done) {
+  const absl::Time deadline = steady_.Now() + timeout;
+  arrivals_.Wait(position, deadline, std::move(done));
+  follower_.Wake();
+  deadlines_.Expect(deadline);
+}
+
 void Replicator::TurnAway(absl::Duration patience) {
   callers_.TurnAway(patience);
   acks_.TurnAway();
+  arrivals_.Shutdown();
 }
 
 Replicator::Status Replicator::status() const {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "storage/change_feed.h"
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
@@ -15,6 +16,8 @@
 #include "storage/logger.h"
 #include "storage/store.h"
 #include "storage/write.h"
+#include "sync/arrivals.h"
+#include "sync/checkpoints.h"
 #include "sync/conditional_callers.h"
 #include "sync/deadline_thread.h"
 #include "sync/event_ring.h"
@@ -94,8 +97,17 @@ class Replicator {
   // Calls `done` once nothing up to `revision` is in the outbox, and within `timeout`: MirrorAcks::WaitForCursor().
   void WaitForOutbox(uint64_t revision, absl::Duration timeout, StatusCallback done);
 
+  // Calls `done` once this store has everything that the store of `position`, another one, had there, and within
+  // `timeout`: Arrivals::Wait().
+  void WaitForArrival(const Position& position, absl::Duration timeout, StatusCallback done);
+
+  // The revision after which to go on for a reader who comes from `position` of another store; nothing if none is
+  // known.
+  absl::optional<uint64_t> FindCheckpoint(const Position& position) const { return checkpoints_.Find(position); }
+
   // The replica is shutting down: answers whoever still waits in WriteIf(), after at most `patience`, and then whoever
-  // waits in WaitMirrored(), now and later. The outbox goes on to be sent, and WaitForOutbox() to wait.
+  // waits in WaitMirrored() or WaitForArrival(), now and later. The outbox goes on to be sent, and WaitForOutbox() to
+  // wait.
   void TurnAway(absl::Duration patience);
 
   // Compares the whole store with Redis, and reads again what is missing or damaged here.
@@ -113,6 +125,8 @@ class Replicator {
   SnapshotBarrier barrier_;
   MirrorAcks acks_;
   ConditionalCallers callers_;
+  Arrivals arrivals_;
+  Checkpoints checkpoints_;
   DeadlineThread deadlines_;
   const std::shared_ptr<PrimaryFinder> finder_;
   RedisRelay follower_relay_;

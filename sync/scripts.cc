@@ -18,9 +18,10 @@ constexpr std::array<Script, kScriptCount> kScripts = {{
     {"missing.lua", kMissingText},
     {"collect.lua", kCollectText},
     {"reindex.lua", kReindexText},
+    {"delivered.lua", kDeliveredText},
 }};
 
-static_assert(static_cast<size_t>(ScriptId::kReindex) + 1 == kScriptCount);
+static_assert(static_cast<size_t>(ScriptId::kDelivered) + 1 == kScriptCount);
 
 }  // namespace
 

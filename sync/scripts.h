@@ -19,9 +19,10 @@ enum class ScriptId {
   kMissing,
   kCollect,
   kReindex,
+  kDelivered,
 };
 
-inline constexpr size_t kScriptCount = 9;
+inline constexpr size_t kScriptCount = 10;
 
 struct Script {
   // The name of its file, for messages.

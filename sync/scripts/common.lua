@@ -2,7 +2,8 @@
 --
 --   KEYS[1]  data   hash: key -> record
 --   KEYS[2]  index  sorted set: key, scored by the sequence of its latest write
---   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence, sum, sizes, history
+--   KEYS[3]  meta   hash: format, epoch, sequence, fleet_id, gc_sequence, sum, sizes, history, and for each store
+--                   delivered:<store id>
 --
 -- Rules that all scripts keep:
 --   Check first, then write: Redis does not undo what a script did before it failed.
@@ -20,6 +21,18 @@ end
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Where meta says what Redis has of the writes of the store with this id, of 16 hexadecimal digits.
+local function delivered_field(store_id)
+  return 'delivered:' .. store_id
+end
+
+-- Returns what such a field says: in which epoch, up to which of the store's revisions all batches have been taken, and
+-- up to which of them Redis has every write; as texts.
+local function parse_delivered(text)
+  local epoch, cursor, whole = string.match(text, '^(%x+):(%d+):(%d+)$')
+  return epoch or '', cursor or '0', whole or '0'
 end
 
 local function wrong_type(key, expected)

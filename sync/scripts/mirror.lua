@@ -1,6 +1,12 @@
 -- Stores those of several records that are newer than what is stored, all in one step.
 --
---   ARGV[7…]  key, record, key, record, …
+--   ARGV[7]   up to which of its revisions the sending store's outbox is empty with this batch and those before it
+--   ARGV[8]   the same number of the batch before this one, if that may not have been taken; 0 if it has been
+--   ARGV[9]   1 if no record has been left out because a later one has taken its place
+--   ARGV[10…] key, record, key, record, …
+--
+-- Remembers how much of the sending store's writes Redis has (sync/scripts/delivered.lua), unless a batch before this
+-- one was refused: batches come pipelined.
 --
 -- Returns one of
 --   {"OK", epoch, sequence, time_ms, {0, sequence} | {1, sequence} | {2, record}, …}
@@ -19,10 +25,10 @@ if meta.epoch ~= expected_epoch then
 end
 
 local items = {}
-for i = 7, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   items[#items + 1] = { key = ARGV[i], record = ARGV[i + 1] }
 end
-failure = missing_right() or load_stored(items)
+failure = #items > 0 and missing_right() or load_stored(items)
 if failure then
   return failure
 end
@@ -53,8 +59,28 @@ for i, item in ipairs(items) do
   end
 end
 
+local function hexadecimal(bytes)
+  return (string.gsub(bytes, '.', function(byte)
+    return string.format('%02x', string.byte(byte))
+  end))
+end
+
+-- What cannot be remembered (no memory, no right) must not keep the batch from being stored.
+local function note_delivered(covered, covered_before, is_whole)
+  local field = delivered_field(hexadecimal(origin))
+  local noted = redis.pcall('HGET', meta_key, field)
+  local epoch, cursor, whole = parse_delivered(type(noted) == 'string' and noted or '')
+  if epoch ~= expected_epoch then
+    cursor, whole = '0', '0'
+  end
+  if covered_before == '0' or covered_before == cursor then
+    redis.pcall('HSET', meta_key, field, expected_epoch .. ':' .. covered .. ':' .. (is_whole and covered or whole))
+  end
+end
+
 local reply = { 'OK', meta.epoch, accept(accepted, meta), time_ms }
 for i = 1, #answers do
   reply[#reply + 1] = answers[i]
 end
+note_delivered(ARGV[7], ARGV[8], ARGV[9] == '1')
 return reply

@@ -77,6 +77,7 @@ local function lease()
     end
     if not lives and (not boot or tonumber(until_ms) + FORGET_LEASES_AFTER_MS < time_ms) then
       redis.pcall('HDEL', leases_key, id)
+      redis.pcall('HDEL', meta_key, delivered_field(id))
     end
   end
   if rival == '' and left_ms < lease_ms * 2 / 3 then

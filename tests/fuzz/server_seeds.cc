@@ -12,13 +12,14 @@
 namespace dunlin {
 namespace {
 
-constexpr Position kPosition{0x0123456789abcdef, 42, 0xfedcba9876543210, 7};
+constexpr Position kPosition{0x0123456789abcdef, 42, 0xfedcba9876543210, 7, 5, 1795708800000};
 
 // ---- Tokens ----
 
 std::string Numbers(const Position& position) {
   return absl::StrCat(EncodeBigEndian64(position.epoch), EncodeBigEndian64(position.sequence),
-                      EncodeBigEndian64(position.store_id), EncodeBigEndian64(position.revision));
+                      EncodeBigEndian64(position.store_id), EncodeBigEndian64(position.revision),
+                      EncodeBigEndian64(position.own_revision), EncodeBigEndian64(position.expired_unix_ms));
 }
 
 // As the target makes a page of its input: a prefix, then a key.
@@ -211,8 +212,11 @@ Seeds TokenSeeds() {
       {"position-first", EncodePositionToken(Position())},
       {"position-cut", EncodePositionToken(kPosition).substr(0, 30)},
       {"position-numbers", Numbers(kPosition)},
-      {"position-numbers-last", Numbers(Position{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})},
-      {"position-numbers-cut", Numbers(kPosition).substr(0, 31)},
+      {"position-numbers-last",
+       Numbers(Position{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})},
+      {"position-numbers-cut", Numbers(kPosition).substr(0, 47)},
+      {"position-numbers-old", Numbers(kPosition).substr(0, 32)},
+      {"position-numbers-old-cut", Numbers(kPosition).substr(0, 31)},
       {"position-numbers-more", Numbers(kPosition) + "x"},
       {"page", EncodePageToken("feature/", "feature/dark-mode")},
       {"page-of-everything", EncodePageToken("", "k")},

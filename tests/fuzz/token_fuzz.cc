@@ -28,7 +28,10 @@ Milestone page_decoded("a page's key was decoded");
 Milestone other_listing("a page of another listing was refused");
 Milestone longest_key("the longest key was decoded");
 
-constexpr size_t kPositionSizeBytes = 4 * 8;
+constexpr char kPositionFormat = 4;
+constexpr size_t kPositionSizeBytes = 6 * 8;
+constexpr char kOldPositionFormat = 1;
+constexpr size_t kOldPositionSizeBytes = 4 * 8;
 constexpr size_t kPrefixHashSizeBytes = 8;
 
 std::string Seal(char format, absl::string_view content) {
@@ -44,12 +47,16 @@ void RequireRefusal(const absl::Status& status, absl::string_view name) {
 // Each returns whether `token` was accepted.
 
 bool CheckPosition(absl::string_view token) {
-  const absl::StatusOr<Position> position = DecodePositionToken(token);
+  const absl::StatusOr<Position> position = DecodePositionToken("resume_token", token);
   if (!position.ok()) {
     RequireRefusal(position.status(), "resume_token ");
     return false;
   }
-  DUNLIN_REQUIRE(EncodePositionToken(*position) == token, "");
+  if (token[0] == kOldPositionFormat) {
+    DUNLIN_REQUIRE(position->own_revision == position->revision && position->expired_unix_ms == 0, "");
+  } else {
+    DUNLIN_REQUIRE(EncodePositionToken(*position) == token, "");
+  }
   position_decoded.Reach();
   return true;
 }
@@ -80,12 +87,14 @@ void CheckBothKinds(absl::string_view prefix, absl::string_view token) {
 }
 
 void CheckPositionRoundTrip(ByteSource source) {
-  const Position in{source.Number(), source.Number(), source.Number(), source.Number()};
+  const Position in{source.Number(), source.Number(), source.Number(),
+                    source.Number(), source.Number(), source.Number()};
   const ExactBytes token(EncodePositionToken(in));
-  const absl::StatusOr<Position> out = DecodePositionToken(token.view());
+  const absl::StatusOr<Position> out = DecodePositionToken("resume_token", token.view());
   DUNLIN_REQUIRE(out.ok(), out.status().ToString());
   DUNLIN_REQUIRE(out->epoch == in.epoch && out->sequence == in.sequence, "");
   DUNLIN_REQUIRE(out->store_id == in.store_id && out->revision == in.revision, "");
+  DUNLIN_REQUIRE(out->own_revision == in.own_revision && out->expired_unix_ms == in.expired_unix_ms, "");
 }
 
 void CheckToken(absl::string_view input) {
@@ -94,8 +103,11 @@ void CheckToken(absl::string_view input) {
   const absl::string_view rest = source.Rest();
   CheckBothKinds(prefix, input);
   CheckBothKinds(prefix, ExactBytes(Seal(2, rest)).view());
-  const ExactBytes position(Seal(1, input));
+  const ExactBytes position(Seal(kPositionFormat, input));
   DUNLIN_REQUIRE(CheckPosition(position.view()) == (input.size() == kPositionSizeBytes), absl::StrCat(input.size()));
+  const ExactBytes old_position(Seal(kOldPositionFormat, input));
+  DUNLIN_REQUIRE(CheckPosition(old_position.view()) == (input.size() == kOldPositionSizeBytes),
+                 absl::StrCat(input.size()));
   const ExactBytes page(EncodePageToken(prefix, rest));
   DUNLIN_REQUIRE(CheckPage(prefix, page.view()) == (!rest.empty() && rest.size() <= kKeySizeMaxBytes),
                  absl::StrCat(rest.size()));

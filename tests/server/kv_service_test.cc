@@ -91,7 +91,7 @@ TEST_F(KVServiceTest, WhatWasPutIsReadBack) {
   EXPECT_EQ(response.entry().revision(), put.revision());
   EXPECT_TRUE(response.lag().connected()) << "stand-alone: nobody is ahead";
   EXPECT_EQ(response.lag().sequences(), 0u);
-  EXPECT_EQ(DecodePositionToken(put.token())->revision, put.revision());
+  EXPECT_EQ(DecodePositionToken("resume_token", put.token())->revision, put.revision());
   request.set_as_text(true);
   ASSERT_TRUE(Get(request, &response).ok());
   EXPECT_EQ(response.entry().text(), "hello");
@@ -184,7 +184,7 @@ TEST_F(KVServiceTest, ABatchIsAppliedWholeOrNotAtAll) {
   ASSERT_EQ(response.versions_size(), 2);
   ASSERT_EQ(response.revisions_size(), 2);
   EXPECT_EQ(response.revisions(1), response.revisions(0) + 1);
-  EXPECT_EQ(DecodePositionToken(response.token())->revision, response.revisions(1));
+  EXPECT_EQ(DecodePositionToken("resume_token", response.token())->revision, response.revisions(1));
   EXPECT_EQ(ValueOf("a"), "1");
   EXPECT_EQ(ValueOf("old"), "(5)");
   batch.mutable_writes(0)->mutable_put()->set_text("2");

@@ -4,6 +4,8 @@
 
 #include "server/token.h"
 
+#include <xxhash.h>
+
 #include <cstdint>
 #include <random>
 #include <string>
@@ -11,6 +13,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/big_endian.h"
 #include "storage/limits.h"
 
 namespace dunlin {
@@ -18,7 +21,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Position kPosition{0x0123456789abcdef, 42, UINT64_MAX, 7};
+constexpr Position kPosition{0x0123456789abcdef, 42, UINT64_MAX, 7, 5, 1795708800000};
 
 std::string FlipBit(std::string token, size_t bit) {
   token[bit / 8] = static_cast<char>(token[bit / 8] ^ (1 << (bit % 8)));
@@ -45,20 +48,41 @@ void ExpectDamageIsNoticed(const std::string& token, Decode decode) {
 TEST(TokenTest, PositionRoundTrips) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 1000; ++i) {
-    const Position in{random() >> random() % 64, random(), random(), random() >> random() % 64};
-    const absl::StatusOr<Position> out = DecodePositionToken(EncodePositionToken(in));
+    const Position in{random() >> random() % 64, random(), random(), random() >> random() % 64, random(), random()};
+    const absl::StatusOr<Position> out = DecodePositionToken("resume_token", EncodePositionToken(in));
     ASSERT_TRUE(out.ok()) << out.status();
     EXPECT_EQ(out->epoch, in.epoch);
     EXPECT_EQ(out->sequence, in.sequence);
     EXPECT_EQ(out->store_id, in.store_id);
     EXPECT_EQ(out->revision, in.revision);
+    EXPECT_EQ(out->own_revision, in.own_revision);
+    EXPECT_EQ(out->expired_unix_ms, in.expired_unix_ms);
   }
+}
+
+// As it was before a token could be used on another replica.
+TEST(TokenTest, AnOldPositionIsUnderstood) {
+  std::string token(1, 1);
+  for (const uint64_t number : {11, 12, 13, 14}) AppendBigEndian64(number, &token);
+  token += EncodeBigEndian64(XXH3_64bits(token.data(), token.size())).substr(0, 4);
+  const absl::StatusOr<Position> position = DecodePositionToken("resume_token", token);
+  ASSERT_TRUE(position.ok()) << position.status();
+  EXPECT_EQ(position->epoch, 11u);
+  EXPECT_EQ(position->sequence, 12u);
+  EXPECT_EQ(position->store_id, 13u);
+  EXPECT_EQ(position->revision, 14u);
+  EXPECT_EQ(position->own_revision, 14u);
+  EXPECT_EQ(position->expired_unix_ms, 0u);
+}
+
+TEST(TokenTest, ARefusalNamesTheField) {
+  EXPECT_THAT(std::string(DecodePositionToken("at_least", "x").status().message()), HasSubstr("at_least is malformed"));
 }
 
 TEST(TokenTest, DamageToAPositionIsNoticed) {
   for (const Position& position : {kPosition, Position()}) {
     ExpectDamageIsNoticed(EncodePositionToken(position),
-                          [](const std::string& token) { return DecodePositionToken(token); });
+                          [](const std::string& token) { return DecodePositionToken("resume_token", token); });
   }
 }
 
@@ -88,7 +112,7 @@ TEST(TokenTest, APageOfAnotherPrefixIsRefused) {
 TEST(TokenTest, ATokenOfTheOtherKindIsRefused) {
   EXPECT_THAT(std::string(DecodePageToken("p/", EncodePositionToken(kPosition)).status().message()),
               HasSubstr("another kind"));
-  EXPECT_THAT(std::string(DecodePositionToken(EncodePageToken("p/", "p/key")).status().message()),
+  EXPECT_THAT(std::string(DecodePositionToken("resume_token", EncodePageToken("p/", "p/key")).status().message()),
               HasSubstr("another kind"));
 }
 

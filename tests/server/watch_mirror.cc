@@ -27,7 +27,7 @@ void WatchMirror::Apply(const v1::WatchResponse& message) {
     EXPECT_FALSE(synced_) << "once the state is whole, every message can be resumed from";
     return;
   }
-  const absl::StatusOr<Position> token = DecodePositionToken(message.token());
+  const absl::StatusOr<Position> token = DecodePositionToken("resume_token", message.token());
   ASSERT_TRUE(token.ok()) << token.status();
   EXPECT_EQ(token->store_id, store_id_);
   EXPECT_GE(token->revision, revision_) << "a token goes back";

@@ -144,7 +144,7 @@ class Reader {
   void Resume() {
     const Seen& seen = tokens_[random_() % tokens_.size()];
     mirror_ = seen.mirror;
-    options_.resume = DecodePositionToken(seen.token).value();
+    options_.resume = DecodePositionToken("resume_token", seen.token).value();
     Reopen();
   }
 

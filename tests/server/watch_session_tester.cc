@@ -91,7 +91,7 @@ std::string WatchSessionTester::Describe(const std::vector<v1::WatchResponse>& m
 }
 
 Position WatchSessionTester::TokenOf(const v1::WatchResponse& message) {
-  const absl::StatusOr<Position> position = DecodePositionToken(message.token());
+  const absl::StatusOr<Position> position = DecodePositionToken("resume_token", message.token());
   EXPECT_TRUE(position.ok()) << position.status() << message.ShortDebugString();
   return position.value_or(Position());
 }

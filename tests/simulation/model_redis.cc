@@ -238,6 +238,31 @@ absl::StatusOr<MirrorReply> ModelRedis::Mirror(const MirrorBatch& batch) {
     reply.items.push_back(std::move(answer));
   }
   reply.sequence = Accept(accepted, batch.epoch, batch.origin);
+  NoteDelivered(batch);
+  return reply;
+}
+
+void ModelRedis::NoteDelivered(const MirrorBatch& batch) {
+  Contents::Meta::Delivered& delivered = contents_.meta.delivered[batch.origin];
+  if (delivered.epoch != batch.epoch) {
+    delivered = {batch.epoch, 0, 0};
+  }
+  if (batch.covered_before == 0 || batch.covered_before == delivered.cursor) {
+    delivered.cursor = batch.covered_revision;
+    delivered.whole = batch.is_whole ? batch.covered_revision : delivered.whole;
+  }
+}
+
+absl::StatusOr<DeliveredReply> ModelRedis::FindDelivered(const std::vector<uint64_t>& store_ids) const {
+  DUNLIN_RETURN_IF_ERROR(CheckFormat());
+  DeliveredReply reply;
+  reply.epoch = contents_.meta.epoch;
+  reply.sequence = contents_.meta.sequence;
+  for (const uint64_t id : store_ids) {
+    const auto found = contents_.meta.delivered.find(id);
+    const bool is_known = found != contents_.meta.delivered.end() && found->second.epoch == reply.epoch;
+    reply.revisions.push_back(is_known ? found->second.whole : 0);
+  }
   return reply;
 }
 

@@ -48,6 +48,13 @@ class ModelRedis {
         uint64_t sequence = 0;
       };
       std::optional<Sizes> sizes;
+      // What Redis has of a store's writes, by its id.
+      struct Delivered {
+        uint64_t epoch = kNoEpoch;
+        uint64_t cursor = 0;
+        uint64_t whole = 0;
+      };
+      std::map<uint64_t, Delivered> delivered;
     };
     struct Lease {
       uint64_t boot_id = 0;
@@ -87,6 +94,7 @@ class ModelRedis {
   absl::StatusOr<RelayChangePage> ReadOrders(uint64_t after, size_t items_max, size_t size_max_bytes) const;
   absl::StatusOr<RelayRecords> ReadRecords(const std::vector<std::string>& keys, size_t size_max_bytes) const;
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) const;
+  absl::StatusOr<DeliveredReply> FindDelivered(const std::vector<uint64_t>& store_ids) const;
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query);
   absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query);
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch);
@@ -106,6 +114,7 @@ class ModelRedis {
   absl::Time NowMillis() const;
   absl::StatusOr<Item> Load(const KeyedRecord& keyed) const;
   void RenewLease(const LeaseRequest& request, RelayPosition* position);
+  void NoteDelivered(const MirrorBatch& batch);
   uint64_t HorizonSequence(const CollectQuery& query);
   bool IsAheadOfClock(const Item& item) const;
   uint64_t KnownSequence(const Item& item) const;

@@ -42,6 +42,9 @@ class ModelRelay final : public Relay {
     return redis_->ReadRecords(keys, size_max_bytes);
   }
   absl::StatusOr<MissingReply> FindMissing(const MissingQuery& query) override { return redis_->FindMissing(query); }
+  absl::StatusOr<DeliveredReply> FindDelivered(const std::vector<uint64_t>& store_ids) override {
+    return redis_->FindDelivered(store_ids);
+  }
   absl::StatusOr<CollectReply> Collect(const CollectQuery& query) override { return redis_->Collect(query); }
   absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) override { return redis_->Reindex(query); }
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override { return redis_->Mirror(batch); }

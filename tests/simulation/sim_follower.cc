@@ -15,6 +15,9 @@ void SimFollower::Turn() {
     TakeInputs();
     TakeEvents();
     Follower::Action action = follower_.Next(now());
+    const Follower::Status status = follower_.status();
+    parts_.arrivals->OnProgress(status.epoch, status.whole_sequence);
+    Sleep(parts_.arrivals->Answer(now()));
     if (!std::exchange(was_live_, follower_.live()) && follower_.live()) {
       parts_.on_live();
     }
@@ -38,6 +41,7 @@ void SimFollower::TakeInputs() {
   if (parts_.subscriber->TakeOverflow()) {
     follower_.OnOverflow();
   }
+  follower_.OnDeliveryAwaited(parts_.arrivals->TakeAwaited());
   if (applied_.has_value()) {
     follower_.OnApplied(*std::exchange(applied_, absl::nullopt), now());
   }
@@ -77,19 +81,20 @@ bool SimFollower::Do(const Follower::Connect&) {
 }
 
 bool SimFollower::Do(const Follower::ReadPosition& read) {
-  Call<RelayPosition>(
-      [proposal = read.proposal](ModelRedis& redis) { return redis.ReadPosition(proposal); },
-      [this, asked = now()](const absl::StatusOr<RelayPosition>& position) { OnPosition(asked, position); });
+  const Asked asked = {now(), parts_.delivered(), parts_.store->state().expired_latest_unix_ms};
+  Call<RelayPosition>([proposal = read.proposal](ModelRedis& redis) { return redis.ReadPosition(proposal); },
+                      [this, asked](const absl::StatusOr<RelayPosition>& position) { OnPosition(asked, position); });
   return false;
 }
 
-void SimFollower::OnPosition(absl::Time asked, const absl::StatusOr<RelayPosition>& position) {
+void SimFollower::OnPosition(const Asked& asked, const absl::StatusOr<RelayPosition>& position) {
   if (!position.ok()) {
     Failed(position.status());
     return;
   }
-  const absl::Duration correction = ClockCorrection(now() - asked, parts_.clock->Now(), position->redis_time);
+  const absl::Duration correction = ClockCorrection(now() - asked.at, parts_.clock->Now(), position->redis_time);
   parts_.clock->Correct(correction);
+  parts_.checkpoints->Note(asked.delivered, asked.expired_unix_ms, position->epoch, position->sequence);
   const StoreState state = parts_.store->state();
   follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision},
                        now());
@@ -168,6 +173,18 @@ bool SimFollower::Do(const Follower::Reindex& reindex) {
                          Failed(reply.status());
                        }
                      });
+  return false;
+}
+
+bool SimFollower::Do(const Follower::FindDelivered& find) {
+  Call<DeliveredReply>([ids = find.store_ids](ModelRedis& redis) { return redis.FindDelivered(ids); },
+                       [this](const absl::StatusOr<DeliveredReply>& reply) {
+                         if (!reply.ok()) {
+                           Failed(reply.status());
+                         } else if (follower_.OnDelivered(*reply, now())) {
+                           parts_.arrivals->OnDelivered(*reply);
+                         }
+                       });
   return false;
 }
 

@@ -11,6 +11,8 @@
 #include "storage/hybrid_clock.h"
 #include "storage/store.h"
 #include "storage/write.h"
+#include "sync/arrivals.h"
+#include "sync/checkpoints.h"
 #include "sync/event_ring.h"
 #include "sync/follower.h"
 #include "tests/simulation/sim_committer.h"
@@ -31,6 +33,9 @@ class SimFollower final : public SimThread {
     const Store* store = nullptr;
     SimCommitter* committer = nullptr;
     HybridClock* clock = nullptr;
+    Arrivals* arrivals = nullptr;
+    Checkpoints* checkpoints = nullptr;
+    std::function<DeliveredMark()> delivered;
     std::function<void()> on_epoch_entered;
     std::function<void()> on_live;
     // After each turn that leaves the barrier open.
@@ -46,6 +51,9 @@ class SimFollower final : public SimThread {
     follower_.OnEpochDoubt();
     Wake();
   }
+
+  // Somebody waits for an arrival.
+  void OnAwaited() { Wake(); }
 
   const Follower& machine() const { return follower_; }
   // How many records it has given back to Redis' index.
@@ -66,12 +74,19 @@ class SimFollower final : public SimThread {
   bool Do(const Follower::ReadRecords& read);
   bool Do(const Follower::Collect& collect);
   bool Do(const Follower::Reindex& reindex);
+  bool Do(const Follower::FindDelivered& find);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);
   bool Do(Follower::Apply& apply);
   bool Do(const Follower::DiscardEvents& discard);
 
-  void OnPosition(absl::Time asked, const absl::StatusOr<RelayPosition>& position);
+  // What was when a position was asked for.
+  struct Asked {
+    absl::Time at;
+    DeliveredMark delivered;
+    uint64_t expired_unix_ms = 0;
+  };
+  void OnPosition(const Asked& asked, const absl::StatusOr<RelayPosition>& position);
   void Failed(const absl::Status& error);
 
   const Parts parts_;

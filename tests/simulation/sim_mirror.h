@@ -10,6 +10,7 @@
 #include "absl/types/optional.h"
 #include "storage/hybrid_clock.h"
 #include "storage/store.h"
+#include "sync/checkpoints.h"
 #include "sync/conditional_writer.h"
 #include "sync/mirror.h"
 #include "sync/mirror_acks.h"
@@ -43,6 +44,7 @@ class SimMirror final : public SimThread {
   void OnEpochEntered();
 
   const Outbound& machine() const { return outbound_; }
+  DeliveredMark delivered() const { return {outbound_.epoch(), outbound_.delivered_revision()}; }
   // How many batches have come to Redis too late.
   uint64_t late() const { return late_; }
 

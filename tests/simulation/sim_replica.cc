@@ -8,6 +8,8 @@
 #include "storage/group_committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
+#include "sync/arrivals.h"
+#include "sync/checkpoints.h"
 #include "sync/event_ring.h"
 #include "tests/simulation/sim_committer.h"
 #include "tests/simulation/sim_follower.h"
@@ -43,8 +45,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
             Environment(), ring.get(), [this] { follower.Wake(); },
             [this](const std::string& event) { this->replica.observer_.on_dropped(event); }),
         follower(Environment(), FollowerOptions(),
-                 {ring.get(), &subscriber, store.get(), &committer, &clock, [this] { mirror.OnEpochEntered(); },
-                  [this] { mirror.Wake(); },
+                 {ring.get(), &subscriber, store.get(), &committer, &clock, &arrivals, &checkpoints,
+                  [this] { return mirror.delivered(); }, [this] { mirror.OnEpochEntered(); }, [this] { mirror.Wake(); },
                   [this](const Follower::Status& status) {
                     this->replica.observer_.on_open(status, subscriber.subscribed());
                   },
@@ -101,8 +103,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 
   Mirror::Options MirrorOptions() const {
     const StoreState state = store->state();
-    return {store->store_id(), state.epoch, state.mirrored_revision, replica.dice_->Number(),
-            replica.options_.tombstone_horizon};
+    return {store->store_id(),       state.epoch,        state.mirrored_revision,
+            replica.dice_->Number(), state.own_revision, replica.options_.tombstone_horizon};
   }
 
   void OnChanges(absl::Span<const ChangePtr> changes) override {
@@ -117,6 +119,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
   GroupCommitter engine;
   const std::unique_ptr<EventRing<std::string>> ring;
   SimCommitter committer;
+  Arrivals arrivals;
+  Checkpoints checkpoints;
   SimSubscriber subscriber;
   SimFollower follower;
   SimMirror mirror;
@@ -164,6 +168,17 @@ void SimReplica::WriteIf(Mutation mutation, const Precondition& precondition, ab
   request.done = std::move(done);
   life_->mirror.WriteIf(std::move(request));
 }
+
+void SimReplica::WaitForArrival(const Position& position, absl::Duration timeout, StatusCallback done) {
+  life_->arrivals.Wait(position, loop_->Now() + timeout, std::move(done));
+  life_->follower.OnAwaited();
+}
+
+absl::optional<uint64_t> SimReplica::FindCheckpoint(const Position& position) const {
+  return life_->checkpoints.Find(position);
+}
+
+ChangeFeed* SimReplica::feed() { return &life_->feed; }
 
 void SimReplica::WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done) {
   life_->mirror.WaitMirrored(std::move(writes), loop_->Now() + timeout, std::move(done));

@@ -8,8 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
+#include "storage/change_feed.h"
 #include "storage/clock.h"
 #include "storage/limits.h"
 #include "storage/store.h"
@@ -80,6 +82,11 @@ class SimReplica {
   void Write(LocalWrite write, WriteCallback done);
   void WriteIf(Mutation mutation, const Precondition& precondition, absl::Duration timeout, WriteCallback done);
   void WaitMirrored(std::vector<OutboxItem> writes, absl::Duration timeout, StatusCallback done);
+
+  // As Replicator's; who is late is not told.
+  void WaitForArrival(const Position& position, absl::Duration timeout, StatusCallback done);
+  absl::optional<uint64_t> FindCheckpoint(const Position& position) const;
+  ChangeFeed* feed();
 
   // ---- How it stands ----
 

@@ -50,6 +50,8 @@ class World : public SeededWorld {
       AnswerStore();
     } else if (faults_ && what < 65) {
       Misfortune(Below(9));
+    } else if (what < 67) {
+      follower_.OnDeliveryAwaited(Below(2) == 0 ? std::vector<uint64_t>{1} : std::vector<uint64_t>());
     } else {
       Act();
     }
@@ -102,6 +104,7 @@ class World : public SeededWorld {
     }
     for (const auto& [key, item] : items) {
       redis_.entries[key] = {++redis_.sequence, item.first};
+      history_[redis_.sequence] = {key, item.first};
       const absl::string_view record = item.first;
       event.items.push_back(EventItem{
           item.second, key, item.second == EventItem::Kind::kRecord ? record : record.substr(0, kVersionSizeBytes)});
@@ -156,8 +159,13 @@ class World : public SeededWorld {
       for (auto it = redis_.entries.begin(); it != redis_.entries.end();) {
         it = it->second.first > redis_.sequence ? redis_.entries.erase(it) : std::next(it);
       }
+      // A key whose latest write it has lost, it does not have at all.
+      for (auto it = history_.begin(); it != history_.end();) {
+        it = redis_.entries.count(it->second.first) == 0 ? history_.erase(it) : std::next(it);
+      }
     } else if (which == 8 && Below(8) == 0) {
       redis_ = ListedRedis();
+      history_.clear();
     }
   }
 
@@ -286,6 +294,17 @@ class World : public SeededWorld {
   void Do(const Follower::Collect&) { follower_.OnCollected(CollectReply(), now_); }
   void Do(const Follower::Reindex&) { follower_.OnReindexed(ReindexReply(), now_); }
 
+  void Do(const Follower::FindDelivered& find) {
+    if (CallSucceeds()) {
+      DeliveredReply reply;
+      reply.epoch = redis_.epoch;
+      reply.sequence = redis_.sequence;
+      reply.revisions.resize(find.store_ids.size());
+      const bool is_of_this_life = follower_.OnDelivered(reply, now_);
+      EXPECT_TRUE(!is_of_this_life || reply.epoch == follower_.status().epoch);
+    }
+  }
+
   void Do(const Follower::StartEpoch& start) {
     // It may take place although its answer is lost.
     const bool answered = CallSucceeds();
@@ -318,10 +337,17 @@ class World : public SeededWorld {
       ASSERT_LE(position_.second, redis_.sequence) << "ahead of what Redis has given out";
       // Of the writes that Redis still has, none up to the position is missing.
       ASSERT_TRUE(Covers(store_, redis_.UpTo(position_.second))) << "applied " << position_.second;
+      // Of all writes that it has ever had in this life, none up to the whole sequence is newer than what is here.
+      ASSERT_LE(status.whole_sequence, position_.second);
+      for (auto it = history_.begin(); it != history_.upper_bound(status.whole_sequence); ++it) {
+        ASSERT_TRUE(Covers(store_, {it->second})) << "whole up to " << status.whole_sequence;
+      }
     }
   }
 
   ListedRedis redis_;
+  // Every write of this life, by its sequence.
+  std::map<uint64_t, std::pair<std::string, std::string>> history_;
   uint64_t version_ = 0;
   bool connected_ = false;
   bool subscribed_ = false;

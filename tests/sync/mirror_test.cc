@@ -51,7 +51,8 @@ TEST_F(MirrorTest, TheCursorMovesWithTheAnswersAndNotBefore) {
 
 TEST_F(MirrorTest, AStretchOfOthersChangesIsPassedWithWhatWasSentBefore) {
   Begin();
-  Send({1}, 1);
+  Send({1}, 1, /*complete=*/true);
+  mirror_->OnCommitted();
   Next<Mirror::ReadOutbox>();
   Page({}, 9, true);
   Next<Mirror::Receive>();

@@ -149,6 +149,7 @@ class ReconcileTest : public testing::Test {
     ChangePage page;
     page.known_to_redis = true;
     page.complete = true;
+    page.covered_revision = revision;
     uint64_t at = 0;
     for (const auto& [key, record] : store_) {
       if (++at <= revision) {

@@ -1,0 +1,126 @@
+#include "server/kv_reader.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "server/limits.h"
+#include "server/proto_conversion.h"
+#include "server/token.h"
+#include "server/validation.h"
+#include "storage/limits.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+// What an entry takes in a reply, but for the overhead that every entry has.
+size_t SizeOf(const v1::Entry& entry) { return entry.key().size() + entry.value().size() + entry.text().size(); }
+
+// The largest value and its key must fit.
+constexpr size_t kBatchReplySizeMaxBytes = kReplySizeMaxBytes + kKeySizeMaxBytes;
+
+}  // namespace
+
+template <typename Request, typename Response>
+void KVReader::FinishAnswer(const Request& request, Response* response) const {
+  FillLag(parts_, response->mutable_lag());
+  if (request.return_token()) {
+    response->set_token(EncodePositionToken(parts_.store->position()));
+  }
+}
+
+absl::Status KVReader::CheckReadable(absl::Duration max_staleness) const {
+  DUNLIN_RETURN_IF_ERROR(parts_.gate->Check());
+  if (max_staleness == absl::InfiniteDuration()) {
+    return absl::OkStatus();
+  }
+  const absl::Duration staleness = StalenessOf(parts_);
+  if (staleness <= max_staleness) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(absl::StrCat("this replica has not known itself to be up to date for ",
+                                             absl::FormatDuration(absl::Trunc(staleness, absl::Milliseconds(1))),
+                                             "; max_staleness allows ", absl::FormatDuration(max_staleness),
+                                             ": try another replica, or allow more"));
+}
+
+absl::StatusOr<v1::GetResponse> KVReader::Read(const v1::GetRequest& request) const {
+  DUNLIN_RETURN_IF_ERROR(ValidateKey("key", request.key()));
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
+  DUNLIN_ASSIGN_OR_RETURN(StoredEntry entry, parts_.store->Get(request.key()));
+  v1::GetResponse response;
+  ToProto(std::move(entry), request.as_text(), response.mutable_entry());
+  FinishAnswer(request, &response);
+  return response;
+}
+
+absl::StatusOr<v1::BatchGetResponse> KVReader::Read(const v1::BatchGetRequest& request) const {
+  DUNLIN_RETURN_IF_ERROR(ValidateBatchGet(request));
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
+  std::vector<std::string> keys;
+  absl::flat_hash_set<absl::string_view> seen;
+  for (const std::string& key : request.keys()) {
+    if (seen.insert(key).second) {
+      keys.push_back(key);
+    }
+  }
+  DUNLIN_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, parts_.store->BatchGet(keys, kBatchReplySizeMaxBytes));
+  v1::BatchGetResponse response;
+  size_t size = 0;
+  for (StoredEntry& entry : entries) {
+    ToProto(std::move(entry), request.as_text(), response.add_entries());
+    size += SizeOf(*response.entries().rbegin());
+  }
+  if (size > kBatchReplySizeMaxBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the answer has ", size, " bytes of keys, values and texts; the ",
+                                                     "limit is ", kBatchReplySizeMaxBytes,
+                                                     ": ask for fewer keys at once, or without as_text"));
+  }
+  FinishAnswer(request, &response);
+  return response;
+}
+
+absl::StatusOr<v1::ListResponse> KVReader::Read(const v1::ListRequest& request) const {
+  DUNLIN_RETURN_IF_ERROR(ValidatePrefix(request.prefix()));
+  DUNLIN_ASSIGN_OR_RETURN(const size_t entries_max, ToPageEntriesMax(request));
+  std::string after_key;
+  if (!request.page_token().empty()) {
+    DUNLIN_ASSIGN_OR_RETURN(after_key, DecodePageToken(request.prefix(), request.page_token()));
+  }
+  DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
+  DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
+  DUNLIN_ASSIGN_OR_RETURN(EntryPage page, ReadEntries(request, std::move(after_key), entries_max));
+  v1::ListResponse response;
+  if (!page.complete) {
+    response.set_next_page_token(EncodePageToken(request.prefix(), page.covered_key));
+  }
+  for (std::string& key : page.damaged_keys) {
+    response.add_damaged_keys(std::move(key));
+  }
+  for (StoredEntry& entry : page.entries) {
+    // Without values there is no text either.
+    ToProto(std::move(entry), request.as_text() && !request.keys_only(), response.add_entries());
+  }
+  FinishAnswer(request, &response);
+  return response;
+}
+
+absl::StatusOr<EntryPage> KVReader::ReadEntries(const v1::ListRequest& request, std::string after_key,
+                                                size_t entries_max) const {
+  // Text doubles what a value takes in the reply.
+  const size_t size_max = request.as_text() && !request.keys_only() ? kReplySizeMaxBytes / 2 : kReplySizeMaxBytes;
+  EntryPage page;
+  page.covered_key = std::move(after_key);
+  const auto is_empty = [&page] { return page.entries.empty() && page.damaged_keys.empty() && !page.complete; };
+  for (size_t reads = 0; reads < kListReadsMax && is_empty(); ++reads) {
+    DUNLIN_ASSIGN_OR_RETURN(
+        page, parts_.store->List(request.prefix(), page.covered_key, entries_max, size_max, request.keys_only()));
+  }
+  return page;
+}
+
+}  // namespace dunlin
