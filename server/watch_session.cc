@@ -46,6 +46,7 @@ void WatchSession::Begin(const absl::optional<Position>& resume) {
     if (continues) {
       covered_ = *resume;
       revision_ = covered_.revision;
+      known_revision_ = covered_.own_revision;
       return;
     }
     say_reset_ = true;
@@ -53,12 +54,9 @@ void WatchSession::Begin(const absl::optional<Position>& resume) {
   if (say_reset_ || options_.initial_state) {
     mode_ = Mode::kSnapshot;
     whole_ = false;
-    has_token_ = false;
   }
 }
 
-// The reader knows the history of the fleet as far as its token says. It may know more of what this store has, but that
-// is up to the present revision, and has been said again by SYNCED.
 void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
   covered_ = store_->position();
   mode_ = Mode::kReplay;
@@ -66,9 +64,9 @@ void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
   if (after_revision.has_value()) {
     resume.store_id = covered_.store_id;
     resume.revision = *after_revision;
+    resume.own_revision = covered_.revision;
   }
   Begin(resume);
-  has_token_ = false;
 }
 
 // Whether all that was deleted after `revision` can still be told.
@@ -97,6 +95,8 @@ absl::StatusOr<WatchSession::Step> WatchSession::Next(WatchOutput* output) {
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchResponse* message) {
   if (say_reset_) {
     message->set_marker(v1::MARKER_RESET);
+    // The reader has forgotten what an earlier token stands for: whoever is cut off before SYNCED begins anew.
+    message->set_token(EncodePositionToken(Position()));
     say_reset_ = false;
   }
   // There is nothing but puts in a state.
@@ -144,7 +144,6 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* outpu
   }
   say_synced_ = false;
   whole_ = true;
-  has_token_ = true;
   message->set_marker(v1::MARKER_SYNCED);
   SetToken(message);
   return Step::kMessage;
@@ -158,7 +157,6 @@ void WatchSession::BeginAnew() {
   say_reset_ = true;
   say_synced_ = true;
   whole_ = false;
-  has_token_ = false;
   snapshot_.Restart();
 }
 
@@ -245,9 +243,9 @@ void WatchSession::SetToken(v1::WatchResponse* message) {
     covered_ = *ahead_;
     ahead_ = now;
   }
-  if (has_token_) {
-    message->set_token(EncodePositionToken({covered_.epoch, covered_.sequence, now.store_id, revision_,
-                                            std::min(now.own_revision, revision_),
+  if (whole_) {
+    const uint64_t own_revision = known_revision_ > revision_ ? known_revision_ : std::min(now.own_revision, revision_);
+    message->set_token(EncodePositionToken({covered_.epoch, covered_.sequence, now.store_id, revision_, own_revision,
                                             std::min(covered_.expired_unix_ms, now.expired_unix_ms)}));
   }
 }

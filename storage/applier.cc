@@ -269,6 +269,7 @@ ChangePtr Applier::PreviousOf(absl::string_view key, const Stored& old, const Re
 absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint64_t batch_first_revision,
                                Replaced replaced) {
   Count(key, row);
+  has_swept_ = has_swept_ || row.swept;
   auto change = std::make_shared<Change>(
       MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record));
   change->previous = std::move(replaced.previous);

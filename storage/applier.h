@@ -82,6 +82,9 @@ class Applier {
   // The changes made so far, in revision order.
   std::vector<ChangePtr> TakeChanges() { return std::move(changes_); }
 
+  // Whether the expiry of anything was taken note of.
+  bool has_swept() const { return has_swept_; }
+
   // The time at which all of this happens.
   uint64_t now_unix_ms() const { return now_unix_ms_; }
 
@@ -133,6 +136,7 @@ class Applier {
   std::vector<ChangePtr> changes_;
   bool keep_previous_ = false;
   bool changed_ = false;
+  bool has_swept_ = false;
   bool recount_needed_ = false;
 };
 

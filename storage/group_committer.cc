@@ -7,6 +7,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "storage/big_endian.h"
 #include "storage/quota.h"
 #include "storage/status_macros.h"
 
@@ -126,27 +127,32 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
   };
   DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, store_->env_->BeginWrite());
   Applier applier(&txn, &state_, store_->store_id(), clock_);
-  NoteTime(applier.now_unix_ms());
   if (feed_->wants_previous()) {
     applier.KeepPrevious();
   }
   DUNLIN_RETURN_IF_ERROR(body(&applier, &txn));
   DUNLIN_RETURN_IF_ERROR(applier.Finish());
+  NoteExpiries(applier);
   DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before));
   std::move(undo).Cancel();
   return absl::OkStatus();
 }
 
-// A clock that was put back may let entries expire before what was swept last.
-void GroupCommitter::NoteTime(uint64_t now_unix_ms) {
-  state_.expired_unix_ms = std::min(state_.expired_unix_ms, now_unix_ms);
-  state_.expired_latest_unix_ms = std::max(state_.expired_latest_unix_ms, now_unix_ms);
+// A clock that was put back lets new entries expire before what was swept last.
+void GroupCommitter::NoteExpiries(const Applier& applier) {
+  state_.expired_unix_ms = std::min(state_.expired_unix_ms, applier.now_unix_ms());
+  if (applier.has_swept()) {
+    state_.expired_latest_unix_ms = std::max(state_.expired_latest_unix_ms, applier.now_unix_ms());
+  }
 }
 
 // Commits, unless nothing has changed but positions that can wait.
 absl::Status GroupCommitter::CommitState(LmdbTxn txn, Applier* applier, const StoreState& before) {
   if (applier->changed() || positions_urgent_) {
     DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
+    if (state_.expired_latest_unix_ms != before.expired_latest_unix_ms) {
+      DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaExpired, EncodeBigEndian64(state_.expired_latest_unix_ms)));
+    }
     DUNLIN_RETURN_IF_ERROR(txn.Commit());
     positions_dirty_ = false;
     positions_urgent_ = false;

@@ -67,7 +67,7 @@ class GroupCommitter {
   absl::Status CommitWhole(OperationGroup* group);
   absl::Status CommitPart(bool (*keeps)(const Operation&), OperationGroup* group);
   absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
-  void NoteTime(uint64_t now_unix_ms);
+  void NoteExpiries(const Applier& applier);
   absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
   absl::Status Execute(Operation* operation, Applier* applier);
   absl::Status AdvanceMirrored(const MirrorProgress& progress, Applier* applier);

@@ -97,6 +97,7 @@ absl::Status Store::Create(const Options& options, LmdbTxn txn) {
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(kStoreFormat)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaIdentity, EncodeIdentity(identity_)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(StoreState())));
+  DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaExpired, EncodeBigEndian64(0)));
   return txn.Commit();
 }
 
@@ -120,12 +121,16 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
                      "\", not \"", options.replication_namespace, "\": name that one, or another directory"));
   }
   if (number < kStoreFormat) {
-    DUNLIN_ASSIGN_OR_RETURN(const StoreState upgraded, UpgradeStore(number, clock_->NowUnixMillis(), &txn));
+    DUNLIN_ASSIGN_OR_RETURN(StoreState upgraded, UpgradeStore(number, clock_->NowUnixMillis(), &txn));
+    upgraded.expired_latest_unix_ms = ExpiredAtMost(upgraded);
     DUNLIN_RETURN_IF_ERROR(txn.Commit());
     Resume(upgraded);
     return absl::OkStatus();
   }
-  DUNLIN_ASSIGN_OR_RETURN(const StoreState loaded, DecodeState(*state));
+  DUNLIN_ASSIGN_OR_RETURN(StoreState loaded, DecodeState(*state));
+  DUNLIN_ASSIGN_OR_RETURN(const auto expired, txn.Get(Table::kMeta, kMetaExpired));
+  loaded.expired_latest_unix_ms =
+      expired.has_value() && expired->size() == 8 ? ReadBigEndian64(*expired) : ExpiredAtMost(loaded);
   DUNLIN_ASSIGN_OR_RETURN(const auto history, txn.Get(Table::kMeta, kMetaHistory));
   if (history.has_value()) {
     DUNLIN_ASSIGN_OR_RETURN(revision_history_, RevisionHistory::Decode(*history));
@@ -134,11 +139,16 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
   return absl::OkStatus();
 }
 
+// When the last expiry may have been swept, in a store that does not say so: by a clock that may have been put back
+// since.
+uint64_t Store::ExpiredAtMost(const StoreState& state) const {
+  return std::max(clock_->NowUnixMillis(), VersionTimeToUnixMillis(state.clock_time));
+}
+
 void Store::Resume(StoreState state) {
   clock_->Restore(state.clock_time);
   clock_->SetOffset(absl::Microseconds(state.clock_offset_us));
   state.own_revision = state.revision;
-  state.expired_latest_unix_ms = clock_->NowUnixMillis();
   SetState(state);
 }
 

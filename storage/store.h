@@ -184,6 +184,7 @@ class Store {
   absl::Status LoadOrCreate(const Options& options);
   absl::Status Create(const Options& options, LmdbTxn txn);
   absl::Status Load(const Options& options, LmdbTxn txn);
+  uint64_t ExpiredAtMost(const StoreState& state) const;
   void Resume(StoreState state);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.

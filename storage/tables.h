@@ -16,7 +16,7 @@
 //   records   key                     -> revision (8) | row flags (1) | record (see record.h)
 //   changes   revision (8)            -> first revision of its batch (8) | key
 //   expiries  expiry ms (8) | key     -> nothing
-//   meta      "format" "identity" "state" "history" -> see below; for "history", revision_history.h
+//   meta      "format" "identity" "state" "history" "expired" -> see below; for "history", revision_history.h
 //
 // Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
 namespace dunlin {
@@ -28,6 +28,8 @@ inline constexpr absl::string_view kMetaFormat = "format";
 inline constexpr absl::string_view kMetaIdentity = "identity";
 inline constexpr absl::string_view kMetaState = "state";
 inline constexpr absl::string_view kMetaHistory = "history";
+// StoreState::expired_latest_unix_ms (8). A store that is older than this row has none.
+inline constexpr absl::string_view kMetaExpired = "expired";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.
 struct RecordRow {
@@ -126,9 +128,9 @@ struct StoreState {
   // The latest revision that went into the outbox, or an upper bound of it; 0 if nothing ever did. Not on the disk: a
   // store that is opened does not know better than that any of its revisions may have.
   uint64_t own_revision = 0;
-  // Every expiry up to this time of the fleet's clock has been swept; and the latest time at which any may have been.
-  // Not on the disk: the first sweep tells.
+  // Every expiry up to this time of the fleet's clock has been swept. Not on the disk: the first sweep tells.
   uint64_t expired_unix_ms = 0;
+  // No expiry after this time has ever been swept; in a row of its own.
   uint64_t expired_latest_unix_ms = 0;
 
   // The highest time of a version that somebody else's record had and that was turned down for an own one that had

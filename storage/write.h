@@ -26,8 +26,8 @@ struct Position {
   uint64_t sequence = 0;
   uint64_t store_id = 0;
   uint64_t revision = 0;
-  // What others hold is behind the store's until Redis has what it had written itself up to this revision, which is at
-  // most `revision`. 0: it had written nothing.
+  // Others have what is known here once Redis has what the store had written itself up to this revision; 0: nothing. It
+  // is later than `revision` where somebody knows more of the store, in parts, than all up to `revision`.
   uint64_t own_revision = 0;
   // The store had taken note of every expiry up to this time of the fleet's clock; 0: that is not known.
   uint64_t expired_unix_ms = 0;

@@ -21,9 +21,14 @@ absl::Status TooMany() {
       kArrivalWaitersMax, " callers wait here already for what other replicas have: try again, or at another replica"));
 }
 
+// A Redis that falls short of the sequence that the other store had has lost data.
+bool HasLost(const Position& position, const DeliveredReply& reply) {
+  return position.epoch == reply.epoch && reply.sequence < position.sequence;
+}
+
 // In another epoch nothing that its store held is known to be in Redis, whoever wrote it.
 uint64_t RevisionToBeDelivered(const Position& position, uint64_t epoch) {
-  return position.epoch == epoch ? position.own_revision : position.revision;
+  return position.epoch == epoch ? position.own_revision : std::max(position.revision, position.own_revision);
 }
 
 }  // namespace
@@ -61,7 +66,7 @@ bool Arrivals::OnDelivered(const DeliveredReply& reply) {
   MutexLock lock(&mutex_);
   const auto is_delivered = [&](const Waiter& waiter) {
     const auto at = std::find(awaited_.begin(), awaited_.end(), waiter.position.store_id);
-    return waiter.asked && at != awaited_.end() &&
+    return waiter.asked && at != awaited_.end() && !HasLost(waiter.position, reply) &&
            reply.revisions[static_cast<size_t>(at - awaited_.begin())] >=
                RevisionToBeDelivered(waiter.position, reply.epoch);
   };

@@ -17,6 +17,8 @@ namespace dunlin {
 struct DeliveredMark {
   uint64_t epoch = 0;
   uint64_t revision = 0;
+  // The mirror's connection at that moment (Mirror::connection()).
+  uint64_t connection = 0;
 };
 
 // A place in this store's history as others see it: all that it had up to `revision`, whoever wrote it, Redis had by

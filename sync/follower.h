@@ -143,7 +143,9 @@ class Follower {
   void OnConnected(absl::Time now);
   // A call to Redis failed; `connected` tells whether the connection survived it.
   void OnRelayError(const absl::Status& error, bool connected, absl::Time now);
-  void OnPosition(const RelayPosition& position, const Local& local, absl::Time now);
+  // Returns whether Redis is in the life of the data that this store is in, as far as can be told: it has not lost what
+  // it had.
+  bool OnPosition(const RelayPosition& position, const Local& local, absl::Time now);
   void OnChanges(RelayChangePage page, absl::Time now);
   void OnOrders(RelayChangePage page);
   // Which of the items of Compare the store lacks.

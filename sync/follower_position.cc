@@ -24,14 +24,14 @@ uint64_t FleetOf(const RelayPosition& position) { return ParseEpoch(position.fle
 
 }  // namespace
 
-void Follower::OnPosition(const RelayPosition& position, const Local& local, absl::Time now) {
+bool Follower::OnPosition(const RelayPosition& position, const Local& local, absl::Time now) {
   NoticeRival(position.rival_lease);
   caretaker_ = position.caretaker;
   unindexed_ = position.unindexed;
   eviction_policy_ = position.eviction_policy;
   if (AwaitFounder(position, now) || RefuseForeignFleet(position, now) || NoticeReturnedEpoch(position) ||
       NoticeNewEpoch(position) || NoticeLostData(position)) {
-    return;
+    return false;
   }
   primary_ = primary_ != 0 ? primary_ : PrimaryOf(position);
   NoticeEarlierClock(position.redis_time);
@@ -43,6 +43,7 @@ void Follower::OnPosition(const RelayPosition& position, const Local& local, abs
   // What events have said is older than this.
   redis_sequence_ = std::max(accepted_, position.sequence);
   NoteProgress(now);
+  return true;
 }
 
 bool Follower::AwaitFounder(const RelayPosition& position, absl::Time now) {

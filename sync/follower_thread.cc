@@ -221,8 +221,10 @@ void FollowerThread::Do(const Follower::ReadPosition& read) {
   }
   const absl::Duration correction = ClockCorrection(steady_.Now() - asked, fleet_time, position->redis_time);
   parts_.clock->Correct(correction);
-  parts_.checkpoints->Note(delivered, expired_unix_ms, position->epoch, position->sequence);
-  follower_.OnPosition(*position, Local(), steady_.Now());
+  if (follower_.OnPosition(*position, Local(), steady_.Now())) {
+    parts_.checkpoints->Note(delivered, expired_unix_ms, position->epoch, position->sequence);
+    parts_.on_confirmed(delivered);
+  }
 }
 
 void FollowerThread::Do(const Follower::ReadChanges& read) {

@@ -53,6 +53,9 @@ class FollowerThread {
     std::function<void()> on_barrier_open;
     // Called on this thread when Arrivals has somebody to answer.
     std::function<void()> on_arrival;
+    // Called on this thread when Redis is seen to be in the life of the data that the store is in, with what
+    // `delivered` had been before it was asked.
+    std::function<void(const DeliveredMark& asked)> on_confirmed;
   };
 
   FollowerThread(const Follower::Options& options, Parts parts);

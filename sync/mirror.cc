@@ -108,6 +108,8 @@ absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
 
 Mirror::Action Mirror::SendNext() {
   next_->covered_before = in_flight_.empty() ? 0 : in_flight_.back().told_covered_revision;
+  next_->is_whole = next_batch_.is_whole && confirmed_;
+  next_batch_.told_is_whole = next_->is_whole;
   return Send{*next_};
 }
 
@@ -132,8 +134,17 @@ void Mirror::UpdateAllowance(bool barrier_open, const StoreState& state, absl::T
 
 void Mirror::OnConnected() {
   connected_ = true;
+  ++connection_;
+  confirmed_ = false;
   epoch_refused_ = false;
   Rewind();
+}
+
+void Mirror::OnConfirmed(uint64_t epoch, uint64_t connection) {
+  if (epoch == epoch_ && connection == connection_ && connected_ && !confirmed_) {
+    confirmed_ = true;
+    outbox_may_have_more_ = outbox_may_have_more_ || untold_;
+  }
 }
 
 void Mirror::OnRelayError(const absl::Status& error, absl::Time now) {
@@ -173,7 +184,7 @@ void Mirror::OnOutboxPage(ChangePage page) {
     in_flight_.back().is_whole = page.complete;
     return;
   }
-  const bool has_to_be_told = page.complete && untold_ && page.covered_revision > 0;
+  const bool has_to_be_told = page.complete && untold_ && confirmed_ && page.covered_revision > 0;
   if (page.changes.empty() && !has_to_be_told) {
     if (page.complete) {
       error_ = absl::OkStatus();
@@ -186,9 +197,7 @@ void Mirror::OnOutboxPage(ChangePage page) {
   message.epoch = epoch_;
   message.origin = store_id_;
   message.covered_revision = page.covered_revision;
-  message.is_whole = page.complete;
   batch.told_covered_revision = page.covered_revision;
-  batch.told_is_whole = page.complete;
   message.known_to_redis = page.known_to_redis;
   // As of the page: what is deleted later is not in it, however much the store knows by the time it is sent.
   if (!page.changes.empty()) {
@@ -233,7 +242,7 @@ void Mirror::OnMissing(const MissingReply& reply, absl::Time now) {
     retry_.Succeeded();
     error_ = absl::OkStatus();
     untold_ = true;
-    outbox_may_have_more_ = true;
+    outbox_may_have_more_ = outbox_may_have_more_ || confirmed_;
     Finish(std::move(next_batch_));
   }
 }
@@ -309,7 +318,7 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
   }
   untold_ = !batch.told_is_whole;
   // Once there is nothing else to send.
-  outbox_may_have_more_ = outbox_may_have_more_ || (untold_ && in_flight_.empty());
+  outbox_may_have_more_ = outbox_may_have_more_ || (untold_ && confirmed_ && in_flight_.empty());
   Finish(std::move(batch));
 }
 

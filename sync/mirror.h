@@ -100,6 +100,10 @@ class Mirror {
   void OnRestamped(const absl::StatusOr<size_t>& restamped, absl::Time now);
   void OnWinnersStored(const absl::Status& status, absl::Time now);
 
+  // Redis, asked after connection number `connection` was made, is in the life of the data that is `epoch`: it has not
+  // lost what it had. Until then the mirror tells it nothing of what it has.
+  void OnConfirmed(uint64_t epoch, uint64_t connection);
+
   // The store may have something new.
   void OnCommitted() { outbox_may_have_more_ = true; }
   // The store has entered `epoch` and put its cursor to `mirrored_revision`; `refill`: everything is in the outbox
@@ -125,6 +129,8 @@ class Mirror {
   // Under the present epoch, Redis has every write of the store up to here; 0 while that is not known. Unlike
   // mirrored_revision() it does not pass a write whose place a later one has taken that is still in the outbox.
   uint64_t delivered_revision() const { return delivered_revision_; }
+  // How often it has been connected.
+  uint64_t connection() const { return connection_; }
   // Nothing is under way, and under the epoch in force something could be sent.
   bool idle() const {
     return connected_ && epoch_ != 0 && in_flight_.empty() && !progress_.has_value() && !storing_winners_ &&
@@ -173,6 +179,8 @@ class Mirror {
   uint64_t read_revision_;
 
   bool connected_ = false;
+  uint64_t connection_ = 0;
+  bool confirmed_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;
   Allowance allowance_ = Allowance::kNew;

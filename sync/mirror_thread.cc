@@ -90,6 +90,15 @@ void MirrorThread::OnEpochEntered() {
   wake_.Wake();
 }
 
+void MirrorThread::OnConfirmed(const DeliveredMark& asked) {
+  MutexLock lock(&mutex_);
+  // Only what is new is worth a wake-up.
+  if (std::exchange(confirmed_connection_, asked.connection) != asked.connection) {
+    confirmed_ = asked;
+    wake_.Wake();
+  }
+}
+
 void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
   MutexLock lock(&mutex_);
   committed_ = true;
@@ -111,6 +120,7 @@ void MirrorThread::Run() {
 void MirrorThread::TakeInputs() {
   bool committed;
   bool epoch_entered;
+  absl::optional<DeliveredMark> confirmed;
   std::vector<ConditionalWriter::Request> requests;
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored;
   absl::optional<absl::StatusOr<size_t>> restamped;
@@ -118,6 +128,7 @@ void MirrorThread::TakeInputs() {
     MutexLock lock(&mutex_);
     restamped = std::exchange(restamped_, absl::nullopt);
     winners_stored = std::exchange(winners_stored_, absl::nullopt);
+    confirmed = std::exchange(confirmed_, absl::nullopt);
     committed = std::exchange(committed_, false);
     epoch_entered = std::exchange(epoch_entered_, false);
     requests.swap(requests_);
@@ -132,6 +143,9 @@ void MirrorThread::TakeInputs() {
     const StoreState state = parts_.store->state();
     outbound_.OnEpoch(state.epoch, state.mirrored_revision, state.refill_revision != 0, steady_.Now());
     parts_.acks->Rewind(state.mirrored_revision);
+  }
+  if (confirmed.has_value()) {
+    outbound_.OnConfirmed(*confirmed);
   }
   if (committed) {
     outbound_.OnCommitted();
@@ -161,7 +175,7 @@ void MirrorThread::PublishState() {
   {
     MutexLock lock(&mutex_);
     before = std::exchange(error_, outbound_.error());
-    delivered_ = {outbound_.epoch(), outbound_.delivered_revision()};
+    delivered_ = outbound_.delivered();
   }
   if (!outbound_.error().ok() && outbound_.error() != before) {
     parts_.logger->Warning("mirror error", {{"error", outbound_.error().ToString()}});
@@ -199,6 +213,8 @@ void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
   if (status.ok()) {
     outbound_.OnConnected();
+    PublishState();
+    parts_.on_connected();
   } else {
     Failed(status);
   }

@@ -49,6 +49,8 @@ class MirrorThread final : public ChangeFeed::Listener {
     const SnapshotBarrier* barrier = nullptr;
     // Called on this thread when Redis refused a batch because of its epoch.
     std::function<void()> on_epoch_refused;
+    // Called on this thread when it has been connected: what Redis is has to be looked at anew.
+    std::function<void()> on_connected;
   };
 
   MirrorThread(const Mirror::Options& options, Parts parts);
@@ -76,6 +78,9 @@ class MirrorThread final : public ChangeFeed::Listener {
 
   // The store has entered an epoch.
   void OnEpochEntered() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Redis is in the life of the data that the store is in, as of after delivered() was `asked`.
+  void OnConfirmed(const DeliveredMark& asked) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The barrier has opened.
   void Wake() { wake_.Wake(); }
@@ -124,6 +129,9 @@ class MirrorThread final : public ChangeFeed::Listener {
   absl::optional<absl::StatusOr<ApplyResult>> winners_stored_ ABSL_GUARDED_BY(mutex_);
   // Its answer about a restamping.
   absl::optional<absl::StatusOr<size_t>> restamped_ ABSL_GUARDED_BY(mutex_);
+  absl::optional<DeliveredMark> confirmed_ ABSL_GUARDED_BY(mutex_);
+  // The last connection of which it was.
+  uint64_t confirmed_connection_ ABSL_GUARDED_BY(mutex_) = 0;
   bool committed_ ABSL_GUARDED_BY(mutex_) = true;
   bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -14,6 +14,7 @@
 #include "absl/types/optional.h"
 #include "storage/hybrid_clock.h"
 #include "storage/store.h"
+#include "sync/checkpoints.h"
 #include "sync/conditional_writer.h"
 #include "sync/mirror.h"
 #include "sync/relay_types.h"
@@ -77,6 +78,7 @@ class Outbound {
   // `connected`: whether the connection survived the call.
   void OnJudged(const absl::StatusOr<ConditionalReply>& reply, bool connected, absl::Time now);
 
+  void OnConfirmed(const DeliveredMark& asked) { mirror_.OnConfirmed(asked.epoch, asked.connection); }
   void OnCommitted() { mirror_.OnCommitted(); }
   void UpdateAllowance(bool barrier_open, const StoreState& state, absl::Time fleet_now) {
     mirror_.UpdateAllowance(barrier_open, state, fleet_now);
@@ -88,8 +90,7 @@ class Outbound {
   // ---- How it stands ----
 
   uint64_t mirrored_revision() const { return mirror_.mirrored_revision(); }
-  uint64_t epoch() const { return mirror_.epoch(); }
-  uint64_t delivered_revision() const { return mirror_.delivered_revision(); }
+  DeliveredMark delivered() const { return {mirror_.epoch(), mirror_.delivered_revision(), mirror_.connection()}; }
   // Why what is in the outbox does not get to Redis.
   const absl::Status& error() const { return mirror_.error(); }
   // Whether request `id` is to be put to Redis, and Redis surely has not got it.

@@ -80,7 +80,7 @@ struct RelayChange {
 
 // A page of "what changed after sequence s", each key once with its latest record, in sequence order.
 struct RelayChangePage {
-  // The position as of this page; kNoEpoch, 0 and 0 when Redis holds none.
+  // The position as of this page; kNoEpoch when Redis holds none, or has lost a part of the data.
   uint64_t epoch = kNoEpoch;
   uint64_t sequence = 0;
   uint64_t gc_sequence = 0;
@@ -159,7 +159,7 @@ struct ReindexReply {
 
 // How much of what some stores have written Redis has.
 struct DeliveredReply {
-  // Where the data stands; kNoEpoch and 0 when Redis holds none.
+  // Where the data stands; kNoEpoch when Redis holds none, or has lost a part of it.
   uint64_t epoch = kNoEpoch;
   uint64_t sequence = 0;
   // For each store that was asked for: Redis has every write of its own up to this revision of it, or what has replaced

@@ -96,10 +96,11 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_,
                  &arrivals_, &checkpoints_, parts.logger, [this] { return mirror_.delivered(); },
                  [this] { mirror_.OnEpochEntered(); }, [this] { mirror_.Wake(); },
-                 [this] { deadlines_.Expect(absl::InfinitePast()); }}),
+                 [this] { deadlines_.Expect(absl::InfinitePast()); },
+                 [this](const DeliveredMark& asked) { mirror_.OnConfirmed(asked); }}),
       mirror_(MirrorOptions(*parts.store, options.tombstone_horizon),
               {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock, &acks_, &callers_, parts.logger,
-               &barrier_, [this] { follower_.DoubtEpoch(); }}),
+               &barrier_, [this] { follower_.DoubtEpoch(); }, [this] { follower_.DoubtEpoch(); }}),
       primary_watch_(MakePrimaryWatch(options, finder_)) {}
 
 Replicator::~Replicator() { Stop(); }

@@ -7,6 +7,7 @@
 --   ARGV[4]  "records", or "orders": of each record only the 24 bytes of RecordOrder() (storage/record.h)
 --
 -- Returns {epoch or "", sequence, gc_sequence, time_ms, complete, covered, sequence, key, record, …}
+--   epoch     "" also when a part of the data is lost: what is left says nothing of what has changed
 --   complete  1 when the index holds nothing after this page
 --   covered   the page covers every change up to this sequence
 
@@ -46,7 +47,8 @@ if complete then
   covered = math.max(meta.sequence, entries_found > 0 and covered or 0)
 end
 
-local reply = { meta.epoch, meta.sequence, meta.gc_sequence, now_ms(), complete and 1 or 0, covered }
+local epoch = part_is_lost(meta) and '' or meta.epoch
+local reply = { epoch, meta.sequence, meta.gc_sequence, now_ms(), complete and 1 or 0, covered }
 for i = 1, #page do
   reply[#reply + 1] = page[i]
 end

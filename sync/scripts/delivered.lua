@@ -2,17 +2,17 @@
 --
 --   ARGV[1…]  the stores' ids, of 16 hexadecimal digits
 --
--- Returns {epoch or "", sequence, revision, …}: for each store, up to which of its own revisions Redis has every write,
+-- Returns {epoch or "", sequence, revision, …}, the epoch as changes.lua does: for each store, up to which of its own revisions Redis has every write,
 -- or what has replaced it; 0 if nothing is known of it in this epoch
 
 local meta, failure = read_meta()
 if failure then
   return failure
 end
-local reply = { meta.epoch, meta.sequence }
+local reply = { part_is_lost(meta) and '' or meta.epoch, meta.sequence }
 for i, store_id in ipairs(ARGV) do
   local noted = redis.call('HGET', meta_key, delivered_field(store_id))
   local epoch, _, whole = parse_delivered(noted or '')
-  reply[i + 2] = epoch == meta.epoch and tonumber(whole) or 0
+  reply[i + 2] = epoch == reply[1] and tonumber(whole) or 0
 end
 return reply

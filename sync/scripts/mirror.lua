@@ -51,6 +51,11 @@ for i, item in ipairs(items) do
   local known_sequence = difference == 0 and sequence_of(item)
   if difference < 0 then
     answers[i] = { 2, item.old_record }
+    if not sequence_of(item) then
+      -- The index has lost what is newer: followers who wait for the item find it there.
+      accepted[#accepted + 1] = { key = item.key, record = item.old_record, new = item.old, old = item.old,
+        old_record = item.old_record }
+    end
   elseif known_sequence then
     answers[i] = { 1, known_sequence }
   else

@@ -223,11 +223,17 @@ absl::StatusOr<MirrorReply> ModelRedis::Mirror(const MirrorBatch& batch) {
     return reply;
   }
   std::vector<Item> accepted;
+  std::deque<KeyedRecord> reindexed;
   for (Item& item : items) {
     MirrorItemReply answer;
     if (item.Difference() < 0) {
       answer.outcome = MirrorItemReply::Outcome::kSuperseded;
       answer.winner = item.old_bytes;
+      if (KnownSequence(item) == 0) {
+        reindexed.push_back({item.keyed->key, item.old_bytes});
+        DUNLIN_ASSIGN_OR_RETURN(Item stored, Load(reindexed.back()));
+        accepted.push_back(std::move(stored));
+      }
     } else if (const uint64_t known = item.Difference() == 0 ? KnownSequence(item) : 0; known != 0) {
       answer.outcome = MirrorItemReply::Outcome::kAlreadyThere;
       answer.sequence = known;
@@ -256,7 +262,7 @@ void ModelRedis::NoteDelivered(const MirrorBatch& batch) {
 absl::StatusOr<DeliveredReply> ModelRedis::FindDelivered(const std::vector<uint64_t>& store_ids) const {
   DUNLIN_RETURN_IF_ERROR(CheckFormat());
   DeliveredReply reply;
-  reply.epoch = contents_.meta.epoch;
+  reply.epoch = contents_.PartIsLost() ? kNoEpoch : contents_.meta.epoch;
   reply.sequence = contents_.meta.sequence;
   for (const uint64_t id : store_ids) {
     const auto found = contents_.meta.delivered.find(id);

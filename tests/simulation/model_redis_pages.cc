@@ -12,7 +12,7 @@ namespace dunlin {
 absl::StatusOr<RelayChangePage> ModelRedis::ReadChanges(uint64_t after, size_t items_max, size_t size_max_bytes) const {
   DUNLIN_RETURN_IF_ERROR(CheckFormat());
   RelayChangePage page;
-  page.epoch = contents_.meta.epoch;
+  page.epoch = contents_.PartIsLost() ? kNoEpoch : contents_.meta.epoch;
   page.sequence = contents_.meta.sequence;
   page.gc_sequence = contents_.meta.gc_sequence;
   page.redis_time = NowMillis();

@@ -73,6 +73,21 @@ class Oracle {
   void OnAcknowledged(int number, const Acknowledged& write);
   // Somebody has been told that Redis has the write; `losses` is what redis_losses() was when it was made.
   void OnMirrored(int number, const Acknowledged& write, uint64_t losses);
+  // A replica says that it has all that a token of the write tells of; `losses` as above.
+  void OnArrived(int number, const Acknowledged& write, uint64_t losses);
+  // What somebody has been told of a key.
+  struct Told {
+    Version version;
+    // It is a deletion, or has a time to live.
+    bool is_mortal = false;
+    bool is_delete = false;
+    absl::Time at;
+  };
+  // Whether somebody who has been told `before` may be told `after` by the replica.
+  bool MayFollow(int number, const std::string& key, const Told& before, const Told& after) const;
+  // A violation that somebody else has seen.
+  void Report(const std::string& violation) { violation_ = violation_.empty() ? violation : violation_; }
+
   // A write that asked for the absence of `key` has succeeded. Nobody ever deletes such a key.
   void OnAbsentKeyWritten(const std::string& key);
 
@@ -126,6 +141,11 @@ class Oracle {
   Epoch::Write WriteOf(const std::string& key) const;
   bool IsLate(const Replica& replica, const std::string& key, const Version& version) const;
   static bool IsForgotten(const Replica& replica, const Stored& stored, const Change& change);
+  // Whether the replica may have given up, in a rebuild, what the fleet has no more.
+  bool MayBeDrop(int number, const std::string& key, const Version& version) const;
+  // Whether the version has taken the place of one that a wrong clock had stamped.
+  bool IsRestampedTo(const std::string& key, const Version& version) const;
+  Version LatestOf(const std::string& key, Version version) const;
   bool MayLack(const StoreState& state, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;
   // Whether the change has the stored record's content and origin.

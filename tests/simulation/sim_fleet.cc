@@ -68,6 +68,7 @@ SimReplica::Observer SimFleet::ObserverOf(int number) {
   observer.on_open = [this, number](const Follower::Status& status, bool subscribed) {
     oracle_.OnBarrierOpen(number, status.epoch, status.applied_sequence, subscribed);
   };
+  observer.on_crash = [this, number] { on_crash(number); };
   return observer;
 }
 

@@ -2,6 +2,7 @@
 #define DUNLIN_TESTS_SIMULATION_SIM_FLEET_H_
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -34,6 +35,9 @@ class SimFleet {
   EventLoop& loop() { return loop_; }
   SimRedis& redis() { return redis_; }
   Oracle& oracle() { return oracle_; }
+
+  // Called with the number of a replica that is about to crash.
+  std::function<void(int number)> on_crash = [](int) {};
 
   // By number.
   const std::vector<std::unique_ptr<SimReplica>>& replicas() const { return replicas_; }

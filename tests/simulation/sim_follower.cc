@@ -94,10 +94,13 @@ void SimFollower::OnPosition(const Asked& asked, const absl::StatusOr<RelayPosit
   }
   const absl::Duration correction = ClockCorrection(now() - asked.at, parts_.clock->Now(), position->redis_time);
   parts_.clock->Correct(correction);
-  parts_.checkpoints->Note(asked.delivered, asked.expired_unix_ms, position->epoch, position->sequence);
   const StoreState state = parts_.store->state();
-  follower_.OnPosition(*position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision},
-                       now());
+  const bool confirmed = follower_.OnPosition(
+      *position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision}, now());
+  if (confirmed) {
+    parts_.checkpoints->Note(asked.delivered, asked.expired_unix_ms, position->epoch, position->sequence);
+    parts_.on_confirmed(asked.delivered);
+  }
 }
 
 bool SimFollower::Do(const Follower::ReadChanges& read) {

@@ -38,6 +38,7 @@ class SimFollower final : public SimThread {
     std::function<DeliveredMark()> delivered;
     std::function<void()> on_epoch_entered;
     std::function<void()> on_live;
+    std::function<void(const DeliveredMark& asked)> on_confirmed;
     // After each turn that leaves the barrier open.
     std::function<void(const Follower::Status& status)> on_open;
     // A page of changes is no larger, so that a small data set has several.

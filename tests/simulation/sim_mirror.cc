@@ -38,6 +38,11 @@ void SimMirror::OnEpochEntered() {
   Wake();
 }
 
+void SimMirror::OnConfirmed(const DeliveredMark& asked) {
+  outbound_.OnConfirmed(asked);
+  Wake();
+}
+
 void SimMirror::Turn() {
   while (!busy()) {
     if (winners_stored_.has_value()) {
@@ -70,6 +75,7 @@ bool SimMirror::Do(const Mirror::Connect&) {
   Connect([this](const absl::Status& status) {
     if (status.ok()) {
       outbound_.OnConnected();
+      parts_.on_connected();
     } else {
       outbound_.OnRelayError(status, now());
     }

@@ -32,6 +32,7 @@ class SimMirror final : public SimThread {
     HybridClock* clock = nullptr;
     std::function<bool()> is_live;
     std::function<void()> on_epoch_refused;
+    std::function<void()> on_connected;
   };
 
   SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts);
@@ -42,9 +43,11 @@ class SimMirror final : public SimThread {
   // The store has something new; has entered an epoch.
   void OnCommitted();
   void OnEpochEntered();
+  // As MirrorThread's.
+  void OnConfirmed(const DeliveredMark& asked);
 
   const Outbound& machine() const { return outbound_; }
-  DeliveredMark delivered() const { return {outbound_.epoch(), outbound_.delivered_revision()}; }
+  DeliveredMark delivered() const { return outbound_.delivered(); }
   // How many batches have come to Redis too late.
   uint64_t late() const { return late_; }
 

@@ -47,13 +47,14 @@ struct SimReplica::Life final : ChangeFeed::Listener {
         follower(Environment(), FollowerOptions(),
                  {ring.get(), &subscriber, store.get(), &committer, &clock, &arrivals, &checkpoints,
                   [this] { return mirror.delivered(); }, [this] { mirror.OnEpochEntered(); }, [this] { mirror.Wake(); },
+                  [this](const DeliveredMark& asked) { mirror.OnConfirmed(asked); },
                   [this](const Follower::Status& status) {
                     this->replica.observer_.on_open(status, subscriber.subscribed());
                   },
                   replica->options_.page_changes_max}),
         mirror(Environment(), MirrorOptions(),
                {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
-                [this] { follower.DoubtEpoch(); }}) {
+                [this] { follower.DoubtEpoch(); }, [this] { follower.DoubtEpoch(); }}) {
     feed.Subscribe(Selector(), this);
     committer.Start();
     subscriber.Wake();
@@ -137,6 +138,7 @@ SimReplica::~SimReplica() = default;
 void SimReplica::Start() { life_ = std::make_unique<Life>(this); }
 
 void SimReplica::Crash() {
+  observer_.on_crash();
   rebuilds_ = rebuilds();
   collected_ = collected();
   reindexed_ = reindexed();
@@ -188,6 +190,7 @@ uint64_t SimReplica::reindexed() const { return reindexed_ + (running() ? life_-
 uint64_t SimReplica::late() const { return late_ + (running() ? life_->mirror.late() : 0); }
 
 StoreState SimReplica::state() const { return life_->store->state(); }
+absl::Time SimReplica::fleet_now() const { return life_->clock.Now(); }
 const Store& SimReplica::store() const { return *life_->store; }
 Follower::Status SimReplica::follower() const { return life_->follower.machine().status(); }
 const absl::Status& SimReplica::mirror_error() const { return life_->mirror.machine().error(); }

@@ -56,6 +56,8 @@ class SimReplica {
     std::function<void(const std::string& event)> on_dropped;
     // After each turn of the follower that leaves the barrier open, with whether there is a subscription.
     std::function<void(const Follower::Status& status, bool subscribed)> on_open;
+    // Before it ends; its store and feed are still there.
+    std::function<void()> on_crash;
   };
 
   SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer);
@@ -93,6 +95,8 @@ class SimReplica {
   int number() const { return options_.number; }
   // REQUIRES: running(), as for the rest.
   StoreState state() const;
+  // What it takes for the fleet's time.
+  absl::Time fleet_now() const;
   const Store& store() const;
   Follower::Status follower() const;
   const absl::Status& mirror_error() const;

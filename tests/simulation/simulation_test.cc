@@ -27,8 +27,10 @@ void Report(uint64_t worlds, const World::Result& total, absl::Duration took) {
   std::cout << worlds << " worlds, " << total.acknowledged << " acknowledged writes, " << total.faults << " faults, "
             << total.restamped << " writes stamped anew, " << total.refused << " refused for a full outbox, "
             << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << total.late
-            << " batches too late, " << total.reindexed << " records reindexed, " << hours << " simulated hours, "
-            << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
+            << " batches too late, " << total.reindexed << " records reindexed, " << total.events
+            << " watch events over " << total.moved << " moves of watchers, " << total.resumed
+            << " of them without a reset, " << hours << " simulated hours, " << hours / absl::ToDoubleSeconds(took)
+            << " simulated hours a second" << std::endl;
 }
 
 // In two halves, so that two cores live through them.
@@ -62,6 +64,7 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   EXPECT_GT(total.refused, 0u);
   EXPECT_GT(total.collected, 0u);
   EXPECT_GT(total.rebuilds, 0u);
+  EXPECT_GT(total.resumed, total.moved / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulation, testing::Values(0, 1),

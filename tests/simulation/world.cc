@@ -24,7 +24,10 @@ World::World(uint64_t seed, bool tracing)
       traits_(WorldTraits::Draw(&dice_)),
       fleet_(traits_, &dice_, tracing),
       clients_(traits_, &dice_, &fleet_),
-      faults_(traits_, &dice_, &fleet_) {}
+      faults_(traits_, &dice_, &fleet_),
+      watchers_(seed, &fleet_) {
+  fleet_.on_crash = [this](int number) { watchers_.OnCrash(number); };
+}
 
 World::Result& World::Result::operator+=(const Result& other) {
   lived += other.lived;
@@ -36,6 +39,9 @@ World::Result& World::Result::operator+=(const Result& other) {
   collected += other.collected;
   reindexed += other.reindexed;
   late += other.late;
+  moved += other.moved;
+  resumed += other.resumed;
+  events += other.events;
   return *this;
 }
 
@@ -45,13 +51,15 @@ World::Result World::Live() {
   Repeat(dice_.Between(absl::Milliseconds(10), absl::Milliseconds(200)), [this] { clients_.DoSomeWrite(); });
   Repeat(dice_.Between(absl::Milliseconds(200), absl::Seconds(3)), [this] { faults_.DoSomeFault(); });
   Repeat(kSavePeriod, [this] { faults_.SaveRedis(); });
+  Repeat(absl::Seconds(4), [this] { watchers_.MoveSomebody(); });
+  watchers_.Start();
   const absl::Time end_of_trouble = loop.Now() + kTrouble;
   while (loop.Now() < end_of_trouble && violation.empty()) {
     loop.RunUntil(std::min(loop.Now() + kLookPeriod, end_of_trouble));
   }
   trouble_ = false;
   faults_.End();
-  while (loop.Now() < end_of_trouble + kPatience && violation.empty() && !fleet_.Settled()) {
+  while (loop.Now() < end_of_trouble + kPatience && violation.empty() && !(fleet_.Settled() && watchers_.CaughtUp())) {
     loop.RunUntil(loop.Now() + kLookPeriod);
   }
   return Outcome();
@@ -64,6 +72,9 @@ World::Result World::Outcome() {
   if (result.violation.empty()) {
     fleet_.CheckConverged();
     result.violation = oracle.violation();
+    if (result.violation.empty() && fleet_.Settled() && !watchers_.CaughtUp()) {
+      result.violation = "without faults a watcher is not told all that there is";
+    }
     if (!fleet_.Settled()) {
       result.violation =
           absl::StrCat("without faults the fleet does not come to rest: ", result.violation, "\n  ", fleet_.Describe());
@@ -75,6 +86,9 @@ World::Result World::Outcome() {
   result.faults = faults_.count();
   result.restamped = oracle.restamped();
   result.refused = clients_.refused();
+  result.moved = watchers_.moved();
+  result.resumed = watchers_.resumed();
+  result.events = watchers_.events();
   for (const auto& replica : fleet_.replicas()) {
     result.rebuilds += replica->rebuilds();
     result.collected += replica->collected();

@@ -11,6 +11,7 @@
 #include "tests/simulation/dice.h"
 #include "tests/simulation/faults.h"
 #include "tests/simulation/sim_fleet.h"
+#include "tests/simulation/watchers.h"
 #include "tests/simulation/world_traits.h"
 
 namespace dunlin {
@@ -39,6 +40,10 @@ class World {
     uint64_t collected = 0;
     uint64_t reindexed = 0;
     uint64_t late = 0;
+    // Streams that went on at another replica, those of them that were not told the whole state, and events.
+    uint64_t moved = 0;
+    uint64_t resumed = 0;
+    uint64_t events = 0;
 
     // Adds what was counted.
     Result& operator+=(const Result& other);
@@ -61,6 +66,7 @@ class World {
   SimFleet fleet_;
   Clients clients_;
   Faults faults_;
+  Watchers watchers_;
   bool trouble_ = true;
 };
 

@@ -275,6 +275,26 @@ TEST_P(RelayMirrorTest, ARecordThatTheIndexHasLostIsPublishedAnew) {
   EXPECT_EQ(NextEvent().first_sequence, 2u);
 }
 
+// Whoever waits for the older one finds what has replaced it.
+TEST_P(RelayMirrorTest, AWinnerThatTheIndexHasLostIsPublishedAnew) {
+  const std::string winner = MakeRecord(MakeVersion(now_, 2), "2");
+  Mirror({{"a", winner}});
+  NextEvent();
+  backend_->EraseIndex();
+  const MirrorReply reply =
+      Mirror({{"a", MakeRecord(MakeVersion(now_, 1), "1")}, {"b", MakeRecord(MakeVersion(now_), "1")}});
+  EXPECT_EQ(reply.items[0].outcome, ItemOutcome::kSuperseded);
+  EXPECT_EQ(reply.items[0].winner, winner);
+  EXPECT_EQ(reply.items[1].sequence, 3u);
+  EXPECT_EQ(reply.sequence, 3u);
+  const EventMessage event = NextEvent();
+  EXPECT_EQ(event.first_sequence, 2u);
+  ASSERT_EQ(event.items.size(), 2u);
+  EXPECT_EQ(event.items[0].body, winner);
+  EXPECT_EQ(backend_->Record("a"), winner);
+  EXPECT_EQ(backend_->IndexedSequence("a"), 2u);
+}
+
 TEST_P(RelayMirrorTest, SequencesAreExactUpToTheLimitOfDoubles) {
   const absl::StatusOr<EpochInForce> in_force = relay_->StartEpoch({kEpoch, kEpoch, kSequenceMax - 2});
   ASSERT_TRUE(in_force.ok()) << in_force.status();
