@@ -125,7 +125,7 @@ absl::StatusOr<GetResult> Client::Get(absl::string_view key, const ReadOptions& 
   DUNLIN_RETURN_IF_ERROR(CheckUtf8("the key", key));
   v1::GetRequest request;
   request.set_key(key.data(), key.size());
-  SetMaxStaleness(options, &request);
+  SetReadOptions(options, &request);
   DUNLIN_ASSIGN_OR_RETURN(v1::GetResponse response,
                           connection_->Call(connection_->kv(), &v1::KVService::Stub::Get, "Get", request, options));
   return FromProto(std::move(response));
@@ -148,7 +148,7 @@ absl::StatusOr<DeleteResult> Client::Delete(absl::string_view key, const DeleteO
 
 absl::StatusOr<BatchGetResult> Client::BatchGet(const std::vector<std::string>& keys, const ReadOptions& options) {
   v1::BatchGetRequest request;
-  SetMaxStaleness(options, &request);
+  SetReadOptions(options, &request);
   for (const std::string& key : keys) {
     DUNLIN_RETURN_IF_ERROR(CheckUtf8("a key", key));
     request.add_keys(key);

@@ -122,6 +122,8 @@ WatcherState FromProto(v1::WatcherStatus::State state) {
       return WatcherState::kReplay;
     case v1::WatcherStatus::STATE_LIVE:
       return WatcherState::kLive;
+    case v1::WatcherStatus::STATE_WAITING:
+      return WatcherState::kWaiting;
     default:
       return WatcherState::kUnknown;
   }
@@ -206,19 +208,21 @@ v1::BatchWriteRequest ToProto(const std::vector<Write>& writes, const BatchWrite
 }
 
 template <typename Request>
-void SetMaxStaleness(const ReadOptions& options, Request* request) {
+void SetReadOptions(const ReadOptions& options, Request* request) {
   if (options.max_staleness.has_value()) {
     *request->mutable_max_staleness() = ToProto(*options.max_staleness);
   }
+  request->set_at_least(options.at_least);
+  request->set_return_token(options.return_token);
 }
 
-template void SetMaxStaleness(const ReadOptions& options, v1::GetRequest* request);
-template void SetMaxStaleness(const ReadOptions& options, v1::BatchGetRequest* request);
-template void SetMaxStaleness(const ReadOptions& options, v1::ListRequest* request);
+template void SetReadOptions(const ReadOptions& options, v1::GetRequest* request);
+template void SetReadOptions(const ReadOptions& options, v1::BatchGetRequest* request);
+template void SetReadOptions(const ReadOptions& options, v1::ListRequest* request);
 
 v1::ListRequest ToProto(const ListOptions& options) {
   v1::ListRequest request;
-  SetMaxStaleness(options, &request);
+  SetReadOptions(options, &request);
   request.set_prefix(options.prefix);
   request.set_page_size(options.page_size);
   request.set_page_token(options.page_token);
@@ -261,7 +265,8 @@ v1::GetStatusRequest ToProto(const ListWatchersOptions& options) {
 }
 
 GetResult FromProto(v1::GetResponse response) {
-  return GetResult{FromProto(std::move(*response.mutable_entry())), FromProto(response.lag())};
+  return GetResult{FromProto(std::move(*response.mutable_entry())), FromProto(response.lag()),
+                   std::move(*response.mutable_token())};
 }
 
 WriteResult FromProto(v1::PutResponse response) { return TakeWriteResult(&response); }
@@ -271,7 +276,7 @@ DeleteResult FromProto(v1::DeleteResponse response) {
 }
 
 BatchGetResult FromProto(v1::BatchGetResponse response) {
-  return BatchGetResult{TakeEntries(&response), FromProto(response.lag())};
+  return BatchGetResult{TakeEntries(&response), FromProto(response.lag()), std::move(*response.mutable_token())};
 }
 
 BatchWriteResult FromProto(v1::BatchWriteResponse response) {
@@ -286,7 +291,7 @@ BatchWriteResult FromProto(v1::BatchWriteResponse response) {
 
 ListPage FromProto(v1::ListResponse response) {
   return ListPage{TakeEntries(&response), std::move(*response.mutable_next_page_token()), FromProto(response.lag()),
-                  TakeDamagedKeys(&response)};
+                  TakeDamagedKeys(&response), std::move(*response.mutable_token())};
 }
 
 WatchMessage FromProto(v1::WatchResponse response) {

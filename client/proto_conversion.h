@@ -21,7 +21,7 @@ v1::ListRequest ToProto(const ListOptions& options);
 
 // `Request` is one of the three that read.
 template <typename Request>
-void SetMaxStaleness(const ReadOptions& options, Request* request);
+void SetReadOptions(const ReadOptions& options, Request* request);
 
 v1::WatchRequest ToProto(const WatchOptions& options);
 v1::GetStatusRequest ToProto(const ListWatchersOptions& options);

@@ -58,6 +58,11 @@ struct ReadOptions : CallOptions {
   // The longest that the replica may have been out of date: otherwise the call ends with kUnavailable, and another
   // replica may be better. Zero asks for one that is up to date as far as it knows. Unset: whatever it has.
   std::optional<absl::Duration> max_staleness;
+  // A token of any replica of the fleet: the answer comes once the replica has what that token tells of, so that one
+  // reads one's own writes and never goes back in time. Else the call ends with kUnavailable, in time.
+  std::string at_least;
+  // Whether the answer is to come with a token, as `at_least` of later reads.
+  bool return_token = false;
 };
 
 // When a write is answered. It is durable on the replica that took it in either case.
@@ -109,12 +114,13 @@ using Write = std::variant<BatchPut, BatchDelete>;
 struct GetResult {
   Entry entry;
   Lag lag;
+  std::string token;  // Empty unless it was asked for.
 };
 
 struct WriteResult {
   Version version;
   uint64_t revision = 0;
-  std::string token;  // The position after this write; see WatchOptions::resume_token.
+  std::string token;  // The position after this write: ReadOptions::at_least, WatchOptions::resume_token.
 };
 
 struct DeleteResult : WriteResult {
@@ -124,6 +130,7 @@ struct DeleteResult : WriteResult {
 struct BatchGetResult {
   std::vector<Entry> entries;  // In the order asked for; absent keys are left out.
   Lag lag;
+  std::string token;  // Empty unless it was asked for.
 };
 
 struct BatchWriteResult {
@@ -137,6 +144,7 @@ struct ListPage {
   std::string next_page_token;  // Empty on the last page, and only there.
   Lag lag;
   std::vector<std::string> damaged_keys;  // Whether there are entries cannot be told: their records are damaged.
+  std::string token;                      // Empty unless it was asked for.
 };
 
 // ---- Watch ----
@@ -195,7 +203,7 @@ struct WatchMessage {
 // ---- Watchers ----
 
 // What a watch stream says at present: the initial or full state, changes read from the store, changes as they happen.
-enum class WatcherState { kUnknown, kSnapshot, kReplay, kLive };
+enum class WatcherState { kUnknown, kSnapshot, kReplay, kLive, kWaiting };
 
 struct WatcherStatus {
   uint64_t id = 0;

@@ -51,8 +51,8 @@ class Watcher {
   // Ends the stream: a Next() under way returns kCancelled soon. Cancelling twice is allowed.
   void Cancel();
 
-  // Resumes after the last message that Next() returned; empty if no message has carried a token yet. While an initial
-  // state or the state after a kReset is being sent it stays at the last complete position.
+  // Resumes after the last message that Next() returned; empty if no message has carried a token yet, as it is while an
+  // initial state is being sent. While the state after a kReset is being sent, it begins with another kReset.
   std::string token() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -24,7 +24,7 @@ void AddGetCommand(CommandLine& line) {
     return RunGet(context, arguments->key, ValueStyle::kRaw, arguments->options);
   });
   command.Required("KEY", &arguments->key, "The key to read");
-  AddMaxStalenessOption(command, &arguments->options);
+  AddReadOptions(command, &arguments->options);
   command.Notes(
       "Prints the value's bytes as they are; on a terminal a newline follows. Exit code 3: there is no such key.");
 }

@@ -42,7 +42,7 @@ void AddListCommand(CommandLine& line) {
       });
   command.Optional("PREFIX", &arguments->prefix, "Only keys that start with this");
   command.Flag("--keys-only", &arguments->options.keys_only, "Leave the values out");
-  AddMaxStalenessOption(command, &arguments->options);
+  AddReadOptions(command, &arguments->options);
   command.Option<uint64_t>({"--limit", "N", "Stop after so many entries"}, ParseCountArgument,
                            [arguments](uint64_t limit) { arguments->limit = limit; });
   command.Notes(

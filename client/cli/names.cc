@@ -60,6 +60,8 @@ absl::string_view NameOf(WatcherState state) {
       return "replay";
     case WatcherState::kLive:
       return "live";
+    case WatcherState::kWaiting:
+      return "waiting";
     case WatcherState::kUnknown:
       break;
   }

@@ -7,9 +7,9 @@
 // The options that `get` and `list` share.
 namespace dunlin::client::cli {
 
-// --max-staleness DURATION
+// --max-staleness DURATION, --at-least TOKEN
 // REQUIRES: `*options` lives until the command line is parsed.
-void AddMaxStalenessOption(Command& command, ReadOptions* options);
+void AddReadOptions(Command& command, ReadOptions* options);
 
 }  // namespace dunlin::client::cli
 

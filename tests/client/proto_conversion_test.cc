@@ -67,7 +67,7 @@ TEST(ProtoConversionTest, AReadAllowsAnyStalenessUnlessItSays) {
   EXPECT_TRUE(ToProto(options).has_max_staleness());
   v1::GetRequest get;
   options.max_staleness = absl::Milliseconds(1500);
-  SetMaxStaleness(options, &get);
+  SetReadOptions(options, &get);
   EXPECT_EQ(get.max_staleness().seconds(), 1);
   EXPECT_EQ(get.max_staleness().nanos(), 500000000);
 }

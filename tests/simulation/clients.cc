@@ -101,7 +101,27 @@ WriteCallback Clients::Tell(SimReplica& replica, std::vector<Mutation> mutations
       fleet_->Trace(absl::StrCat("replica ", replica.number(), " acknowledges ", mutations[i].key, " ",
                                  VersionToString(result->versions[i])));
     }
+    if (result.ok() && dice_->Chance(0.1)) {
+      ReadElsewhere(replica, mutations, *result);
+    }
   };
+}
+
+void Clients::ReadElsewhere(const SimReplica& writer, const std::vector<Mutation>& mutations,
+                            const WriteResult& result) {
+  SimReplica& replica = fleet_->SomeReplica();
+  if (&replica == &writer || !replica.running() || result.position.epoch == 0) {
+    return;
+  }
+  const uint64_t losses = fleet_->oracle().redis_losses();
+  replica.WaitForArrival(result.position, absl::Seconds(5),
+                         [this, &replica, mutations, versions = result.versions, losses](const absl::Status& arrived) {
+                           read_elsewhere_ += arrived.ok() ? 1 : 0;
+                           for (size_t i = 0; arrived.ok() && i < mutations.size(); ++i) {
+                             fleet_->oracle().OnArrived(replica.number(), AcknowledgedOf(mutations[i], versions[i]),
+                                                        losses);
+                           }
+                         });
 }
 
 void Clients::WriteIfAbsent(SimReplica& replica) {

@@ -25,6 +25,8 @@ class Clients {
 
   void DoSomeWrite();
 
+  // Reads at another replica of what had just been written that were answered.
+  uint64_t read_elsewhere() const { return read_elsewhere_; }
   // Writes that were refused for a full outbox.
   uint64_t refused() const { return refused_; }
 
@@ -36,6 +38,8 @@ class Clients {
   void WriteIfAbsent(SimReplica& replica);
   void WriteIfVersion(SimReplica& replica);
   void Write(SimReplica& replica, LocalWrite write);
+  // Asks another replica for what `result` tells of.
+  void ReadElsewhere(const SimReplica& writer, const std::vector<Mutation>& mutations, const WriteResult& result);
   // Returns the callback of a write, which tells the oracle.
   WriteCallback Tell(SimReplica& replica, std::vector<Mutation> mutations);
   std::string SomeKey() { return std::string(1, static_cast<char>('a' + dice_->Below(keys_))); }
@@ -46,6 +50,7 @@ class Clients {
   SimFleet* const fleet_;
   uint64_t values_ = 0;
   uint64_t refused_ = 0;
+  uint64_t read_elsewhere_ = 0;
 };
 
 }  // namespace dunlin

@@ -209,7 +209,10 @@ void Oracle::OnState(int number, const StoreState& state) {
     const auto& [key, version] = it->second;
     const auto stored = replica.stored.find(key);
     const bool lacks = stored == replica.stored.end() || stored->second.version < version;
-    if (lacks && !MayLack(state, key, version)) {
+    // In a rebuild, when the fleet had it no more.
+    const bool was_given_up =
+        stored != replica.stored.end() && stored->second.version == Version{version.time - 1, replica.store_id};
+    if (lacks && !was_given_up && !MayLack(state, key, version)) {
       Fail(number, absl::StrCat("says it has applied sequence ", state.applied_sequence, " but lacks ", it->first),
            key);
     }
@@ -301,19 +304,10 @@ bool Oracle::MayBeDrop(int number, const std::string& key, const Version& versio
          dropped->second.time == version.time + 1;
 }
 
-bool Oracle::IsRestampedTo(const std::string& key, const Version& version) const {
-  for (auto it = restamped_to_.lower_bound({key, Version()}); it != restamped_to_.end() && it->first.first == key;
-       ++it) {
-    if (it->second == version) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool Oracle::MayFollow(int number, const std::string& key, const Told& before, const Told& after) const {
   const bool may_be_forgotten = before.is_mortal && after.at - before.at > tombstone_horizon_ * 0.8;
-  return !(after.version < LatestOf(key, before.version)) || may_be_forgotten || IsRestampedTo(key, after.version) ||
+  return !(after.version < LatestOf(key, before.version)) || may_be_forgotten ||
+         (redis_losses_ > 0 && restamped_keys_.count(key) > 0) ||
          (after.is_delete && MayBeDrop(number, key, after.version)) || late_.count({key, after.version}) > 0;
 }
 

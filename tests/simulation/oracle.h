@@ -35,7 +35,8 @@ namespace dunlin {
 //   - a write is acknowledged only once its replica has committed it;
 //   - of the writes of one key that ask for its absence, one succeeds;
 //   - the entries of one atomic batch are seen together;
-//   - whoever is told that Redis has a write can find it there, be it by its writer's acknowledgement or by an event.
+//   - whoever is told that Redis has a write can find it there, be it by its writer's acknowledgement or by an event;
+//   - whoever asks a replica for what a token tells of, which another one has given with a write, finds it there.
 // What must hold at the end is CheckConverged().
 //
 // Thread-safety: one thread.
@@ -143,8 +144,6 @@ class Oracle {
   static bool IsForgotten(const Replica& replica, const Stored& stored, const Change& change);
   // Whether the replica may have given up, in a rebuild, what the fleet has no more.
   bool MayBeDrop(int number, const std::string& key, const Version& version) const;
-  // Whether the version has taken the place of one that a wrong clock had stamped.
-  bool IsRestampedTo(const std::string& key, const Version& version) const;
   Version LatestOf(const std::string& key, Version version) const;
   bool MayLack(const StoreState& state, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;

@@ -29,8 +29,8 @@ void Report(uint64_t worlds, const World::Result& total, absl::Duration took) {
             << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << total.late
             << " batches too late, " << total.reindexed << " records reindexed, " << total.events
             << " watch events over " << total.moved << " moves of watchers, " << total.resumed
-            << " of them without a reset, " << hours << " simulated hours, " << hours / absl::ToDoubleSeconds(took)
-            << " simulated hours a second" << std::endl;
+            << " of them without a reset, " << total.read_elsewhere << " reads of what was written elsewhere, " << hours
+            << " simulated hours, " << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
 }
 
 // In two halves, so that two cores live through them.
@@ -65,6 +65,7 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   EXPECT_GT(total.collected, 0u);
   EXPECT_GT(total.rebuilds, 0u);
   EXPECT_GT(total.resumed, total.moved / 4);
+  EXPECT_GT(total.read_elsewhere, worlds);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Simulation, testing::Values(0, 1),

@@ -42,6 +42,7 @@ World::Result& World::Result::operator+=(const Result& other) {
   moved += other.moved;
   resumed += other.resumed;
   events += other.events;
+  read_elsewhere += other.read_elsewhere;
   return *this;
 }
 
@@ -86,6 +87,7 @@ World::Result World::Outcome() {
   result.faults = faults_.count();
   result.restamped = oracle.restamped();
   result.refused = clients_.refused();
+  result.read_elsewhere = clients_.read_elsewhere();
   result.moved = watchers_.moved();
   result.resumed = watchers_.resumed();
   result.events = watchers_.events();

@@ -44,6 +44,8 @@ class World {
     uint64_t moved = 0;
     uint64_t resumed = 0;
     uint64_t events = 0;
+    // Reads of what had been written at another replica.
+    uint64_t read_elsewhere = 0;
 
     // Adds what was counted.
     Result& operator+=(const Result& other);

@@ -20,6 +20,14 @@ class MirrorDeliveredTest : public MirrorTester {
     return batch;
   }
 
+  // What Redis is has been looked at since the mirror connected.
+  void Confirm(uint64_t epoch = kEpoch) { mirror_->OnConfirmed(epoch, mirror_->connection()); }
+
+  void BeginConfirmed() {
+    Begin();
+    Confirm();
+  }
+
   // A mirror of a store that may have written something.
   void BeginAfterWrites() {
     Mirror::Options options;
@@ -30,11 +38,12 @@ class MirrorDeliveredTest : public MirrorTester {
     mirror_.emplace(options);
     Next<Mirror::Connect>();
     mirror_->OnConnected();
+    Confirm();
   }
 };
 
 TEST_F(MirrorDeliveredTest, AWholePageIsDeliveredOnceItIsAnswered) {
-  Begin();
+  BeginConfirmed();
   const MirrorBatch batch = SentOf({3, 5}, 6, /*complete=*/true);
   EXPECT_EQ(batch.covered_revision, 6u);
   EXPECT_EQ(batch.covered_before, 0u);
@@ -46,7 +55,7 @@ TEST_F(MirrorDeliveredTest, AWholePageIsDeliveredOnceItIsAnswered) {
 }
 
 TEST_F(MirrorDeliveredTest, APartOfTheOutboxIsNotWhole) {
-  Begin();
+  BeginConfirmed();
   EXPECT_FALSE(SentOf({3, 5}, 6, /*complete=*/false).is_whole);
   const MirrorBatch second = SentOf({7}, 8, /*complete=*/true);
   EXPECT_TRUE(second.is_whole);
@@ -61,7 +70,7 @@ TEST_F(MirrorDeliveredTest, APartOfTheOutboxIsNotWhole) {
 }
 
 TEST_F(MirrorDeliveredTest, OnceAllIsAnsweredTheNextDoesNotDependOnIt) {
-  Begin();
+  BeginConfirmed();
   Send({3}, 4, /*complete=*/true);
   Next<Mirror::Receive>();
   Reply({kWon});
@@ -72,7 +81,7 @@ TEST_F(MirrorDeliveredTest, OnceAllIsAnsweredTheNextDoesNotDependOnIt) {
 
 // Its last page had nothing to send, so that nobody has told Redis.
 TEST_F(MirrorDeliveredTest, WhatHasNotBeenToldIsToldWhenTheOutboxIsEmpty) {
-  Begin();
+  BeginConfirmed();
   Send({3}, 4, /*complete=*/false);
   Next<Mirror::ReadOutbox>();
   Page({}, 9, /*complete=*/true);
@@ -99,7 +108,7 @@ TEST_F(MirrorDeliveredTest, AStoreThatHasWrittenTellsItAtTheStart) {
 }
 
 TEST_F(MirrorDeliveredTest, AStoreThatHasWrittenNothingHasNothingToTell) {
-  Begin();
+  BeginConfirmed();
   Next<Mirror::ReadOutbox>();
   Page({}, 25, /*complete=*/true);
   EXPECT_EQ(mirror_->delivered_revision(), 25u);
@@ -108,7 +117,7 @@ TEST_F(MirrorDeliveredTest, AStoreThatHasWrittenNothingHasNothingToTell) {
 }
 
 TEST_F(MirrorDeliveredTest, WhatRedisHadAlreadyIsTold) {
-  Begin();
+  BeginConfirmed();
   Next<Mirror::ReadOutbox>();
   RefillPage({3, 4}, 4);
   Next<Mirror::FindMissing>();
@@ -120,7 +129,7 @@ TEST_F(MirrorDeliveredTest, WhatRedisHadAlreadyIsTold) {
 
 // In the new epoch Redis may lack any of it.
 TEST_F(MirrorDeliveredTest, ANewEpochBeginsAnew) {
-  Begin();
+  BeginConfirmed();
   Send({3}, 4, /*complete=*/true);
   Next<Mirror::Receive>();
   Reply({kWon});
@@ -129,11 +138,35 @@ TEST_F(MirrorDeliveredTest, ANewEpochBeginsAnew) {
   EXPECT_EQ(mirror_->delivered_revision(), 0u);
   Next<Mirror::Connect>();
   mirror_->OnConnected();
+  Confirm(kEpoch + 1);
   EXPECT_TRUE(SentOf({}, 4, /*complete=*/true).is_whole);
 }
 
+// A Redis that has been put back to a backup does not have what it had, and tells so only to whoever looks.
+TEST_F(MirrorDeliveredTest, NothingIsToldBeforeRedisHasBeenLookedAtOnThisConnection) {
+  BeginConfirmed();
+  Send({3}, 4, /*complete=*/true);
+  Next<Mirror::Receive>();
+  Reply({kWon});
+  Advanced();
+  const uint64_t before = mirror_->connection();
+  mirror_->OnRelayError(absl::UnavailableError("lost"), now_);
+  now_ += kReconnectDelayMax;
+  Next<Mirror::Connect>();
+  mirror_->OnConnected();
+  EXPECT_FALSE(SentOf({5}, 5, /*complete=*/true).is_whole);
+  Next<Mirror::Receive>();
+  Reply({kWon});
+  Advanced();
+  mirror_->OnConfirmed(kEpoch, before);
+  mirror_->OnConfirmed(kEpoch + 1, mirror_->connection());
+  Next<Mirror::Wait>();
+  Confirm();
+  EXPECT_TRUE(SentOf({}, 5, /*complete=*/true).is_whole);
+}
+
 TEST_F(MirrorDeliveredTest, WhatWasRefusedIsNotDelivered) {
-  Begin();
+  BeginConfirmed();
   Send({3}, 4, /*complete=*/true);
   mirror_->OnCommitted();
   Send({5}, 5, /*complete=*/true);
