@@ -58,6 +58,7 @@ absl::StatusOr<WatchMessage> ResumingWatcher::Next() {
       token_ = message->token;
     }
     const bool was_reset = message->marker == WatchMarker::kReset;
+    resets_ += was_reset ? 1 : 0;
     WatchMessage news = held_.Take(*std::move(message));
     if (was_reset && options_.every_change) {
       // The difference to what was held is not every change.

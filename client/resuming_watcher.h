@@ -60,6 +60,8 @@ class ResumingWatcher {
 
   // How often the stream has been opened anew.
   uint64_t resumes() const { return opened_ == 0 ? 0 : opened_ - 1; }
+  // How often a replica had to send the full state again, because it could not go on after the token.
+  uint64_t resets() const { return resets_; }
 
  private:
   ResumingWatcher(std::vector<Client*> clients, WatchOptions options);
@@ -83,6 +85,7 @@ class ResumingWatcher {
   // Since something was heard.
   size_t failures_ = 0;
   uint64_t opened_ = 0;
+  uint64_t resets_ = 0;
   bool synced_ = false;
   absl::Status ended_;
   std::unique_ptr<Watcher> watcher_;

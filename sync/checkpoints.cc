@@ -5,7 +5,7 @@
 namespace dunlin {
 
 void Checkpoints::Note(const DeliveredMark& delivered, uint64_t expired_unix_ms, uint64_t epoch, uint64_t sequence) {
-  if (delivered.revision == 0 || delivered.epoch != epoch) {
+  if (!delivered.revision.has_value() || delivered.epoch != epoch) {
     return;
   }
   MutexLock lock(&mutex_);
@@ -13,7 +13,7 @@ void Checkpoints::Note(const DeliveredMark& delivered, uint64_t expired_unix_ms,
     checkpoints_.clear();
     epoch_ = epoch;
   }
-  Add({sequence, delivered.revision, expired_unix_ms});
+  Add({sequence, *delivered.revision, expired_unix_ms});
 }
 
 void Checkpoints::Add(Checkpoint checkpoint) {

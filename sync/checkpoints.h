@@ -13,10 +13,11 @@
 
 namespace dunlin {
 
-// Under `epoch`, Redis has every write that the store had made itself by `revision` (Mirror::delivered_revision()).
+// Under `epoch`, Redis has every write that the store had made itself by `revision` (Mirror::delivered_revision());
+// nothing if that is not known.
 struct DeliveredMark {
   uint64_t epoch = 0;
-  uint64_t revision = 0;
+  absl::optional<uint64_t> revision;
   // The mirror's connection at that moment (Mirror::connection()).
   uint64_t connection = 0;
 };

@@ -348,7 +348,7 @@ void Mirror::Finish(Batch batch) {
 void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
   epoch_ = epoch;
   mirrored_revision_ = mirrored_revision;
-  delivered_revision_ = 0;
+  delivered_revision_.reset();
   untold_ = true;
   // Answers to what was sent under the old epoch may be under way: only a new connection forgets them.
   connected_ = false;

@@ -126,9 +126,9 @@ class Mirror {
   bool connected() const { return connected_; }
   // Everything in the outbox up to here has been answered, under the present epoch.
   uint64_t mirrored_revision() const { return mirrored_revision_; }
-  // Under the present epoch, Redis has every write of the store up to here; 0 while that is not known. Unlike
+  // Under the present epoch, Redis has every write of the store up to here; nothing while that is not known. Unlike
   // mirrored_revision() it does not pass a write whose place a later one has taken that is still in the outbox.
-  uint64_t delivered_revision() const { return delivered_revision_; }
+  absl::optional<uint64_t> delivered_revision() const { return delivered_revision_; }
   // How often it has been connected.
   uint64_t connection() const { return connection_; }
   // Nothing is under way, and under the epoch in force something could be sent.
@@ -207,7 +207,7 @@ class Mirror {
   std::deque<Batch> in_flight_;
   // What is known of delivered_revision(), and whether Redis may not know as much: others ask it. On a store that has
   // written nothing there is nothing to tell.
-  uint64_t delivered_revision_ = 0;
+  absl::optional<uint64_t> delivered_revision_;
   bool untold_;
   // Answered, and to be told to the store: the winners, if there are any, and when they are stored the progress.
   RemoteBatch winners_;

@@ -172,10 +172,16 @@ void MirrorThread::TakeRestamped(const absl::StatusOr<size_t>& restamped) {
 
 void MirrorThread::PublishState() {
   absl::Status before;
+  DeliveredMark delivered_before;
   {
     MutexLock lock(&mutex_);
     before = std::exchange(error_, outbound_.error());
-    delivered_ = outbound_.delivered();
+    delivered_before = std::exchange(delivered_, outbound_.delivered());
+  }
+  const DeliveredMark delivered = outbound_.delivered();
+  if (delivered.connection != delivered_before.connection ||
+      (delivered.revision.has_value() && !delivered_before.revision.has_value())) {
+    parts_.on_look_wanted();
   }
   if (!outbound_.error().ok() && outbound_.error() != before) {
     parts_.logger->Warning("mirror error", {{"error", outbound_.error().ToString()}});
@@ -213,8 +219,6 @@ void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
   if (status.ok()) {
     outbound_.OnConnected();
-    PublishState();
-    parts_.on_connected();
   } else {
     Failed(status);
   }

@@ -49,8 +49,9 @@ class MirrorThread final : public ChangeFeed::Listener {
     const SnapshotBarrier* barrier = nullptr;
     // Called on this thread when Redis refused a batch because of its epoch.
     std::function<void()> on_epoch_refused;
-    // Called on this thread when it has been connected: what Redis is has to be looked at anew.
-    std::function<void()> on_connected;
+    // Called on this thread when what Redis is should be looked at soon: the mirror has been connected anew, or knows
+    // for the first time what has been delivered.
+    std::function<void()> on_look_wanted;
   };
 
   MirrorThread(const Mirror::Options& options, Parts parts);

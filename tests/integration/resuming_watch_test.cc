@@ -62,11 +62,21 @@ class StateKeeper {
     MutexLock lock(&mutex_);
     return violation_;
   }
+  uint64_t resumes() const {
+    MutexLock lock(&mutex_);
+    return resumes_;
+  }
+  uint64_t resets() const {
+    MutexLock lock(&mutex_);
+    return resets_;
+  }
 
  private:
   void Take(const client::WatchMessage& message) {
     MutexLock lock(&mutex_);
     synced_ = synced_ || message.marker == client::WatchMarker::kSynced;
+    resumes_ = watcher_->resumes();
+    resets_ = watcher_->resets();
     for (const client::WatchEvent& event : message.events) {
       const client::Entry& entry = event.entry;
       if (event.type == client::EventType::kPut) {
@@ -88,6 +98,8 @@ class StateKeeper {
   State state_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, client::Version> versions_ ABSL_GUARDED_BY(mutex_);
   std::string violation_ ABSL_GUARDED_BY(mutex_);
+  uint64_t resumes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t resets_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
 };
 
@@ -121,6 +133,16 @@ class ResumingWatchTest : public ::testing::Test {
       }
       keepers_.push_back(std::make_unique<StateKeeper>(std::move(order)));
     }
+  }
+
+  // How often a watcher has gone on somewhere, and how often it was sent the whole state there.
+  std::pair<uint64_t, uint64_t> ResumesAndResets() const {
+    std::pair<uint64_t, uint64_t> sum;
+    for (const auto& keeper : keepers_) {
+      sum.first += keeper->resumes();
+      sum.second += keeper->resets();
+    }
+    return sum;
   }
 
   // How many streams replica `index` serves.
@@ -166,6 +188,10 @@ TEST_F(ResumingWatchTest, AHundredWatchersOverKilledReplicasEndWithTheExactState
   EXPECT_EQ(state.count("kept/0") + state.count("kept/1"), 0u);
   EXPECT_GT(state.size(), size_t{kKeptKeys} / 2);
   ExpectAllHave(state);
+  // Some of those who were on the first one were on the second one, too.
+  const auto [resumes, resets] = ResumesAndResets();
+  EXPECT_GT(resumes, kWatchers / 2);
+  EXPECT_EQ(resets, 0u) << "the others know where to go on";
 }
 
 // It forgets nothing: whoever was on it goes on after its last token.
@@ -180,6 +206,9 @@ TEST_F(ResumingWatchTest, AReplicaThatEndsInOrderLosesItsWatchersToTheOthers) {
   ASSERT_TRUE(other.Put("new", "1").ok());
   ASSERT_TRUE(fleet_.Converges()) << fleet_.Describe();
   ExpectAllHave(StateOf(other));
+  const auto [resumes, resets] = ResumesAndResets();
+  EXPECT_GE(resumes, kWatchers / 3);
+  EXPECT_EQ(resets, 0u) << "the others know where to go on";
 }
 
 }  // namespace

@@ -256,7 +256,7 @@ bool Oracle::MayLack(const StoreState& state, const std::string& key, const Vers
   const bool still_to_come =
       state.epoch == redis.meta.epoch && place != redis.index.end() && place->second > state.applied_sequence;
   // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
-  const bool restamped = redis_losses_ > 0 && restamped_keys_.count(key) > 0;
+  const bool restamped = MayHaveLostToEarlier(key);
   return collected || still_to_come || restamped;
 }
 
@@ -306,8 +306,7 @@ bool Oracle::MayBeDrop(int number, const std::string& key, const Version& versio
 
 bool Oracle::MayFollow(int number, const std::string& key, const Told& before, const Told& after) const {
   const bool may_be_forgotten = before.is_mortal && after.at - before.at > tombstone_horizon_ * 0.8;
-  return !(after.version < LatestOf(key, before.version)) || may_be_forgotten ||
-         (redis_losses_ > 0 && restamped_keys_.count(key) > 0) ||
+  return !(after.version < LatestOf(key, before.version)) || may_be_forgotten || MayHaveLostToEarlier(key) ||
          (after.is_delete && MayBeDrop(number, key, after.version)) || late_.count({key, after.version}) > 0;
 }
 

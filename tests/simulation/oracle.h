@@ -86,6 +86,11 @@ class Oracle {
   };
   // Whether somebody who has been told `before` may be told `after` by the replica.
   bool MayFollow(int number, const std::string& key, const Told& before, const Told& after) const;
+  // Whether a write of the key may have lost to an earlier one: the Redis that had taken that has been lost, with its
+  // clock, and the other was stamped anew by an earlier one. Who has seen it somewhere may hold it elsewhere.
+  bool MayHaveLostToEarlier(const std::string& key) const {
+    return redis_losses_ > 0 && restamped_keys_.count(key) > 0;
+  }
   // A violation that somebody else has seen.
   void Report(const std::string& violation) { violation_ = violation_.empty() ? violation : violation_; }
 

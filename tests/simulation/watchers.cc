@@ -233,7 +233,8 @@ void Watchers::CheckState(Watcher* watcher) {
   }
   for (const StoredEntry& entry : page->entries) {
     const auto held = watcher->held.find(entry.key);
-    if (entry.expiry_unix_ms != 0 && entry.expiry_unix_ms <= watcher->latest_unix_ms) {
+    const bool has_expired = entry.expiry_unix_ms != 0 && entry.expiry_unix_ms <= watcher->latest_unix_ms;
+    if (has_expired || fleet_->oracle().MayHaveLostToEarlier(entry.key)) {
       // By the clock of another replica, which is ahead of this one's, it has expired.
     } else if (held == watcher->held.end()) {
       Fail(*watcher, absl::StrCat("does not hold ", entry.key, " ", VersionToString(entry.version)));
@@ -259,6 +260,9 @@ void Watchers::CheckGone(Watcher* watcher, const EntryPage& page) {
     const auto before = gone_before.find(key);
     const absl::Time since = before == gone_before.end() ? fleet_->loop().Now() : before->second;
     watcher->gone[key] = since;
+    if (fleet_->oracle().MayHaveLostToEarlier(key)) {
+      continue;
+    }
     if (!MayHaveExpired(*watcher, key) || fleet_->loop().Now() - since > 3 * kSweepPeriod) {
       Fail(*watcher, absl::StrCat("holds ", key, " ", VersionToString(held.version), ", which is not there"));
     }

@@ -57,8 +57,11 @@ TEST(CheckpointsTest, AnotherEpochMeansNothing) {
 
 TEST(CheckpointsTest, NothingIsKnownBeforeAnythingIsDelivered) {
   Checkpoints checkpoints;
-  checkpoints.Note({kEpoch, 0}, 1000, kEpoch, 100);
+  checkpoints.Note({kEpoch, absl::nullopt}, 1000, kEpoch, 100);
   EXPECT_FALSE(checkpoints.Find(At(100)).has_value());
+  // A store that holds nothing keeps nothing from anybody.
+  checkpoints.Note({kEpoch, 0}, 1000, kEpoch, 100);
+  EXPECT_EQ(checkpoints.Find(At(100)), 0u);
 }
 
 // Clocks are put back, and what is noted then must not let anybody miss more.

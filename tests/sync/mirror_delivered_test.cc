@@ -48,7 +48,7 @@ TEST_F(MirrorDeliveredTest, AWholePageIsDeliveredOnceItIsAnswered) {
   EXPECT_EQ(batch.covered_revision, 6u);
   EXPECT_EQ(batch.covered_before, 0u);
   EXPECT_TRUE(batch.is_whole);
-  EXPECT_EQ(mirror_->delivered_revision(), 0u);
+  EXPECT_FALSE(mirror_->delivered_revision().has_value());
   Next<Mirror::Receive>();
   Reply({kWon, kLost});
   EXPECT_EQ(mirror_->delivered_revision(), 6u);
@@ -62,7 +62,7 @@ TEST_F(MirrorDeliveredTest, APartOfTheOutboxIsNotWhole) {
   EXPECT_EQ(second.covered_before, 6u) << "the one before may be refused";
   Next<Mirror::Receive>();
   Reply({kWon, kWon});
-  EXPECT_EQ(mirror_->delivered_revision(), 0u) << "a later write of one of its keys is under way";
+  EXPECT_FALSE(mirror_->delivered_revision().has_value()) << "a later write of one of its keys is under way";
   Advanced();
   Next<Mirror::Receive>();
   Reply({kWon});
@@ -135,7 +135,7 @@ TEST_F(MirrorDeliveredTest, ANewEpochBeginsAnew) {
   Reply({kWon});
   Advanced();
   mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
-  EXPECT_EQ(mirror_->delivered_revision(), 0u);
+  EXPECT_FALSE(mirror_->delivered_revision().has_value());
   Next<Mirror::Connect>();
   mirror_->OnConnected();
   Confirm(kEpoch + 1);
@@ -174,7 +174,7 @@ TEST_F(MirrorDeliveredTest, WhatWasRefusedIsNotDelivered) {
   MirrorReply late;
   late.outcome = MirrorReply::Outcome::kTooLate;
   mirror_->OnReply(late, now_);
-  EXPECT_EQ(mirror_->delivered_revision(), 0u);
+  EXPECT_FALSE(mirror_->delivered_revision().has_value());
   now_ += kReconnectDelayMax;
   Next<Mirror::Connect>();
   mirror_->OnConnected();
