@@ -86,6 +86,9 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
       Fail(number, absl::StrCat("revision ", change->revision, " follows ", replica.revision), change->key);
     }
     replica.revision = change->revision;
+    if (change->type == ChangeType::kExpire) {
+      expired_.insert({change->key, change->version});
+    }
     Stored& stored = replica.stored[change->key];
     if (change->version < stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);

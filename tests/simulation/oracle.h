@@ -91,6 +91,8 @@ class Oracle {
   bool MayHaveLostToEarlier(const std::string& key) const {
     return redis_losses_ > 0 && restamped_keys_.count(key) > 0;
   }
+  // Whether any replica has let it expire. Others, whose clock has been put back meanwhile, may not have.
+  bool HasExpired(const std::string& key, const Version& version) const { return expired_.count({key, version}) > 0; }
   // A violation that somebody else has seen.
   void Report(const std::string& violation) { violation_ = violation_.empty() ? violation : violation_; }
 
@@ -177,6 +179,7 @@ class Oracle {
   };
   std::map<std::string, Highest> highest_published_;
   std::set<std::pair<std::string, Version>> late_;
+  std::set<std::pair<std::string, Version>> expired_;
   std::set<std::string> restamped_keys_;
   // By key and version: the version that has taken its place.
   std::map<std::pair<std::string, Version>, Version> restamped_to_;

@@ -233,7 +233,9 @@ void Watchers::CheckState(Watcher* watcher) {
   }
   for (const StoredEntry& entry : page->entries) {
     const auto held = watcher->held.find(entry.key);
-    const bool has_expired = entry.expiry_unix_ms != 0 && entry.expiry_unix_ms <= watcher->latest_unix_ms;
+    // Elsewhere, swept or not.
+    const bool has_expired = (entry.expiry_unix_ms != 0 && entry.expiry_unix_ms <= watcher->latest_unix_ms) ||
+                             fleet_->oracle().HasExpired(entry.key, entry.version);
     if (has_expired || fleet_->oracle().MayHaveLostToEarlier(entry.key)) {
       // By the clock of another replica, which is ahead of this one's, it has expired.
     } else if (held == watcher->held.end()) {
