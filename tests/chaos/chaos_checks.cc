@@ -123,6 +123,19 @@ void ChaosRun::CheckWatches(const std::vector<Holdings>& replicas) {
       Violate(absl::StrCat("the watch of ", name, ": ", watches_[i]->violation()));
     }
   }
+  for (const std::unique_ptr<ReplicaWatch>& roamer : roamers_) {
+    // All replicas hold the same, wherever it is.
+    const auto compare_anew = [&] {
+      const absl::StatusOr<Holdings> now = world_.ReadReplica(0);
+      return now.ok() ? roamer->Compare(*now) : now.status().ToString();
+    };
+    if (const std::string differs = Await(compare_anew, kWatchPatience); !differs.empty()) {
+      Violate(absl::StrCat("a roaming watch does not end in the state of all: ", differs));
+    }
+    if (!roamer->violation().empty()) {
+      Violate(absl::StrCat("a roaming watch: ", roamer->violation()));
+    }
+  }
 }
 
 }  // namespace dunlin::chaos

@@ -15,6 +15,10 @@ namespace {
 constexpr absl::Duration kLookPeriod = absl::Milliseconds(250);
 constexpr absl::Duration kPollPeriod = absl::Milliseconds(20);
 
+// Watches that go from replica to replica, and how long the quickest of them stays at each.
+constexpr size_t kRoamers = 2;
+constexpr absl::Duration kRoamerStay = absl::Milliseconds(1500);
+
 // Lets a moment pass.
 void Rest(absl::Duration duration) {
   Mutex mutex;
@@ -33,7 +37,10 @@ ChaosRun::ChaosRun(const Options& options)
   Writers::Options writers;
   for (size_t i = 0; i < world_.size(); ++i) {
     writers.addresses.push_back(world_.replica(i).address());
-    watches_.push_back(std::make_unique<ReplicaWatch>(world_.replica(i).address()));
+    watches_.push_back(std::make_unique<ReplicaWatch>(std::vector<std::string>{world_.replica(i).address()}));
+  }
+  for (size_t i = 0; i < kRoamers; ++i) {
+    roamers_.push_back(std::make_unique<ReplicaWatch>(writers.addresses, kRoamerStay * (i + 1)));
   }
   writers.operations_per_second = options_.operations_per_second;
   writers.seed = options_.seed;
@@ -172,6 +179,11 @@ void ChaosRun::Count() {
     result_.watch_events += watch->events();
     result_.watch_resumes += watch->resumes();
     result_.watch_resets += watch->resets();
+  }
+  for (const std::unique_ptr<ReplicaWatch>& roamer : roamers_) {
+    result_.roamer_events += roamer->events();
+    result_.roamer_moves += roamer->resumes();
+    result_.roamer_resets += roamer->resets();
   }
   result_.interrupted = interrupted();
 }

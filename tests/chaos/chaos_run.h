@@ -86,7 +86,9 @@ class ChaosRun {
   History history_;
   World world_;
   Schedule schedule_;
+  // One for each replica; and those that go from one to the next.
   std::vector<std::unique_ptr<ReplicaWatch>> watches_;
+  std::vector<std::unique_ptr<ReplicaWatch>> roamers_;
   std::unique_ptr<Writers> writers_;
   absl::Time looked_at_;
 };

@@ -22,7 +22,11 @@ std::unique_ptr<Client> MakeClient(const std::string& address) {
 
 }  // namespace
 
-ReplicaWatch::ReplicaWatch(const std::string& address) : client_(MakeClient(address)) {
+ReplicaWatch::ReplicaWatch(const std::vector<std::string>& addresses, absl::Duration stay)
+    : stay_(stay), check_(/*roams=*/addresses.size() > 1) {
+  for (const std::string& address : addresses) {
+    clients_.push_back(MakeClient(address));
+  }
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -69,6 +73,7 @@ uint64_t ReplicaWatch::resumes() const {
 void ReplicaWatch::Run() {
   do {
     ReadStream();
+    client_ = (client_ + 1) % clients_.size();
   } while (Pause());
 }
 
@@ -78,7 +83,7 @@ std::unique_ptr<client::Watcher> ReplicaWatch::Open() {
   options.resume_token = token_;
   options.timeout = kConnectTimeout;
   options.silence_timeout = kSilenceTimeout;
-  absl::StatusOr<std::unique_ptr<client::Watcher>> watcher = client_->Watch(options);
+  absl::StatusOr<std::unique_ptr<client::Watcher>> watcher = clients_[client_]->Watch(options);
   MutexLock lock(&mutex_);
   if (!watcher.ok()) {
     last_end_ = watcher.status();
@@ -98,11 +103,14 @@ void ReplicaWatch::ReadStream() {
   if (watcher == nullptr) {
     return;
   }
+  const absl::Time leave_at = absl::Now() + stay_;
   while (true) {
     const absl::StatusOr<client::WatchMessage> message = watcher->Next();
     MutexLock lock(&mutex_);
     if (message.ok()) {
       check_.Take(*message);
+    }
+    if (message.ok() && absl::Now() < leave_at) {
       continue;
     }
     open_ = nullptr;

@@ -5,8 +5,10 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "client/client.h"
 #include "storage/mutex.h"
 #include "tests/chaos/checker.h"
@@ -15,13 +17,15 @@
 namespace dunlin::chaos {
 
 // ReplicaWatch watches everything at one replica for as long as it lives, through whatever befalls the replica: a
-// stream that ends is resumed by its token, as a careful client would do. What the streams say is checked all along.
+// stream that ends is resumed by its token, as a careful client would do. Or it roams: it stays at a replica for some
+// time and goes on at the next one. What the streams say is checked all along.
 //
 // Thread-safety: safe for concurrent use.
 class ReplicaWatch {
  public:
-  // `address` stays the same over restarts of the replica.
-  explicit ReplicaWatch(const std::string& address);
+  // Addresses stay the same over restarts of the replicas. It roams if there are several: it stays for `stay` at each,
+  // if that serves.
+  explicit ReplicaWatch(const std::vector<std::string>& addresses, absl::Duration stay = absl::InfiniteDuration());
   ~ReplicaWatch();
   ReplicaWatch(const ReplicaWatch&) = delete;
   ReplicaWatch& operator=(const ReplicaWatch&) = delete;
@@ -43,8 +47,10 @@ class ReplicaWatch {
   // Whether to go on after a pause.
   bool Pause() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const std::unique_ptr<Client> client_;
-  // Used by the thread alone: resumes after what has been read.
+  std::vector<std::unique_ptr<Client>> clients_;
+  const absl::Duration stay_;
+  // Used by the thread alone: where it watches, and what resumes after what has been read.
+  size_t client_ = 0;
   std::string token_;
 
   mutable Mutex mutex_;

@@ -40,13 +40,13 @@ std::string Summarise(const RunResult& result) {
   return absl::StrFormat(
       "chaos: seed %d, %d replicas, %.1f min, %d rounds, %d faults of %d kinds, %d operations (%.0f/s), "
       "%d acknowledged, %d uncertain, %d refused, converged in %.2f s (median) %.2f s (max), %d watch events, "
-      "%d resumes, %d resets, %.0f MB per replica at most, %d violations%s",
+      "%d resumes, %d resets, %d moves of roaming watches, %d resets, %.0f MB per replica at most, %d violations%s",
       result.seed, result.replicas, absl::ToDoubleMinutes(result.duration), result.rounds, result.faults_total(),
       result.faults.size(), result.operations, result.operations_per_second, result.acknowledged_total(),
       result.uncertain, result.refused, absl::ToDoubleSeconds(result.convergence_median()),
       absl::ToDoubleSeconds(result.convergence_max()), result.watch_events, result.watch_resumes, result.watch_resets,
-      static_cast<double>(result.resident_max_bytes) / 1e6, result.violations.size(),
-      result.interrupted ? ", interrupted" : "");
+      result.roamer_moves, result.roamer_resets, static_cast<double>(result.resident_max_bytes) / 1e6,
+      result.violations.size(), result.interrupted ? ", interrupted" : "");
 }
 
 std::string ToJson(const RunResult& result) {
@@ -67,6 +67,8 @@ std::string ToJson(const RunResult& result) {
         {"max", absl::ToDoubleSeconds(result.convergence_max())}}},
       {"slowest_convergence_ms", result.slowest_convergence_ms},
       {"watch", {{"events", result.watch_events}, {"resumes", result.watch_resumes}, {"resets", result.watch_resets}}},
+      {"roaming_watch",
+       {{"events", result.roamer_events}, {"moves", result.roamer_moves}, {"resets", result.roamer_resets}}},
       {"resident_max_bytes", result.resident_max_bytes},
       {"interrupted", result.interrupted},
       {"violations", result.violations},

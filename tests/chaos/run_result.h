@@ -36,6 +36,10 @@ struct RunResult {
   uint64_t watch_events = 0;
   uint64_t watch_resumes = 0;
   uint64_t watch_resets = 0;
+  // Of the watches that roam: events, streams that went on after a token, and those of them that began with RESET.
+  uint64_t roamer_events = 0;
+  uint64_t roamer_moves = 0;
+  uint64_t roamer_resets = 0;
   size_t resident_max_bytes = 0;
   // One sentence each; empty if all went well.
   std::vector<std::string> violations;

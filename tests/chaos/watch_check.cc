@@ -12,15 +12,21 @@ std::string Describe(const client::Version& version) { return absl::StrFormat("%
 
 void WatchCheck::Begin(bool resumed) {
   if (!resumed) {
-    state_.clear();
-    synced_ = false;
+    BeginState();
+  }
+}
+
+void WatchCheck::BeginState() {
+  state_.clear();
+  synced_ = false;
+  if (roams_) {
+    highest_.clear();
   }
 }
 
 void WatchCheck::Take(const client::WatchMessage& message) {
   if (message.marker == client::WatchMarker::kReset) {
-    state_.clear();
-    synced_ = false;
+    BeginState();
     ++resets_;
   }
   for (const client::WatchEvent& event : message.events) {

@@ -11,11 +11,14 @@
 namespace dunlin::chaos {
 
 // WatchCheck follows what the watch streams of one replica say, one after the other, each resumed where the last one
-// ended: for no key an older version after a newer one, over all of them; and the state that follows from them.
+// ended: for no key an older version after a newer one, over all of them; and the state that follows from them. Or of
+// several replicas: then a full state may be an older one.
 //
 // Thread-safety: one thread at a time.
 class WatchCheck {
  public:
+  explicit WatchCheck(bool roams = false) : roams_(roams) {}
+
   // A stream begins that resumes after what has been taken. Without a token it begins anew: with `initial_state`.
   void Begin(bool resumed);
   void Take(const client::WatchMessage& message);
@@ -32,8 +35,10 @@ class WatchCheck {
   uint64_t resets() const { return resets_; }
 
  private:
+  void BeginState();
   void TakeEvent(const client::WatchEvent& event);
 
+  const bool roams_;
   // Key -> version, of what can be read.
   std::map<std::string, client::Version> state_;
   // Key -> the highest version that was said.
