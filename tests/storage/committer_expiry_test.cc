@@ -229,5 +229,53 @@ TEST_F(CommitterExpiryTest, AForeignRecordThatExpiresDuringARefillIsStillSent) {
   EXPECT_EQ(tester_.state().outbox_depth, 0u);
 }
 
+// ---- What a position tells of expiries ----
+
+TEST_F(CommitterExpiryTest, APositionTellsUpToWhenAllHaveExpired) {
+  ASSERT_TRUE(tester_.Put("key", "value", absl::Milliseconds(100)).ok());
+  tester_.Advance(absl::Seconds(2));
+  const auto now_unix_ms = static_cast<uint64_t>(absl::ToUnixMillis(tester_.wall_clock().Now()));
+  EXPECT_EQ(tester_.store().position().expired_unix_ms, now_unix_ms);
+  // A clock that is put back lets others expire before that.
+  tester_.wall_clock().Advance(absl::Seconds(-1));
+  ASSERT_TRUE(tester_.Put("other", "value", absl::Milliseconds(100)).ok());
+  EXPECT_LE(tester_.store().position().expired_unix_ms, now_unix_ms - 1000);
+}
+
+TEST_F(CommitterExpiryTest, AStoreWithoutExpiriesHasSweptNothing) {
+  ASSERT_TRUE(tester_.Put("key", "value").ok());
+  tester_.Advance(absl::Seconds(2));
+  EXPECT_EQ(tester_.state().expired_latest_unix_ms, 0u);
+}
+
+// By a clock that has been put back since, nobody could tell.
+TEST_F(CommitterExpiryTest, WhenSomethingHasExpiredLastIsRememberedOverARestart) {
+  ASSERT_TRUE(tester_.Put("key", "value", absl::Milliseconds(100)).ok());
+  tester_.Advance(absl::Seconds(2));
+  const uint64_t latest = tester_.state().expired_latest_unix_ms;
+  EXPECT_EQ(latest, static_cast<uint64_t>(absl::ToUnixMillis(tester_.wall_clock().Now())));
+  tester_.feed().Unsubscribe(&recorder_);
+  tester_.Close();
+  tester_.wall_clock().Advance(absl::Seconds(-60));
+  ASSERT_TRUE(tester_.Open().ok());
+  Listen();
+  EXPECT_EQ(tester_.state().expired_latest_unix_ms, latest);
+  tester_.Settle();
+  EXPECT_EQ(tester_.state().expired_latest_unix_ms, latest);
+}
+
+// What others do not have until Redis does.
+TEST_F(CommitterExpiryTest, APositionTellsWhatIsTheStoresOwn) {
+  EXPECT_EQ(tester_.store().position().own_revision, 0u);
+  const WriteResult put = *tester_.Put("mine", "value");
+  EXPECT_EQ(put.position.own_revision, put.position.revision);
+  ASSERT_TRUE(tester_.Apply({RemotePut("theirs", Version{1, 1}, "value")}).ok());
+  EXPECT_EQ(tester_.store().position().own_revision, put.position.revision);
+  EXPECT_EQ(tester_.store().position().revision, put.position.revision + 1);
+  // In another epoch, or after a restart, it does not know better than that any of it may be.
+  ASSERT_TRUE(tester_.EnterEpoch(7, /*refill=*/false).ok());
+  EXPECT_EQ(tester_.store().position().own_revision, put.position.revision + 1);
+}
+
 }  // namespace
 }  // namespace dunlin

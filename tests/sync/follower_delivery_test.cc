@@ -60,6 +60,22 @@ TEST_F(FollowerDeliveryTest, ARedisThatHasGoneBackTellsNothing) {
   Next<Follower::ReadPosition>();
 }
 
+// What is noted of such a one would let a reader miss what it has lost.
+TEST_F(FollowerDeliveryTest, APositionOfARedisThatHasLostDataConfirmsNothing) {
+  RelayPosition other_primary = PositionAt(20);
+  other_primary.master_replid = "another";
+  for (const RelayPosition& position : {PositionAt(9), PositionAt(20, kEpoch + 1), other_primary}) {
+    GoLive(10);
+    now_ += kRedisHeartbeatPeriod;
+    Next<Follower::ReadPosition>();
+    EXPECT_FALSE(follower_->OnPosition(position, {}, now_));
+  }
+  GoLive(10);
+  now_ += kRedisHeartbeatPeriod;
+  Next<Follower::ReadPosition>();
+  EXPECT_TRUE(follower_->OnPosition(PositionAt(12), {}, now_));
+}
+
 TEST_F(FollowerDeliveryTest, NobodyIsAskedBeforeThereIsARedis) {
   Begin(Known(10));
   follower_->OnDeliveryAwaited({5});

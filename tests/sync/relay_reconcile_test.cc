@@ -156,6 +156,19 @@ TEST_P(RelayReconcileTest, RecordsComeInTheOrderOfTheirKeysAndAsFarAsTheyFit) {
   EXPECT_EQ(first->records, std::vector<std::string>{b});
 }
 
+// What is left says nothing of what has changed: a follower would take it for all.
+TEST_P(RelayReconcileTest, WhatHasLostAPartIsOfNoEpoch) {
+  Mirror({{"a", Value(1)}, {"b", Value(2)}});
+  backend_->EraseIndex();
+  const absl::StatusOr<RelayChangePage> page = relay_->ReadChanges(0, 10, kManyBytes);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->epoch, kNoEpoch);
+  const absl::StatusOr<DeliveredReply> delivered = relay_->FindDelivered({kOrigin});
+  ASSERT_TRUE(delivered.ok()) << delivered.status();
+  EXPECT_EQ(delivered->epoch, kNoEpoch);
+  EXPECT_EQ(delivered->revisions, std::vector<uint64_t>{0});
+}
+
 // ---- What is missing ----
 
 TEST_P(RelayReconcileTest, MissingIsWhatIsAbsentOlderDamagedOrNotIndexed) {
