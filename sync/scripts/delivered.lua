@@ -2,8 +2,10 @@
 --
 --   ARGV[1…]  the stores' ids, of 16 hexadecimal digits
 --
--- Returns {epoch or "", sequence, revision, …}, the epoch as changes.lua does: for each store, up to which of its own revisions Redis has every write,
--- or what has replaced it; 0 if nothing is known of it in this epoch
+-- Returns {epoch or "", sequence, revision, …}
+--   epoch     "" also when a part of the data is lost, as in changes.lua
+--   revision  of each store: up to which of its own revisions Redis has every write, or what has replaced it; 0 if
+--             nothing is known of it in this epoch
 
 local meta, failure = read_meta()
 if failure then

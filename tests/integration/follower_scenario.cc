@@ -182,6 +182,12 @@ bool FollowerScenario::Do(const Follower::Reindex&) {
   return true;
 }
 
+// Nobody waits for another store's writes here.
+bool FollowerScenario::Do(const Follower::FindDelivered&) {
+  ADD_FAILURE() << "asks for what nobody awaits";
+  return false;
+}
+
 bool FollowerScenario::Do(const Follower::StartEpoch& start) {
   epoch_ = start.proposal.next;
   sequence_ = start.proposal.minimum_sequence;

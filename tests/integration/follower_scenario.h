@@ -93,6 +93,7 @@ class FollowerScenario {
   bool Do(const Follower::Compare& compare);
   bool Do(const Follower::ReadRecords& read);
   bool Do(const Follower::Collect& collect);
+  bool Do(const Follower::FindDelivered& find);
   bool Do(const Follower::Reindex& reindex);
   bool Do(const Follower::StartEpoch& start);
   bool Do(const Follower::EnterEpoch& enter);

@@ -1,6 +1,6 @@
-// Goal: a read with `at_least` is answered only if the replica has what the token tells of; and what cannot be waited for
-// is told at once, with the remedy. Method: a real server over loopback; stand-alone, and in a fleet whose Redis cannot be
-// reached.
+// Goal: a read with `at_least` is answered only if the replica has what the token tells of; and what cannot be waited
+// for is told at once, with the remedy. Method: a real server over loopback; stand-alone, and in a fleet whose Redis
+// cannot be reached.
 
 #include <string>
 

@@ -144,6 +144,8 @@ class Oracle {
     std::map<uint64_t, Write> writes;
   };
 
+  // Whether the record is a tombstone or has a time to live: once it is old it may be forgotten.
+  static bool IsMortal(const std::string& record);
   void Fail(int replica, absl::string_view what, absl::string_view key = "");
   Epoch& EpochOf(uint64_t epoch);
   Epoch::Write WriteOf(const std::string& key) const;
