@@ -16,6 +16,11 @@ void Checkpoints::Note(const DeliveredMark& delivered, uint64_t expired_unix_ms,
   Add({sequence, *delivered.revision, expired_unix_ms});
 }
 
+void Checkpoints::Clear() {
+  MutexLock lock(&mutex_);
+  checkpoints_.clear();
+}
+
 void Checkpoints::Add(Checkpoint checkpoint) {
   if (!checkpoints_.empty()) {
     const Checkpoint& last = checkpoints_.back();

@@ -50,6 +50,10 @@ class Checkpoints {
   void Note(const DeliveredMark& delivered, uint64_t expired_unix_ms, uint64_t epoch, uint64_t sequence)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The store has been away for too long: what the fleet has deleted meanwhile it may never hear of, so that nobody who
+  // has not heard of it may go on here. Forgets all.
+  void Clear() ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Returns the revision after which to go on for who has come to `position`; nothing if none is known.
   absl::optional<uint64_t> Find(const Position& position) const ABSL_LOCKS_EXCLUDED(mutex_);
 

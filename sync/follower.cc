@@ -269,6 +269,7 @@ Follower::Status Follower::status() const {
   status.gaps_repaired = gaps_repaired_;
   status.damaged_records = damaged_records_;
   status.version_conflicts = version_conflicts_;
+  status.rebuilds_begun = rebuilds_begun_;
   status.rebuilds = rebuilds_;
   status.tombstones_collected = tombstones_collected_;
   status.unindexable = unindexable_;

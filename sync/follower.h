@@ -377,6 +377,7 @@ class Follower {
   uint64_t gaps_repaired_ = 0;
   uint64_t damaged_records_ = 0;
   uint64_t version_conflicts_ = 0;
+  uint64_t rebuilds_begun_ = 0;
   uint64_t rebuilds_ = 0;
   uint64_t tombstones_collected_ = 0;
   absl::Time up_to_date_at_;

@@ -152,6 +152,7 @@ void Follower::DropWhatIsTooOld(const RelayPosition& position) {
 }
 
 void Follower::Rebuild() {
+  ++rebuilds_begun_;
   fleet_keys_ = std::make_shared<KeySet>();
   rebuilt_revision_ = local_.revision;
   rebuilt_sent_revision_ = local_.sent_revision;

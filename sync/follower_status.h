@@ -30,6 +30,8 @@ struct FollowerStatus {
   uint64_t damaged_records = 0;
   // Records of one version and different contents: two stores issue versions under one id.
   uint64_t version_conflicts = 0;
+  // How often a rebuild has begun: what the fleet has deleted before may never have come here.
+  uint64_t rebuilds_begun = 0;
   // How often the store was rebuilt after too long an absence, and tombstones that this replica removed from Redis.
   uint64_t rebuilds = 0;
   uint64_t tombstones_collected = 0;

@@ -152,6 +152,9 @@ void FollowerThread::PublishStatus() {
     parts_.barrier->Open();
     parts_.on_barrier_open();
   }
+  if (before.rebuilds_begun != now.rebuilds_begun) {
+    parts_.checkpoints->Clear();
+  }
   if (parts_.arrivals->OnProgress(now.epoch, now.whole_sequence)) {
     parts_.on_arrival();
   }

@@ -16,6 +16,9 @@ void SimFollower::Turn() {
     TakeEvents();
     Follower::Action action = follower_.Next(now());
     const Follower::Status status = follower_.status();
+    if (std::exchange(rebuilds_begun_, status.rebuilds_begun) != status.rebuilds_begun) {
+      parts_.checkpoints->Clear();
+    }
     parts_.arrivals->OnProgress(status.epoch, status.whole_sequence);
     Sleep(parts_.arrivals->Answer(now()));
     if (!std::exchange(was_live_, follower_.live()) && follower_.live()) {

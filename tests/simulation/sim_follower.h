@@ -93,6 +93,7 @@ class SimFollower final : public SimThread {
   const Parts parts_;
   Follower follower_;
   uint64_t reindexed_ = 0;
+  uint64_t rebuilds_begun_ = 0;
   bool was_live_ = false;
   absl::optional<absl::StatusOr<ApplyResult>> applied_;
   absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_;

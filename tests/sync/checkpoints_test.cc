@@ -64,6 +64,16 @@ TEST(CheckpointsTest, NothingIsKnownBeforeAnythingIsDelivered) {
   EXPECT_EQ(checkpoints.Find(At(100)), 0u);
 }
 
+TEST(CheckpointsTest, AfterTooLongAnAbsenceNobodyFromBeforeMayGoOn) {
+  Checkpoints checkpoints;
+  checkpoints.Note({kEpoch, 10}, 1000, kEpoch, 100);
+  checkpoints.Clear();
+  EXPECT_FALSE(checkpoints.Find(At(100)).has_value());
+  checkpoints.Note({kEpoch, 10}, 1000, kEpoch, 500);
+  EXPECT_FALSE(checkpoints.Find(At(499)).has_value());
+  EXPECT_EQ(checkpoints.Find(At(500)), 10u);
+}
+
 // Clocks are put back, and what is noted then must not let anybody miss more.
 TEST(CheckpointsTest, WhatIsFoundNeverAsksForMore) {
   for (uint32_t seed = 1; seed <= 200; ++seed) {

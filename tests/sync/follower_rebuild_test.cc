@@ -78,6 +78,7 @@ TEST_F(FollowerRebuildTest, AnAbsenceBeyondTheHorizonIsARebuild) {
   Applied();
   EXPECT_TRUE(follower_->live());
   EXPECT_EQ(follower_->status().rebuilds, 1u);
+  EXPECT_GE(follower_->status().rebuilds_begun, 1u);
 }
 
 TEST_F(FollowerRebuildTest, AnAbsenceOfTheHorizonIsNone) {
@@ -85,6 +86,7 @@ TEST_F(FollowerRebuildTest, AnAbsenceOfTheHorizonIsNone) {
   EXPECT_EQ(ReadToTheEndAt(Complete() + kHorizon, 5, 7).fleet_keys, nullptr);
   Applied();
   EXPECT_EQ(follower_->status().rebuilds, 0u);
+  EXPECT_EQ(follower_->status().rebuilds_begun, 0u);
 }
 
 // Whatever the clocks say: a deletion that this store has not seen may be among them.
