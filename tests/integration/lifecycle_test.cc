@@ -253,14 +253,28 @@ TEST(Resume, WithATokenOfAWriteFollowsThatWrite) {
   EXPECT_EQ(watch.Count("first"), 0u);
 }
 
-TEST(Resume, OnAnotherReplicaIsAResetAndTheFullStateInTheSameStream) {
+// More of it in portable_resume_test.
+TEST(Resume, OnAnotherReplicaGoesOnWithoutAReset) {
   Fleet fleet(Replicas(2));
   const auto put = fleet.client(0).Put("k", "1");
   ASSERT_TRUE(put.ok());
   ASSERT_TRUE(fleet.Converges()) << fleet.Describe();
   const WatchLog watch(fleet.client(1), ResumeAfter(put->token));
+  EXPECT_TRUE(watch.SawMarker(client::WatchMarker::kSynced));
+  EXPECT_EQ(watch.messages(client::WatchMarker::kReset), 0u);
+  ASSERT_TRUE(fleet.client(0).Put("k", "2").ok());
+  EXPECT_TRUE(watch.SawPut("k", "2"));
+}
+
+TEST(Resume, OnAStoreOfAnotherFleetIsAResetAndTheFullStateInTheSameStream) {
+  Fleet fleet(Replicas(1));
+  Fleet other(Replicas(1));
+  const auto put = fleet.client(0).Put("k", "1");
+  ASSERT_TRUE(put.ok());
+  ASSERT_TRUE(other.client(0).Put("mine", "1").ok());
+  const WatchLog watch(other.client(0), ResumeAfter(put->token));
   EXPECT_TRUE(watch.SawMarker(client::WatchMarker::kReset));
-  EXPECT_TRUE(watch.SawPut("k", "1"));
+  EXPECT_TRUE(watch.SawPut("mine", "1"));
   EXPECT_TRUE(watch.SawMarker(client::WatchMarker::kSynced));
 }
 
