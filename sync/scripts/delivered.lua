@@ -13,8 +13,7 @@ if failure then
 end
 local reply = { part_is_lost(meta) and '' or meta.epoch, meta.sequence }
 for i, store_id in ipairs(ARGV) do
-  local noted = redis.call('HGET', meta_key, delivered_field(store_id))
-  local epoch, _, whole = parse_delivered(noted or '')
+  local epoch, _, whole = parse_delivered(redis.call('HMGET', meta_key, delivered_field(store_id))[1] or '')
   reply[i + 2] = epoch == reply[1] and tonumber(whole) or 0
 end
 return reply

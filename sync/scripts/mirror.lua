@@ -73,8 +73,7 @@ end
 -- What cannot be remembered (no memory, no right) must not keep the batch from being stored.
 local function note_delivered(covered, covered_before, is_whole)
   local field = delivered_field(hexadecimal(origin))
-  local noted = redis.pcall('HGET', meta_key, field)
-  local epoch, cursor, whole = parse_delivered(type(noted) == 'string' and noted or '')
+  local epoch, cursor, whole = parse_delivered(redis.pcall('HMGET', meta_key, field)[1] or '')
   if epoch ~= expected_epoch then
     cursor, whole = '0', '0'
   end
