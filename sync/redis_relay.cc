@@ -84,6 +84,7 @@ std::string RedisRelay::Where(ScriptId id) const {
 absl::Status RedisRelay::Connect(absl::Time deadline) {
   DUNLIN_ASSIGN_OR_RETURN(connected_as_of_, finder_->ConnectToPrimary(options_.client_name, deadline, &connection_));
   ask_eviction_policy_at_ = absl::InfinitePast();
+  early_reply_.reset();
   absl::Status status = LoadScripts(deadline);
   if (status.ok()) {
     status = LearnPrimary(deadline);
@@ -268,11 +269,18 @@ absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
   DUNLIN_RETURN_IF_ERROR(CheckPrimary());
   const MirrorArguments arguments(options_, DriftMaxOf(batch), batch);
+  if (batch.items.empty()) {
+    DUNLIN_ASSIGN_OR_RETURN(early_reply_, RunScript(ScriptId::kMirror, arguments.Views()));
+    return absl::OkStatus();
+  }
   AppendScript(ScriptId::kMirror, arguments.Views());
   return connection_.Flush(Deadline());
 }
 
 absl::StatusOr<MirrorReply> RedisRelay::ReceiveMirrorReply() {
+  if (early_reply_.has_value()) {
+    return ParseMirrorReply(*std::exchange(early_reply_, std::nullopt));
+  }
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, connection_.ReadReply(Deadline()));
   if (!reply.is_error()) {
     return ParseMirrorReply(std::move(reply));

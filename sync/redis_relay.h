@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,7 @@ class RedisRelay final : public Relay {
   absl::StatusOr<ReindexReply> Reindex(const ReindexQuery& query) override;
   absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) override;
   // Does not repeat a call whose script Redis has forgotten, because later batches may be under way: it fails with
-  // kUnavailable and closes the connection.
+  // kUnavailable and closes the connection. One without items, which goes alone, is repeated.
   absl::Status SendMirror(const MirrorBatch& batch) override;
   absl::StatusOr<MirrorReply> ReceiveMirrorReply() override;
   absl::StatusOr<ConditionalReply> WriteIf(const ConditionalWrite& write) override;
@@ -102,6 +103,8 @@ class RedisRelay final : public Relay {
   uint64_t connected_as_of_ = 0;
   // By ScriptId: the names under which Redis knows the scripts.
   std::array<std::string, kScriptCount> script_hashes_;
+  // The answer to a batch without items, which has been received already.
+  std::optional<RedisReply> early_reply_;
   std::string master_replid_;
   std::string eviction_policy_;
   absl::Time ask_eviction_policy_at_ = absl::InfinitePast();

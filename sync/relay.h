@@ -73,7 +73,8 @@ class Relay {
   virtual absl::StatusOr<MirrorReply> Mirror(const MirrorBatch& batch) = 0;
 
   // Mirror() in two halves, so that several batches can be under way: replies come in the order of sending.
-  // REQUIRES: no other call between a SendMirror() and its ReceiveMirrorReply().
+  // REQUIRES: no other call between a SendMirror() and its ReceiveMirrorReply(); a batch without items is sent while
+  // no other is under way.
   virtual absl::Status SendMirror(const MirrorBatch& batch) = 0;
   virtual absl::StatusOr<MirrorReply> ReceiveMirrorReply() = 0;
 

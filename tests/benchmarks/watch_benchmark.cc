@@ -53,8 +53,9 @@ class Server {
 
 class Replica final : public Server {
  public:
-  Replica() {
+  explicit Replica(const std::vector<std::string>& arguments = {}) {
     ReplicaProcess::Options options;
+    options.arguments = arguments;
     options.data_dir = directory_.Join("data");
     options.log_path = directory_.Join("log");
     process_ = std::make_unique<ReplicaProcess>(options);
@@ -118,11 +119,16 @@ class Measurement {
       figures_["10,000 idle streams: processor time, ms/s"].push_back(
           absl::FDivDuration(ProcessorTime(server_.pid()) - idle_before, kIdle) * 1000);
     }
-    PutsBesideStreams("1 stream on the key: processor time of a write and its event, us", 1,
-                      [](int) { return KeyOf(0); });
-    PutsBesideStreams("10,000 streams on 10,000 keys: the same, us", kManyStreams,
-                      [](int i) { return KeyOf(static_cast<size_t>(i) * 2 % kManyStreams); });
+    WritesBesideStreams("");
     Hot();
+  }
+
+  // What a write costs beside few and many streams; `how` says what is different from Run().
+  void WritesBesideStreams(const std::string& how) {
+    PutsBesideStreams(absl::StrCat("1 stream on the key", how, ": processor time of a write and its event, us"), 1,
+                      [](int) { return KeyOf(0); });
+    PutsBesideStreams(absl::StrCat("10,000 streams on 10,000 keys", how, ": the same, us"), kManyStreams,
+                      [](int i) { return KeyOf(static_cast<size_t>(i) * 2 % kManyStreams); });
   }
 
  private:
@@ -184,11 +190,20 @@ int Measure(int repetitions) {
       const Replica server;
       Measurement(server, &dunlin).Run();
     }
+    {
+      // Its heartbeats are those of the streams, not of the writes.
+      const Replica quiet({"--watch-heartbeat", "1h"});
+      Measurement(quiet, &dunlin).WritesBesideStreams(", no heartbeats");
+    }
     const BareServer server;
     Measurement(server, &bare).Run();
   }
   std::cout << absl::StrFormat("%-72s %-28s %-28s %s\n", "median [least-most]", "dunlin", "bare gRPC server", "ratio");
   for (const auto& [name, values] : dunlin) {
+    if (bare.count(name) == 0) {
+      std::cout << absl::StrFormat("%-72s %s\n", name, Spread(values));
+      continue;
+    }
     std::cout << absl::StrFormat("%-72s %-28s %-28s %.2f\n", name, Spread(values), Spread(bare[name]),
                                  MedianOf(values) / MedianOf(bare[name]));
   }

@@ -85,5 +85,22 @@ TEST_F(RedisRelayRefusalTest, ForgottenScriptsInAPipelineAskForANewConnection) {
   EXPECT_TRUE(relay_.ReceiveMirrorReply().ok());
 }
 
+// It tells only how far the store has come: for that no write that waits to be judged may fail.
+TEST_F(RedisRelayRefusalTest, ForgottenScriptsAreLoadedForABatchWithoutItems) {
+  server_.Run({"SCRIPT", "FLUSH"});
+  MirrorBatch batch = Batch({});
+  batch.covered_revision = 5;
+  batch.is_whole = true;
+  ASSERT_TRUE(relay_.SendMirror(batch).ok());
+  ASSERT_TRUE(relay_.SendMirror(Batch({{"a", MakeRecord(MakeVersion(now_), "1")}})).ok());
+  const absl::StatusOr<MirrorReply> told = relay_.ReceiveMirrorReply();
+  ASSERT_TRUE(told.ok()) << told.status();
+  EXPECT_TRUE(told->items.empty());
+  const absl::StatusOr<MirrorReply> stored = relay_.ReceiveMirrorReply();
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->items.size(), 1u);
+  EXPECT_EQ(relay_.FindDelivered({kOrigin})->revisions, std::vector<uint64_t>{5});
+}
+
 }  // namespace
 }  // namespace dunlin
