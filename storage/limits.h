@@ -118,6 +118,8 @@ inline constexpr absl::Duration kUpkeepRetryDelay = absl::Minutes(1);
 // and at last so rarely that whoever waits in vain costs nothing.
 inline constexpr absl::Duration kDeliveryRetryDelayMin = absl::Milliseconds(1);
 inline constexpr absl::Duration kDeliveryRetryDelayMax = absl::Milliseconds(50);
+// How many times as long as the last question took the pause before the next one is at least.
+inline constexpr int kDeliveryPauseFactor = 4;
 // Stores that one question asks for: more than replicas that a fleet has. Who is left out is asked for later.
 inline constexpr size_t kAwaitedStoresMax = 64;
 // Callers and streams that wait: as many as streams may be open twice over, each of which takes some 200 bytes.

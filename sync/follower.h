@@ -224,7 +224,7 @@ class Follower {
   absl::optional<Collect> NextCollect(absl::Time now) const;
   absl::optional<Reindex> NextReindex(absl::Time now) const;
   bool AwaitsDelivery() const { return !awaited_stores_.empty() && epoch_ != kNoEpoch && !foreign_; }
-  absl::optional<FindDelivered> NextDelivery(absl::Time now) const;
+  absl::optional<FindDelivered> NextDelivery(absl::Time now);
   void EndReindexing(absl::Time now);
 
   // What a position that Redis told means; each returns whether it settled the matter.
@@ -350,6 +350,7 @@ class Follower {
   // For whom somebody waits, and when to ask next.
   std::vector<uint64_t> awaited_stores_;
   absl::Time delivery_at_ = absl::InfinitePast();
+  absl::Time delivery_asked_at_ = absl::InfinitePast();
   absl::Duration delivery_retry_delay_ = kDeliveryRetryDelayMin;
   // Collecting old tombstones.
   absl::Time collect_at_ = absl::InfinitePast();

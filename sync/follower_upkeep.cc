@@ -43,15 +43,17 @@ void Follower::OnDeliveryAwaited(std::vector<uint64_t> store_ids) {
   awaited_stores_ = std::move(store_ids);
 }
 
-absl::optional<Follower::FindDelivered> Follower::NextDelivery(absl::Time now) const {
+absl::optional<Follower::FindDelivered> Follower::NextDelivery(absl::Time now) {
   if (!AwaitsDelivery() || now < delivery_at_) {
     return absl::nullopt;
   }
+  delivery_asked_at_ = now;
   return FindDelivered{awaited_stores_};
 }
 
 bool Follower::OnDelivered(const DeliveredReply& reply, absl::Time now) {
-  delivery_at_ = now + delivery_retry_delay_;
+  // Over a slow link there has to be time for what is waited for.
+  delivery_at_ = now + std::max(delivery_retry_delay_, kDeliveryPauseFactor * (now - delivery_asked_at_));
   delivery_retry_delay_ = std::min(2 * delivery_retry_delay_, kDeliveryRetryDelayMax);
   const bool is_of_this_life = reply.epoch == epoch_ && reply.sequence >= std::max(accepted_, told_sequence_);
   position_wanted_ = position_wanted_ || !is_of_this_life;

@@ -44,6 +44,15 @@ TEST_F(FollowerDeliveryTest, AsksAtOnceThenLessAndLessOften) {
   EXPECT_GT(Next<Follower::Wait>().until, now_ + kDeliveryRetryDelayMax) << "nobody waits any more";
 }
 
+TEST_F(FollowerDeliveryTest, OverASlowLinkMostOfTheTimeIsForWhatIsWaitedFor) {
+  GoLive(10);
+  follower_->OnDeliveryAwaited({5});
+  Next<Follower::FindDelivered>();
+  now_ += absl::Milliseconds(100);
+  Delivered(10);
+  EXPECT_GE(Next<Follower::Wait>().until, now_ + absl::Milliseconds(400));
+}
+
 TEST_F(FollowerDeliveryTest, AnAnswerOfAnotherLifeIsNone) {
   GoLive(10);
   follower_->OnDeliveryAwaited({5});
