@@ -90,7 +90,8 @@ class Watched {
     EXPECT_TRUE(replica_->WaitServing()) << replica_->LogTail();
     watch_ = std::make_unique<FenceWatch>(replica_->client());
     Process::Options reader;
-    reader.command = {"client/dunlin", "--server", replica_->address(), "watch", "--initial-state", "--silence", "1h"};
+    // One that goes on by itself: where the writes take longer than the keepalive, the replica has ended its stream.
+    reader.command = {"tests/integration/resuming_reader", replica_->address()};
     reader.output_path = output_path_;
     reader_ = *Process::Start(reader);
     EXPECT_TRUE(Eventually([&] { return absl::StrContains(Output(), "SYNCED"); })) << Output();
