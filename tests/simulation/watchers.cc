@@ -18,6 +18,8 @@ namespace {
 constexpr uint64_t kWatchersMax = 4;
 constexpr absl::Duration kWakeMax = absl::Milliseconds(2);
 constexpr size_t kKeysMax = 1000;
+// By then a replica has swept what has expired, however slow its disk is.
+constexpr absl::Duration kSweepPatience = absl::Seconds(2);
 
 Version VersionOf(const v1::Version& version) { return {version.time(), version.origin()}; }
 
@@ -206,6 +208,7 @@ void Watchers::TakeEvent(Watcher* watcher, const v1::Event& event) {
                                 VersionToString(before->second.version), " at revision ", event.entry().revision()));
   }
   watcher->told[key] = told;
+  watcher->gone.erase(key);
   if (!is_put) {
     watcher->held.erase(key);
     return;
@@ -265,7 +268,7 @@ void Watchers::CheckGone(Watcher* watcher, const EntryPage& page) {
     if (fleet_->oracle().MayHaveLostToEarlier(key)) {
       continue;
     }
-    if (!MayHaveExpired(*watcher, key) || fleet_->loop().Now() - since > 3 * kSweepPeriod) {
+    if (!MayHaveExpired(*watcher, key) || fleet_->loop().Now() - since > kSweepPatience) {
       Fail(*watcher, absl::StrCat("holds ", key, " ", VersionToString(held.version), ", which is not there"));
     }
   }
