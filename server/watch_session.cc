@@ -57,6 +57,8 @@ void WatchSession::Begin(const absl::optional<Position>& resume) {
   }
 }
 
+// What the reader has seen elsewhere is in the store by now, but at any revision up to the present one: until that has
+// been said, its tokens have to ask for all of it.
 void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
   covered_ = store_->position();
   mode_ = Mode::kReplay;

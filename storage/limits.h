@@ -122,7 +122,8 @@ inline constexpr absl::Duration kDeliveryRetryDelayMax = absl::Milliseconds(50);
 inline constexpr int kDeliveryPauseFactor = 4;
 // Stores that one question asks for: more than replicas that a fleet has. Who is left out is asked for later.
 inline constexpr size_t kAwaitedStoresMax = 64;
-// Callers and streams that wait: as many as streams may be open twice over, each of which takes some 200 bytes.
+// Callers and streams that wait: all the streams that a replica serves unless it is told otherwise, and several times
+// as many reads. Each takes some 200 bytes, so that they come to 13 MB.
 inline constexpr size_t kArrivalWaitersMax = 65536;
 // The longest that they wait, unless their own deadline is earlier: Redis or a replica has failed then, and a stream
 // is better served by the full state.

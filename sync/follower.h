@@ -171,8 +171,8 @@ class Follower {
   void OnSubscriptionLost(const absl::Status& error);
   // Something in the store is damaged: compare all of it with Redis, and read again what is needed.
   void OnRepairWanted();
-  // Somebody waits here for what these stores have written, and nobody for others' writes; asked for again and again,
-  // as long as somebody waits.
+  // These are the stores whose writes somebody waits for here: Redis is asked for them until another call names others,
+  // or none.
   void OnDeliveryAwaited(std::vector<uint64_t> store_ids);
   // Somebody has seen Redis in another epoch than the store's.
   void OnEpochDoubt() { position_wanted_ = true; }

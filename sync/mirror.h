@@ -129,7 +129,7 @@ class Mirror {
   // Under the present epoch, Redis has every write of the store up to here; nothing while that is not known. Unlike
   // mirrored_revision() it does not pass a write whose place a later one has taken that is still in the outbox.
   absl::optional<uint64_t> delivered_revision() const { return delivered_revision_; }
-  // How often it has been connected.
+  // How often it has been connected: the number of its present connection, or of the last.
   uint64_t connection() const { return connection_; }
   // Nothing is under way, and under the epoch in force something could be sent.
   bool idle() const {
@@ -160,7 +160,6 @@ class Mirror {
 
   absl::optional<Action> NextOfPage(absl::Time now);
   Action SendNext();
-  void OnNothingToSend(const ChangePage& page);
   void Rewind();
   void ForgetPage();
   void Finish(Batch batch);
@@ -180,6 +179,7 @@ class Mirror {
 
   bool connected_ = false;
   uint64_t connection_ = 0;
+  // OnConfirmed(), of this connection.
   bool confirmed_ = false;
   bool epoch_refused_ = false;
   bool paused_ = false;

@@ -70,6 +70,14 @@ TEST(ProtoConversionTest, AReadAllowsAnyStalenessUnlessItSays) {
   SetReadOptions(options, &get);
   EXPECT_EQ(get.max_staleness().seconds(), 1);
   EXPECT_EQ(get.max_staleness().nanos(), 500000000);
+  EXPECT_EQ(get.at_least(), "");
+  EXPECT_FALSE(get.return_token());
+  options.at_least = std::string("to\0ken", 6);
+  options.return_token = true;
+  SetReadOptions(options, &get);
+  EXPECT_EQ(get.at_least(), options.at_least);
+  EXPECT_TRUE(get.return_token());
+  EXPECT_EQ(ToProto(options).at_least(), options.at_least);
 }
 
 TEST(ProtoConversionTest, WatchFiltersAreAskedForOnlyIfWanted) {

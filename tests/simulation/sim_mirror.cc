@@ -75,7 +75,7 @@ bool SimMirror::Do(const Mirror::Connect&) {
   Connect([this](const absl::Status& status) {
     if (status.ok()) {
       outbound_.OnConnected();
-      parts_.on_connected();
+      parts_.on_look_wanted();
     } else {
       outbound_.OnRelayError(status, now());
     }

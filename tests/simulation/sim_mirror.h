@@ -32,7 +32,7 @@ class SimMirror final : public SimThread {
     HybridClock* clock = nullptr;
     std::function<bool()> is_live;
     std::function<void()> on_epoch_refused;
-    std::function<void()> on_connected;
+    std::function<void()> on_look_wanted;
   };
 
   SimMirror(const SimEnvironment& environment, const Mirror::Options& options, Parts parts);
