@@ -18,8 +18,6 @@ namespace {
 constexpr uint64_t kWatchersMax = 4;
 constexpr absl::Duration kWakeMax = absl::Milliseconds(2);
 constexpr size_t kKeysMax = 1000;
-// By then a replica has swept what has expired, however slow its disk is.
-constexpr absl::Duration kSweepPatience = absl::Seconds(2);
 
 Version VersionOf(const v1::Version& version) { return {version.time(), version.origin()}; }
 
@@ -225,6 +223,12 @@ bool Watchers::CaughtUp() const {
   return std::all_of(watchers_.begin(), watchers_.end(), [](const auto& watcher) { return IsToldAll(*watcher); });
 }
 
+void Watchers::CheckStates() {
+  for (const auto& watcher : watchers_) {
+    CheckState(watcher.get());
+  }
+}
+
 void Watchers::CheckState(Watcher* watcher) {
   if (!IsToldAll(*watcher)) {
     return;
@@ -268,7 +272,7 @@ void Watchers::CheckGone(Watcher* watcher, const EntryPage& page) {
     if (fleet_->oracle().MayHaveLostToEarlier(key)) {
       continue;
     }
-    if (!MayHaveExpired(*watcher, key) || fleet_->loop().Now() - since > kSweepPatience) {
+    if (!MayHaveExpired(*watcher, key) || fleet_->loop().Now() - since > SweepPatience()) {
       Fail(*watcher, absl::StrCat("holds ", key, " ", VersionToString(held.version), ", which is not there"));
     }
   }

@@ -50,6 +50,12 @@ class Watchers {
   // Whether each has been told all that its replica has.
   bool CaughtUp() const;
 
+  // Compares what each holds with what its replica does, if it has been told all. What is held and not there counts
+  // once it has been so for longer than SweepPatience().
+  void CheckStates();
+  // By then a replica has swept what has expired, however slow its disk is.
+  static constexpr absl::Duration SweepPatience() { return absl::Seconds(2); }
+
   // The streams that were opened with a token of another replica, and those of them that did not begin with RESET.
   uint64_t moved() const { return moved_; }
   uint64_t resumed() const { return resumed_; }

@@ -63,24 +63,43 @@ World::Result World::Live() {
   while (loop.Now() < end_of_trouble + kPatience && violation.empty() && !(fleet_.Settled() && watchers_.CaughtUp())) {
     loop.RunUntil(loop.Now() + kLookPeriod);
   }
-  return Outcome();
+  std::string violation_at_rest = CheckRest();
+  if (violation_at_rest.empty()) {
+    CheckWhatStays();
+  }
+  return Outcome(std::move(violation_at_rest));
 }
 
-World::Result World::Outcome() {
+// What a watcher still holds when nothing expires late any more, it holds for ever.
+void World::CheckWhatStays() {
+  EventLoop& loop = fleet_.loop();
+  const absl::Time end = loop.Now() + 2 * Watchers::SweepPatience();
+  while (loop.Now() < end && fleet_.oracle().violation().empty()) {
+    watchers_.CheckStates();
+    loop.RunUntil(loop.Now() + kLookPeriod);
+  }
+}
+
+// Returns what is wrong, now that nothing happens any more; empty if nothing is.
+std::string World::CheckRest() {
+  const std::string& violation = fleet_.oracle().violation();
+  if (!violation.empty()) {
+    return violation;
+  }
+  fleet_.CheckConverged();
+  if (!fleet_.Settled()) {
+    return absl::StrCat("without faults the fleet does not come to rest: ", violation, "\n  ", fleet_.Describe());
+  }
+  if (violation.empty() && !watchers_.CaughtUp()) {
+    return "without faults a watcher is not told all that there is";
+  }
+  return violation;
+}
+
+World::Result World::Outcome(std::string violation_at_rest) {
   const Oracle& oracle = fleet_.oracle();
   Result result;
-  result.violation = oracle.violation();
-  if (result.violation.empty()) {
-    fleet_.CheckConverged();
-    result.violation = oracle.violation();
-    if (result.violation.empty() && fleet_.Settled() && !watchers_.CaughtUp()) {
-      result.violation = "without faults a watcher is not told all that there is";
-    }
-    if (!fleet_.Settled()) {
-      result.violation =
-          absl::StrCat("without faults the fleet does not come to rest: ", result.violation, "\n  ", fleet_.Describe());
-    }
-  }
+  result.violation = violation_at_rest.empty() ? oracle.violation() : std::move(violation_at_rest);
   result.trace = fleet_.TakeTrace();
   result.lived = fleet_.loop().Now() - EventLoop::Start();
   result.acknowledged = oracle.acknowledged();

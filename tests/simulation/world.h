@@ -61,7 +61,9 @@ class World {
  private:
   // Repeats `what` at random moments, about `period` apart, until the trouble ends.
   void Repeat(absl::Duration period, std::function<void()> what);
-  Result Outcome();
+  std::string CheckRest();
+  void CheckWhatStays();
+  Result Outcome(std::string violation_at_rest);
 
   Dice dice_;
   const WorldTraits traits_;
