@@ -63,11 +63,11 @@ World::Result World::Live() {
   while (loop.Now() < end_of_trouble + kPatience && violation.empty() && !(fleet_.Settled() && watchers_.CaughtUp())) {
     loop.RunUntil(loop.Now() + kLookPeriod);
   }
-  std::string violation_at_rest = CheckRest();
+  const std::string violation_at_rest = CheckRest();
   if (violation_at_rest.empty()) {
     CheckWhatStays();
   }
-  return Outcome(std::move(violation_at_rest));
+  return Outcome(violation_at_rest);
 }
 
 // What a watcher still holds when nothing expires late any more, it holds for ever.
@@ -96,10 +96,10 @@ std::string World::CheckRest() {
   return violation;
 }
 
-World::Result World::Outcome(std::string violation_at_rest) {
+World::Result World::Outcome(const std::string& violation_at_rest) {
   const Oracle& oracle = fleet_.oracle();
   Result result;
-  result.violation = violation_at_rest.empty() ? oracle.violation() : std::move(violation_at_rest);
+  result.violation = violation_at_rest.empty() ? oracle.violation() : violation_at_rest;
   result.trace = fleet_.TakeTrace();
   result.lived = fleet_.loop().Now() - EventLoop::Start();
   result.acknowledged = oracle.acknowledged();

@@ -63,7 +63,7 @@ class World {
   void Repeat(absl::Duration period, std::function<void()> what);
   std::string CheckRest();
   void CheckWhatStays();
-  Result Outcome(std::string violation_at_rest);
+  Result Outcome(const std::string& violation_at_rest);
 
   Dice dice_;
   const WorldTraits traits_;
