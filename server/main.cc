@@ -74,8 +74,9 @@ absl::StatusOr<std::unique_ptr<Replicator>> MakeReplicator(const Options& option
   return Replicator::Create(replicator, parts);
 }
 
-Committer::Options CommitterOptions(const Options& options) {
+Committer::Options CommitterOptions(const Options& options, Logger* logger) {
   Committer::Options committer;
+  committer.logger = logger;
   committer.quota_bytes = options.database_quota_bytes;
   committer.standalone = options.redis.empty();
   committer.outbox_quota_bytes = options.outbox_quota_bytes;
@@ -141,7 +142,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   HybridClock clock(&system_clock, &boot_clock);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Store> store, OpenStore(options, &clock, logger));
   ChangeFeed feed;
-  Committer committer(CommitterOptions(options), store.get(), &clock, &feed);
+  Committer committer(CommitterOptions(options, logger), store.get(), &clock, &feed);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<Replicator> replicator,
                           MakeReplicator(options, {store.get(), &committer, &feed, &clock, logger}));
 

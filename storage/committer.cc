@@ -1,5 +1,6 @@
 #include "storage/committer.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -16,7 +17,7 @@ absl::Status StoppedError() { return absl::UnavailableError("the replica is shut
 }  // namespace
 
 Committer::Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
-    : store_(store), quota_bytes_(options.quota_bytes), engine_(options, store, clock, feed) {
+    : options_(options), store_(store), engine_(options, store, clock, feed) {
   MutexLock lock(&stop_mutex_);
   thread_ = std::thread([this] { Run(); });
 }
@@ -32,7 +33,7 @@ void Committer::Write(LocalWrite write, WriteCallback done) {
 
 absl::Status Committer::CheckQuota() const {
   DUNLIN_ASSIGN_OR_RETURN(const uint64_t used_bytes, store_->UsedBytes());
-  return dunlin::CheckQuota(used_bytes, quota_bytes_);
+  return dunlin::CheckQuota(used_bytes, options_.quota_bytes);
 }
 
 void Committer::Apply(RemoteBatch batch, ApplyCallback done) {
@@ -116,11 +117,21 @@ bool Committer::TakeGroup(OperationGroup* group) {
 
 // ---- The thread ----
 
+void Committer::Commit(OperationGroup* group) {
+  const auto began = std::chrono::steady_clock::now();
+  engine_.Commit(group);
+  const absl::Duration took = absl::FromChrono(std::chrono::steady_clock::now() - began);
+  if (options_.logger != nullptr && took >= options_.slow_commit) {
+    options_.logger->Warning("a commit took long: the disk is slow, or busy with something else",
+                             {{"seconds", absl::ToDoubleSeconds(took)}, {"operations", group->size()}});
+  }
+}
+
 void Committer::Run() {
   OperationGroup group;
   while (TakeGroup(&group)) {
     if (!group.empty()) {
-      engine_.Commit(&group);
+      Commit(&group);
       for (Operation& operation : group) {
         TellResult(&operation);
       }

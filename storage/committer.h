@@ -6,9 +6,13 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "storage/change_feed.h"
 #include "storage/group_committer.h"
 #include "storage/hybrid_clock.h"
+#include "storage/limits.h"
+#include "storage/logger.h"
 #include "storage/mutex.h"
 #include "storage/operation.h"
 #include "storage/store.h"
@@ -32,9 +36,14 @@ namespace dunlin {
 // Thread-safety: safe for concurrent use. The object owns its thread.
 class Committer {
  public:
-  using Options = GroupCommitter::Options;
+  struct Options : GroupCommitter::Options {
+    // Told of each commit that takes at least `slow_commit`: nothing else tells a slow disk from a slow Dunlin.
+    // Null: nobody is.
+    Logger* logger = nullptr;
+    absl::Duration slow_commit = kSlowCommit;
+  };
 
-  // All must outlive this object.
+  // All must outlive this object, the logger as well.
   Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed);
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
@@ -76,9 +85,10 @@ class Committer {
   // The next group; empty when the period passed without work. Returns false when stopped and nothing is left.
   bool TakeGroup(OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
   void Run();
+  void Commit(OperationGroup* group);
 
+  const Options options_;
   const Store* const store_;
-  const uint64_t quota_bytes_;
 
   // Used by the committer's thread alone.
   GroupCommitter engine_;

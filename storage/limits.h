@@ -62,6 +62,8 @@ inline constexpr size_t kCommitQueueMaxBytes = size_t{64} << 20;
 // writer waits for the last.
 inline constexpr size_t kCommitGroupWritesMax = 2048;
 inline constexpr size_t kCommitGroupMaxBytes = size_t{16} << 20;
+// A commit that takes longer is told in the log. A sound disk needs milliseconds; etcd warns of the same after as long.
+inline constexpr absl::Duration kSlowCommit = absl::Seconds(1);
 // Positions (applied sequence, mirror cursor) that change without data are written at most this often: repeating work
 // after a crash is harmless, a sync for every step is not.
 inline constexpr absl::Duration kPositionFlushPeriod = absl::Seconds(1);

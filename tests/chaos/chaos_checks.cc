@@ -25,8 +25,15 @@ constexpr size_t kViolationsMax = 20;
 
 void ChaosRun::Converge(const Round& round, absl::Time faults_ended_at) {
   std::vector<std::string> reasons;
+  absl::Time described_at = faults_ended_at;
   const auto why_not_yet = [&] {
     std::string reason = world_.WhyNotConverged();
+    if (!reason.empty() && absl::Now() - described_at > kSlowConvergence) {
+      described_at = absl::Now();
+      for (const std::string& line : world_.DescribeActivity()) {
+        options_.report(absl::StrCat("    ", line));
+      }
+    }
     std::string line = absl::StrFormat("  %.1f s: %s", absl::ToDoubleSeconds(absl::Now() - faults_ended_at), reason);
     reasons.push_back(std::move(line));
     return reason;

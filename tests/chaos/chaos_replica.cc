@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "tests/support/process_usage.h"
 #include "tests/support/wrong_clock.h"
 
 namespace dunlin::chaos {
@@ -130,6 +131,10 @@ size_t ChaosReplica::ResidentBytes() {
   size_t resident_pages = 0;
   file >> total_pages >> resident_pages;
   return resident_pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::string ChaosReplica::DescribeThreads() {
+  return process_->IsRunning() ? dunlin::DescribeThreads(process_->pid()) : "does not run";
 }
 
 void ChaosReplica::ForEachRedisLink(absl::FunctionRef<void(FaultProxy&)> handle) {

@@ -63,6 +63,8 @@ class ChaosReplica {
   absl::Status CheckAlive();
   // The memory that it takes at the moment; 0 when it does not run.
   size_t ResidentBytes();
+  // See tests/support/process_usage.h.
+  std::string DescribeThreads();
 
   FaultProxy& client_link() { return *client_link_; }
   // Calls `handle` with each proxy between it and a Redis or a sentinel.

@@ -7,10 +7,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "storage/record.h"
 #include "storage/status_macros.h"
 #include "tests/support/eventually.h"
+#include "tests/support/process_usage.h"
 
 namespace dunlin::chaos {
 namespace {
@@ -80,27 +82,31 @@ std::string World::WhyNotConverged() {
     all.push_back(replica->client().GetStatus());
     digests_.push_back(all.back().ok() ? all.back()->digest : "");
   }
+  std::vector<std::string> reasons;
   for (size_t i = 0; i < all.size(); ++i) {
-    const absl::StatusOr<client::ReplicaStatus>& status = all[i];
-    const std::string& name = replicas_[i]->name();
-    if (!status.ok()) {
-      return absl::StrCat(name, ": ", status.status().ToString());
-    }
-    if (!status->serving || status->sync_state != client::SyncState::kLive) {
-      return absl::StrCat(name, " is not live: ", status->sync_detail);
-    }
-    if (status->epoch != epoch || status->applied_sequence != redis_sequence) {
-      return absl::StrCat(name, " has epoch ", status->epoch, ", sequence ", status->applied_sequence, " of ", epoch,
-                          ", ", redis_sequence);
-    }
-    if (status->outbox_depth != 0) {
-      return absl::StrCat(name, " has ", status->outbox_depth, " writes left to send: ", status->sync_detail);
-    }
-    if (digests_[i] != digests_[0]) {
-      return absl::StrCat(name, " has another digest than ", replicas_[0]->name());
+    if (const std::string reason = WhyNotEqual(i, all[i], epoch, redis_sequence); !reason.empty()) {
+      reasons.push_back(absl::StrCat(replicas_[i]->name(), " ", reason));
     }
   }
-  return "";
+  return absl::StrJoin(reasons, "; ");
+}
+
+std::string World::WhyNotEqual(size_t index, const absl::StatusOr<client::ReplicaStatus>& status,
+                               const std::string& epoch, uint64_t sequence) const {
+  if (!status.ok()) {
+    return absl::StrCat("does not tell: ", status.status().ToString());
+  }
+  if (!status->serving || status->sync_state != client::SyncState::kLive) {
+    return absl::StrCat("is not live: ", status->sync_detail);
+  }
+  if (status->epoch != epoch || status->applied_sequence != sequence) {
+    return absl::StrCat("has epoch ", status->epoch, ", sequence ", status->applied_sequence, " of ", epoch, ", ",
+                        sequence);
+  }
+  if (status->outbox_depth != 0) {
+    return absl::StrCat("has ", status->outbox_depth, " writes left to send: ", status->sync_detail);
+  }
+  return digests_[index] == digests_[0] ? "" : absl::StrCat("has another digest than ", replicas_[0]->name());
 }
 
 absl::StatusOr<Holdings> World::ReadRedis() {
@@ -153,6 +159,15 @@ size_t World::LargestResidentBytes() {
     largest = std::max(largest, replica->ResidentBytes());
   }
   return largest;
+}
+
+std::vector<std::string> World::DescribeActivity() {
+  std::vector<std::string> lines;
+  for (const std::unique_ptr<ChaosReplica>& replica : replicas_) {
+    lines.push_back(absl::StrCat(replica->name(), ": ", replica->DescribeThreads()));
+  }
+  lines.push_back(DescribePressure());
+  return lines;
 }
 
 }  // namespace dunlin::chaos

@@ -41,7 +41,7 @@ class World {
   size_t small_replica() const { return replicas_.size() - 1; }
 
   // "" when all replicas are live, have nothing left to send, have all that Redis has given out, and have equal
-  // digests; else what is missing. REQUIRES: all run.
+  // digests; else what each of them is missing. REQUIRES: all run.
   std::string WhyNotConverged();
 
   // Where the fleet stood at the last WhyNotConverged(): if it is the same later, nothing was written meanwhile, and
@@ -59,9 +59,14 @@ class World {
   absl::Status CheckAlive();
   // The memory of the largest replica at the moment.
   size_t LargestResidentBytes();
+  // What every replica and the machine are doing, a line each, for whoever wonders why it takes so long.
+  std::vector<std::string> DescribeActivity();
 
  private:
   static RedisGroup::Options RedisOptions();
+  // "" when the replica has come as far as Redis and has the digest of the first.
+  std::string WhyNotEqual(size_t index, const absl::StatusOr<client::ReplicaStatus>& status, const std::string& epoch,
+                          uint64_t sequence) const;
 
   const TempDir directory_;
   const RedisNames names_;

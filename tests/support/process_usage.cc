@@ -3,14 +3,18 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace dunlin {
 namespace {
@@ -18,6 +22,13 @@ namespace {
 [[noreturn]] void Fail(pid_t pid) {
   std::cerr << "the kernel does not tell what process " << pid << " takes" << std::endl;
   std::abort();
+}
+
+std::string FirstLine(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
 
 }  // namespace
@@ -49,6 +60,32 @@ absl::Duration ProcessorTime(pid_t pid) {
     Fail(pid);
   }
   return absl::Seconds(static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+}
+
+std::string DescribeThreads(pid_t pid) {
+  std::vector<std::string> threads;
+  // A process, or a thread, that ends meanwhile is left out.
+  std::error_code error;
+  const std::filesystem::directory_iterator tasks(absl::StrCat("/proc/", pid, "/task"), error);
+  for (auto task = begin(tasks); task != end(tasks); task.increment(error)) {
+    const std::string stat = FirstLine(task->path() / "stat");
+    const size_t name_end = stat.rfind(')');
+    if (name_end != std::string::npos && name_end + 2 < stat.size()) {
+      threads.push_back(absl::StrCat(FirstLine(task->path() / "comm"), " ", stat.substr(name_end + 2, 1), " ",
+                                     FirstLine(task->path() / "wchan")));
+    }
+  }
+  return absl::StrJoin(threads, "; ");
+}
+
+std::string DescribePressure() {
+  std::vector<std::string> lines;
+  for (const absl::string_view resource : {"cpu", "io"}) {
+    if (const std::string line = FirstLine(absl::StrCat("/proc/pressure/", resource)); !line.empty()) {
+      lines.push_back(absl::StrCat(resource, ": ", line));
+    }
+  }
+  return absl::StrJoin(lines, "; ");
 }
 
 }  // namespace dunlin
