@@ -1,6 +1,6 @@
 #include "tests/support/process_usage.h"
 
-#include <unistd.h>
+#include <time.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -46,20 +46,12 @@ int64_t AnonymousBytes(pid_t pid) {
 }
 
 absl::Duration ProcessorTime(pid_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
-  std::string line;
-  const size_t name_end = std::getline(file, line) ? line.rfind(')') : std::string::npos;
-  if (name_end == std::string::npos) {
+  clockid_t clock = 0;
+  timespec used = {};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
     Fail(pid);
   }
-  // After the name, which may hold anything: utime and stime are the 12th and 13th fields.
-  const std::vector<std::string> fields = absl::StrSplit(line.substr(name_end + 2), ' ');
-  int64_t user = 0;
-  int64_t system = 0;
-  if (fields.size() < 13 || !absl::SimpleAtoi(fields[11], &user) || !absl::SimpleAtoi(fields[12], &system)) {
-    Fail(pid);
-  }
-  return absl::Seconds(static_cast<double>(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)));
+  return absl::DurationFromTimespec(used);
 }
 
 std::string DescribeThreads(pid_t pid) {

@@ -15,7 +15,7 @@ namespace dunlin {
 // Its anonymous memory that is resident: what it has allocated, without the pages of its files.
 int64_t AnonymousBytes(pid_t pid);
 
-// The processor time that it has used so far, of user and system, in steps of a clock tick (10 ms).
+// The processor time that all its threads have used so far, of user and system.
 absl::Duration ProcessorTime(pid_t pid);
 
 // What each of its threads waits for in the kernel, for a person who wonders why it does not go on, like

@@ -76,3 +76,28 @@ have_buf() {
   say "--- buf: skipped, 'npm install' could not get it; its message stands above"
   return 1
 }
+
+etcd_path() { printf '%s' "$(dunlin_cache_dir)/etcd-server/usr/bin/etcd"; }
+
+# Prints the path of an etcd that is there already: the caller's, the system's or ours.
+find_etcd() {
+  local found
+  for found in "${DUNLIN_ETCD:-}" "$(command -v etcd || true)" "$(etcd_path)"; do
+    [[ -n "$found" && -x "$found" ]] || continue
+    printf '%s' "$found"
+    return
+  done
+  return 1
+}
+
+# Debian's, unpacked and not installed: its package would start a server of its own on this machine.
+have_etcd() {
+  find_etcd >/dev/null && return
+  local folder
+  folder="$(dunlin_cache_dir)/etcd-server"
+  mkdir -p "$folder"
+  (cd "$folder" && timeout "$DOWNLOAD_TIMEOUT_S" apt-get -qq download etcd-server &&
+    dpkg-deb --extract etcd-server_*.deb . && rm -f etcd-server_*.deb) && return
+  say "--- etcd: left out, apt-get could not get Debian's etcd-server; its message stands above"
+  return 1
+}

@@ -1,8 +1,8 @@
 // Question: what does it cost the committer to hand a change to the one who watches its key, by how many watch other
 // keys? Method: listeners on as many keys (or prefixes), one after another of which is written; the listener only
-// counts. It is the routing alone: what follows, the stream, is in watch_benchmark.
+// counts. It is the routing alone: what follows, the stream, is in `tests/bench --only watch`.
 //
-//   bazel run //tests/benchmarks:change_feed_benchmark -- --benchmark_repetitions=7
+//   bazel run //tests/benchmarks/components:change_feed_benchmark -- --benchmark_repetitions=7
 //       --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
 
 #include <cstddef>

@@ -5,7 +5,7 @@
 // On a machine that does other things as well, only the minima of many interleaved repetitions, and CPU times, can be
 // compared:
 //
-//   bazel run //tests/benchmarks:event_ring_benchmark -- --benchmark_repetitions=50
+//   bazel run //tests/benchmarks/components:event_ring_benchmark -- --benchmark_repetitions=50
 //       --benchmark_enable_random_interleaving=true --benchmark_report_aggregates_only=true
 
 #include <algorithm>

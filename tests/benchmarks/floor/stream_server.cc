@@ -1,7 +1,7 @@
 // The least that a gRPC server can do to tell streams of a key's changes: it stores nothing, and each Put is written to
-// every stream that watches its key, as one message each. What watch_benchmark measures Dunlin beside.
+// every stream that watches its key, as one message each. What watching a replica is measured beside.
 //
-//   bare_stream_server PORT_FILE
+//   stream_server PORT_FILE
 
 #include <grpcpp/grpcpp.h>
 
@@ -17,7 +17,7 @@
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "storage/mutex.h"
 
-namespace dunlin {
+namespace dunlin::bench {
 namespace {
 
 using MessagePtr = std::shared_ptr<const v1::WatchResponse>;
@@ -134,12 +134,12 @@ int Serve(const std::string& port_file) {
 }
 
 }  // namespace
-}  // namespace dunlin
+}  // namespace dunlin::bench
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::cerr << "usage: bare_stream_server PORT_FILE" << std::endl;
+    std::cerr << "usage: stream_server PORT_FILE" << std::endl;
     return 2;
   }
-  return dunlin::Serve(argv[1]);
+  return dunlin::bench::Serve(argv[1]);
 }

@@ -2,7 +2,7 @@
 // Method: real stores under /tmp, on whatever disk that is; commits wait for the disk. Writers/N keeps N puts under way
 // from one thread, so that groups of about N form; its figure is puts a second.
 //
-//   bazel run //tests/benchmarks:storage_benchmark -- --benchmark_min_time=1
+//   bazel run //tests/benchmarks/components:storage_benchmark -- --benchmark_min_time=1
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,0 +1,92 @@
+#include "tests/benchmarks/data_set.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+#include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/rivals/dialect.h"
+
+namespace dunlin::bench {
+namespace {
+
+// Of one BatchWrite, which is its limit.
+constexpr size_t kBatchKeys = 1000;
+constexpr size_t kFillOutstanding = 64;
+
+// Sends `calls` requests, as many at a time as there are slots.
+void SendAll(size_t calls, const std::string& address, const std::string& method, size_t slots,
+             const std::function<grpc::ByteBuffer(size_t)>& request_of) {
+  size_t started = 0;
+  grpc::ByteBuffer request;
+  GrpcTarget::Options options;
+  options.address = address;
+  options.method = method;
+  options.slots = slots;
+  options.next_request = [&]() -> const grpc::ByteBuffer& {
+    request = request_of(started++);
+    return request;
+  };
+  GrpcTarget target(options);
+  for (size_t slot = 0; slot < std::min(slots, calls); ++slot) {
+    target.Start(slot);
+  }
+  for (size_t ended = 0; ended < calls; ++ended) {
+    const std::optional<LoadTarget::Ended> call = target.Next(absl::InfiniteFuture());
+    if (!call.has_value() || !call->ok) {
+      std::cerr << "bench: a write of the data set failed at " << address << std::endl;
+      std::abort();
+    }
+    if (started < calls) {
+      target.Start(call->slot);
+    }
+  }
+}
+
+}  // namespace
+
+std::string DataSetKey(size_t i) { return absl::StrFormat("devices/%08d/reading", i % kDataSetKeys); }
+
+std::string DataSetValue(uint64_t number) {
+  std::string value = absl::StrCat(number, "/");
+  value.resize(kDataSetValueBytes, 'v');
+  return value;
+}
+
+RequestPool::RequestPool(size_t size, const std::function<grpc::ByteBuffer(uint64_t random)>& make) {
+  requests_.reserve(size);
+  for (size_t i = 0; i < size; ++i) {
+    requests_.push_back(make(Random()));
+  }
+}
+
+const grpc::ByteBuffer& RequestPool::Next() { return requests_[Random() % requests_.size()]; }
+
+uint64_t RequestPool::Random() {
+  state_ ^= state_ << 13;
+  state_ ^= state_ >> 7;
+  state_ ^= state_ << 17;
+  return state_;
+}
+
+void FillDunlin(const std::string& address) {
+  SendAll(kDataSetKeys / kBatchKeys, address, kBatchWriteMethod, /*slots=*/4, [](size_t batch) {
+    std::vector<std::string> keys;
+    for (size_t i = 0; i < kBatchKeys; ++i) {
+      keys.push_back(DataSetKey(batch * kBatchKeys + i));
+    }
+    return BatchPutOf(keys, DataSetValue(batch));
+  });
+}
+
+void FillEtcd(const std::string& address) {
+  const Dialect etcd = EtcdDialect();
+  SendAll(kDataSetKeys, address, etcd.put_method, kFillOutstanding,
+          [&](size_t i) { return etcd.put(DataSetKey(i), DataSetValue(i)); });
+}
+
+}  // namespace dunlin::bench
