@@ -247,16 +247,29 @@ void Oracle::OnBarrierOpen(int number, uint64_t epoch, uint64_t applied_sequence
   }
 }
 
+// Whether Redis has accepted a write of `key` in `epoch` after `sequence`.
+bool Oracle::IsWrittenAfter(uint64_t epoch, uint64_t sequence, const std::string& key) const {
+  const auto life = epochs_.find(epoch);
+  if (life == epochs_.end()) {
+    return false;
+  }
+  const auto& writes = life->second.writes;
+  return std::any_of(writes.upper_bound(sequence), writes.end(),
+                     [&](const auto& write) { return write.second.key == key; });
+}
+
 // Whether a replica in this state may lack what Redis accepted as `version` at a sequence that it has applied.
 bool Oracle::MayLack(const StoreState& state, const std::string& key, const Version& version) const {
   const ModelRedis::Contents& redis = redis_->contents();
   const auto record = redis.data.find(key);
   // Deleted since, and the tombstone collected.
   const bool collected = record == redis.data.end() || ReadVersion(record->second) < version;
-  // Somebody who remembered it for longer has sent it again, since this replica has read.
+  // Collected, and then the key was written again, or somebody who remembered it for longer has sent it again, since
+  // this replica has read. Redis may have begun another epoch meanwhile.
   const auto place = redis.index.find(key);
   const bool still_to_come =
-      state.epoch == redis.meta.epoch && place != redis.index.end() && place->second > state.applied_sequence;
+      (state.epoch == redis.meta.epoch && place != redis.index.end() && place->second > state.applied_sequence) ||
+      IsWrittenAfter(state.epoch, state.applied_sequence, key);
   // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
   const bool restamped = MayHaveLostToEarlier(key);
   return collected || still_to_come || restamped;

@@ -154,6 +154,7 @@ class Oracle {
   // Whether the replica may have given up, in a rebuild, what the fleet has no more.
   bool MayBeDrop(int number, const std::string& key, const Version& version) const;
   Version LatestOf(const std::string& key, Version version) const;
+  bool IsWrittenAfter(uint64_t epoch, uint64_t sequence, const std::string& key) const;
   bool MayLack(const StoreState& state, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;
   // Whether the change has the stored record's content and origin.
