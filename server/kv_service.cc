@@ -11,6 +11,7 @@
 #include "server/limits.h"
 #include "server/position_wait.h"
 #include "server/proto_conversion.h"
+#include "server/server_stream.h"
 #include "server/token.h"
 #include "server/validation.h"
 #include "storage/limits.h"
@@ -89,30 +90,6 @@ void KVServiceImpl::Read(Request request, Responder<Response> responder) const {
                   });
 }
 
-grpc::ServerUnaryReactor* KVServiceImpl::Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                             grpc::ByteBuffer* response) {
-  return HandleUnary<v1::GetRequest, v1::GetResponse>(
-      context, *request, response, [this](v1::GetRequest&& get, Responder<v1::GetResponse> responder) {
-        Read(std::move(get), std::move(responder));
-      });
-}
-
-grpc::ServerUnaryReactor* KVServiceImpl::BatchGet(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                                  grpc::ByteBuffer* response) {
-  return HandleUnary<v1::BatchGetRequest, v1::BatchGetResponse>(
-      context, *request, response, [this](v1::BatchGetRequest&& get, Responder<v1::BatchGetResponse> responder) {
-        Read(std::move(get), std::move(responder));
-      });
-}
-
-grpc::ServerUnaryReactor* KVServiceImpl::List(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                              grpc::ByteBuffer* response) {
-  return HandleUnary<v1::ListRequest, v1::ListResponse>(
-      context, *request, response, [this](v1::ListRequest&& list, Responder<v1::ListResponse> responder) {
-        Read(std::move(list), std::move(responder));
-      });
-}
-
 // ---- Writes ----
 
 template <typename Response>
@@ -165,34 +142,31 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
   }
 }
 
-grpc::ServerUnaryReactor* KVServiceImpl::Put(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                             grpc::ByteBuffer* response) {
-  return HandleUnary<v1::PutRequest, v1::PutResponse>(
-      context, *request, response, [this](const v1::PutRequest& put, Responder<v1::PutResponse> responder) {
-        Write(ToLocalWrite(put, parts_.value_size_max_bytes), put.ack(), std::move(responder), PutAnswer);
-      });
-}
+// ---- The methods ----
 
-grpc::ServerUnaryReactor* KVServiceImpl::Delete(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                                grpc::ByteBuffer* response) {
-  return HandleUnary<v1::DeleteRequest, v1::DeleteResponse>(
-      context, *request, response, [this](const v1::DeleteRequest& remove, Responder<v1::DeleteResponse> responder) {
+void KVServiceImpl::Serve(RpcQueue* queue) {
+  const auto read = [this](auto&& request, auto responder) { Read(std::move(request), std::move(responder)); };
+  ServeUnary<v1::GetRequest, v1::GetResponse>(queue, DUNLIN_RPC_METHOD(&service_, Get), read, kHotCallsAwaited);
+  ServeUnary<v1::BatchGetRequest, v1::BatchGetResponse>(queue, DUNLIN_RPC_METHOD(&service_, BatchGet), read);
+  ServeUnary<v1::ListRequest, v1::ListResponse>(queue, DUNLIN_RPC_METHOD(&service_, List), read);
+  ServeUnary<v1::PutRequest, v1::PutResponse>(
+      queue, DUNLIN_RPC_METHOD(&service_, Put),
+      [this](const v1::PutRequest& put, Responder<v1::PutResponse> responder) {
+        Write(ToLocalWrite(put, parts_.value_size_max_bytes), put.ack(), std::move(responder), PutAnswer);
+      },
+      kHotCallsAwaited);
+  ServeUnary<v1::DeleteRequest, v1::DeleteResponse>(
+      queue, DUNLIN_RPC_METHOD(&service_, Delete),
+      [this](const v1::DeleteRequest& remove, Responder<v1::DeleteResponse> responder) {
         Write(ToLocalWrite(remove), remove.ack(), std::move(responder), DeleteAnswer);
       });
-}
-
-grpc::ServerUnaryReactor* KVServiceImpl::BatchWrite(grpc::CallbackServerContext* context,
-                                                    const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return HandleUnary<v1::BatchWriteRequest, v1::BatchWriteResponse>(
-      context, *request, response,
+  ServeUnary<v1::BatchWriteRequest, v1::BatchWriteResponse>(
+      queue, DUNLIN_RPC_METHOD(&service_, BatchWrite),
       [this](const v1::BatchWriteRequest& batch, Responder<v1::BatchWriteResponse> responder) {
         Write(ToLocalWrite(batch, parts_.value_size_max_bytes), batch.ack(), std::move(responder), BatchWriteAnswer);
       });
-}
-
-grpc::ServerWriteReactor<grpc::ByteBuffer>* KVServiceImpl::Watch(grpc::CallbackServerContext* context,
-                                                                 const grpc::ByteBuffer* request) {
-  return watches_->Open(context, *request);
+  ServeStream(queue, DUNLIN_RPC_METHOD(&service_, Watch),
+              [this](const grpc::ByteBuffer& request, StreamCall* call) { watches_->Open(call, request); });
 }
 
 }  // namespace dunlin

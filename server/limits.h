@@ -10,6 +10,19 @@
 // The limits of the gRPC front, each with its reason. Those of the data are in storage/limits.h.
 namespace dunlin {
 
+// ---- Calls ----
+
+// Calls of a method that are awaited beforehand, for each queue: as many may come at once without one of them waiting
+// for the next to be asked for. Each takes some 2 KB.
+inline constexpr size_t kCallsAwaited = 8;
+// The same of those that come by the thousand.
+inline constexpr size_t kHotCallsAwaited = 128;
+
+// Threads that wait for calls, by the number of processors: half of them, since committing, mirroring and watching have
+// threads of their own; one is what costs least where it is enough.
+inline constexpr size_t RpcThreadsFor(size_t processors) { return processors < 4 ? 1 : processors / 2; }
+inline constexpr size_t kRpcThreadsMax = 256;
+
 // ---- Answers ----
 
 // A status message travels percent-encoded, which can triple it, and gRPC clients refuse more than 8 KiB of metadata.

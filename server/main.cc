@@ -91,6 +91,7 @@ RpcServerOptions ServerOptions(const Options& options) {
   server.listen = options.listen;
   server.connections_max = options.connections_max;
   server.connection_streams_max = options.connection_streams_max;
+  server.rpc_threads = options.rpc_threads;
   server.metadata_size_max_bytes = options.metadata_size_max_bytes;
   return server;
 }
@@ -159,10 +160,7 @@ absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* lo
   KVServiceImpl kv_service(parts, &watches);
   ReplicaServiceImpl replica_service({options.replica_id, options.namespace_name}, parts, &watches);
   DUNLIN_ASSIGN_OR_RETURN(const std::unique_ptr<RpcServer> server,
-                          RpcServer::Start(ServerOptions(options),
-                                           {{v1::KVService::service_full_name(), &kv_service},
-                                            {v1::ReplicaService::service_full_name(), &replica_service}},
-                                           logger));
+                          RpcServer::Start(ServerOptions(options), {&kv_service, &replica_service}, logger));
   server->AtShutdown([&] { watches.Shutdown(options.drain_timeout / 2); });
   // It also answers the calls that wait for Redis to have their writes.
   server->AtShutdown([&] { FlushOutbox(parts, options.drain_timeout / 4); });

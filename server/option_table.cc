@@ -208,6 +208,12 @@ std::vector<OptionRow> StoreRows() {
 
 std::vector<OptionRow> ClientRows() {
   return {
+      {"rpc-threads", "COUNT", kClients,
+       "Threads that answer calls, each those of its own connections. Default: half the processors.",
+       [](absl::string_view value, Options* options) {
+         return Assign(ParseCount(value, 1, kRpcThreadsMax), &options->rpc_threads);
+       },
+       [](const Options& options) { return absl::StrCat(options.rpc_threads); }},
       {"watch-streams-max", "COUNT", kClients, "Watch streams served at once.",
        [](absl::string_view value, Options* options) {
          return Assign(ParseCount(value, 1, kWatchStreamsMax), &options->watch_streams_max);

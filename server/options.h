@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -58,6 +59,7 @@ struct Options {
   size_t database_quota_bytes = kDatabaseQuotaBytesDefault;
   size_t database_map_size_bytes = kDatabaseMapSizeBytesDefault;
 
+  size_t rpc_threads = RpcThreadsFor(std::thread::hardware_concurrency());
   size_t watch_streams_max = kWatchStreamsMaxDefault;
   absl::Duration watch_heartbeat = kWatchHeartbeatPeriod;
   size_t connections_max = ConnectionsMaxFor(OpenFilesMax());

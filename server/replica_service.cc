@@ -7,7 +7,6 @@
 #include "absl/types/optional.h"
 #include "server/build_info.h"
 #include "server/proto_conversion.h"
-#include "server/unary_method.h"
 #include "server/watcher_list.h"
 #include "storage/status_macros.h"
 #include "storage/utf8.h"
@@ -67,37 +66,35 @@ v1::VerifyResponse VerifyAnswer(const ScrubReport& report) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* ReplicaServiceImpl::GetStatus(grpc::CallbackServerContext* context,
-                                                        const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return HandleUnary<v1::GetStatusRequest, v1::GetStatusResponse>(
-      context, *request, response,
+void ReplicaServiceImpl::Serve(RpcQueue* queue) {
+  ServeUnary<v1::GetStatusRequest, v1::GetStatusResponse>(
+      queue, DUNLIN_RPC_METHOD(&service_, GetStatus),
       [this](const v1::GetStatusRequest& get_status, Responder<v1::GetStatusResponse> responder) {
         v1::GetStatusResponse status = MakeStatus();
         const absl::Status listed = ListWatchers(get_status, *watches_, steady_.Now(), &status);
         responder.Finish(listed.ok() ? absl::StatusOr<v1::GetStatusResponse>(std::move(status)) : listed);
       });
+  ServeUnary<v1::VerifyRequest, v1::VerifyResponse>(
+      queue, DUNLIN_RPC_METHOD(&service_, Verify),
+      [this](const v1::VerifyRequest&, Responder<v1::VerifyResponse> responder) { Verify(std::move(responder)); });
 }
 
-grpc::ServerUnaryReactor* ReplicaServiceImpl::Verify(grpc::CallbackServerContext* context,
-                                                     const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return HandleUnary<v1::VerifyRequest, v1::VerifyResponse>(
-      context, *request, response, [this](const v1::VerifyRequest&, Responder<v1::VerifyResponse> responder) {
-        // Both of the request's functions need it.
-        const auto shared = std::make_shared<Responder<v1::VerifyResponse>>(std::move(responder));
-        ScrubRunner::Request scrub;
-        scrub.abandoned = [shared] { return shared->cancelled(); };
-        scrub.done = [this, shared, began = steady_.Now()](const absl::StatusOr<ScrubReport>& report) {
-          if (!report.ok()) {
-            shared->Finish(report.status());
-            return;
-          }
-          v1::VerifyResponse answer = VerifyAnswer(*report);
-          answer.set_repair_started(RepairIfDamaged(*report));
-          ToProto(steady_.Now() - began, answer.mutable_duration());
-          shared->Finish(answer);
-        };
-        scrubs_.Run(std::move(scrub));
-      });
+void ReplicaServiceImpl::Verify(Responder<v1::VerifyResponse> responder) {
+  // Both of the request's functions need it.
+  const auto shared = std::make_shared<Responder<v1::VerifyResponse>>(std::move(responder));
+  ScrubRunner::Request scrub;
+  scrub.abandoned = [shared] { return shared->cancelled(); };
+  scrub.done = [this, shared, began = steady_.Now()](const absl::StatusOr<ScrubReport>& report) {
+    if (!report.ok()) {
+      shared->Finish(report.status());
+      return;
+    }
+    v1::VerifyResponse answer = VerifyAnswer(*report);
+    answer.set_repair_started(RepairIfDamaged(*report));
+    ToProto(steady_.Now() - began, answer.mutable_duration());
+    shared->Finish(answer);
+  };
+  scrubs_.Run(std::move(scrub));
 }
 
 bool ReplicaServiceImpl::RepairIfDamaged(const ScrubReport& report) const {

@@ -10,7 +10,9 @@
 #include "absl/time/time.h"
 #include "dunlin/v1/replica.grpc.pb.h"
 #include "server/replica_parts.h"
+#include "server/rpc_service.h"
 #include "server/scrub_runner.h"
+#include "server/unary_method.h"
 #include "server/watch_service.h"
 #include "storage/clock.h"
 #include "storage/scrubber.h"
@@ -21,8 +23,7 @@ namespace dunlin {
 // serve, too: that is when operators look.
 //
 // Thread-safety: safe for concurrent use.
-class ReplicaServiceImpl final : public v1::ReplicaService::WithRawCallbackMethod_GetStatus<
-                                     v1::ReplicaService::WithRawCallbackMethod_Verify<v1::ReplicaService::Service>> {
+class ReplicaServiceImpl final : public RpcService {
  public:
   struct Identity {
     std::string replica_id;
@@ -37,15 +38,15 @@ class ReplicaServiceImpl final : public v1::ReplicaService::WithRawCallbackMetho
         started_at_(steady_.Now()),
         scrubs_(parts.store) {}
 
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                      grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* Verify(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                   grpc::ByteBuffer* response) override;
+  std::string name() const override { return v1::ReplicaService::service_full_name(); }
+  grpc::Service* service() override { return &service_; }
+  void Serve(RpcQueue* queue) override;
 
   // Ends verifications with kUnavailable: one under way after its page, later ones at once.
   void Shutdown() { scrubs_.Shutdown(); }
 
  private:
+  void Verify(Responder<v1::VerifyResponse> responder);
   // Has the replicator read again from the fleet what is damaged. Whether it does: alone, a replica has nowhere to read
   // it, and a failed disk cannot store it.
   bool RepairIfDamaged(const ScrubReport& report) const;
@@ -62,6 +63,9 @@ class ReplicaServiceImpl final : public v1::ReplicaService::WithRawCallbackMetho
   const absl::Time started_at_;
 
   ScrubRunner scrubs_;
+
+  v1::ReplicaService::WithRawMethod_GetStatus<v1::ReplicaService::WithRawMethod_Verify<v1::ReplicaService::Service>>
+      service_;
 };
 
 }  // namespace dunlin

@@ -3,7 +3,6 @@
 #include <grpc/grpc.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
 #include <algorithm>
@@ -25,7 +24,8 @@ int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt6
 // gRPC keeps these in globals that apply to every server built afterwards.
 void EnableHelperServices() {
   static const bool kEnabled = [] {
-    grpc::EnableDefaultHealthCheckService(true);
+    // We have our own (health_service.h).
+    grpc::EnableDefaultHealthCheckService(false);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::channelz::experimental::InitChannelzService();
     return true;
@@ -39,7 +39,8 @@ void SetLimits(const RpcServerOptions& options, grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.metadata_size_max_bytes));
   builder->AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
   builder->SetResourceQuota(grpc::ResourceQuota("helpers").SetMaxThreads(kHelperThreadsMax));
-  // One queue with one waiting thread is enough for the helper services; the default is one queue for each core.
+  // One thread is enough for the helper services; the default is one for each core. It waits for calls alone, and not,
+  // as ours do, for what comes in on connections: gRPC sees to that where a server has queues of its own as well.
   builder->SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder->SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
@@ -66,36 +67,51 @@ Acceptor::ConnectionHandler HandTo(std::shared_ptr<ExternalConnectionAcceptor> g
   };
 }
 
-std::vector<std::string> NamesOf(const std::vector<NamedService>& services) {
+std::vector<std::string> NamesOf(const std::vector<RpcService*>& services) {
   std::vector<std::string> names;
-  for (const NamedService& service : services) names.push_back(service.name);
+  for (const RpcService* service : services) names.push_back(service->name());
   return names;
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const RpcServerOptions& options,
-                                                            const std::vector<NamedService>& services, Logger* logger) {
+                                                            const std::vector<RpcService*>& services, Logger* logger) {
   DUNLIN_ASSIGN_OR_RETURN(const ListenAddress address, ParseListenAddress(options.listen));
   DUNLIN_ASSIGN_OR_RETURN(ListeningSockets sockets, ListeningSockets::Open(address));
   EnableHelperServices();
   grpc::ServerBuilder builder;
   SetLimits(options, &builder);
   SetKeepalive(&builder);
-  for (const NamedService& service : services) builder.RegisterService(service.service);
   std::shared_ptr<ExternalConnectionAcceptor> grpc_acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
 
   std::unique_ptr<RpcServer> server(new RpcServer(sockets.address(), NamesOf(services)));
-  server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("gRPC did not start a server for ", server->address().ToString(), "; its log says why"));
-  }
-  server->SetServing(false);
+  DUNLIN_RETURN_IF_ERROR(server->Build(&builder, options, services));
   server->acceptor_ =
       std::make_unique<Acceptor>(std::move(sockets), options.connections_max, HandTo(std::move(grpc_acceptor)), logger);
   return server;
+}
+
+absl::Status RpcServer::Build(grpc::ServerBuilder* builder, const RpcServerOptions& options,
+                              const std::vector<RpcService*>& services) {
+  std::vector<RpcService*> all = services;
+  all.push_back(&health_);
+  for (RpcService* service : all) builder->RegisterService(service->service());
+  for (size_t i = 0; i < options.rpc_threads; ++i) {
+    queues_.push_back(std::make_unique<RpcQueue>(builder->AddCompletionQueue()));
+  }
+  server_ = builder->BuildAndStart();
+  if (server_ == nullptr) {
+    return absl::InternalError(
+        absl::StrCat("gRPC did not start a server for ", address_.ToString(), "; its log says why"));
+  }
+  SetServing(false);
+  for (const std::unique_ptr<RpcQueue>& queue : queues_) {
+    for (RpcService* service : all) service->Serve(queue.get());
+    queue->Start();
+  }
+  return absl::OkStatus();
 }
 
 RpcServer::~RpcServer() { Shutdown(absl::InfinitePast()); }
@@ -106,11 +122,9 @@ void RpcServer::SetServing(bool serving) {
 }
 
 void RpcServer::SetHealth(bool serving) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  // The empty name, the server as a whole, is among those it knows from the start; setting all at once would leave out
-  // names that were never set.
-  health->SetServingStatus("", serving);
-  for (const std::string& name : service_names_) health->SetServingStatus(name, serving);
+  // The empty name is the server as a whole.
+  health_.SetServing("", serving);
+  for (const std::string& name : service_names_) health_.SetServing(name, serving);
 }
 
 void RpcServer::AtShutdown(std::function<void()> hook) {
@@ -128,8 +142,10 @@ void RpcServer::Shutdown(absl::Time deadline) {
   }
   acceptor_.reset();
   for (const std::function<void()>& hook : hooks) hook();
+  health_.Shutdown();
   absl::SleepFor(std::min(kShutdownNotice, deadline - absl::Now()));
   server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
+  for (const std::unique_ptr<RpcQueue>& queue : queues_) queue->Stop();
 }
 
 }  // namespace dunlin

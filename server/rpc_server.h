@@ -14,8 +14,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/acceptor.h"
+#include "server/health_service.h"
 #include "server/limits.h"
 #include "server/listen_address.h"
+#include "server/rpc_queue.h"
+#include "server/rpc_service.h"
 #include "storage/limits.h"
 #include "storage/logger.h"
 #include "storage/mutex.h"
@@ -30,22 +33,20 @@ struct RpcServerOptions {
   size_t connections_max = kConnectionsMaxHard;
   uint32_t connection_streams_max = kConnectionStreamsMaxDefault;
   size_t metadata_size_max_bytes = kMetadataSizeMaxBytesDefault;
-};
-
-// A service and the name that health checks know it by, such as KVService::service_full_name().
-struct NamedService {
-  std::string name;
-  grpc::Service* service;
+  // Threads that wait for calls and answer them, each at a queue of its own.
+  size_t rpc_threads = 1;
 };
 
 // RpcServer is the gRPC front of a replica: our services, and beside them health (grpc.health.v1), server reflection
 // and channelz. It starts as NOT_SERVING, before the first connection is accepted: a load balancer never sees an
 // unready replica as ready. Calls are handed to the services nevertheless; what to answer while unready is up to them.
 //
+// Calls come by queues with a thread each (RpcQueue); the services must not block there.
+//
 // It finds dead peers by pinging idle connections, and lets clients ping it every 10 s or more.
 //
-// What it does not promise: that a call which its service never finishes is ended. Calls made with HandleUnary() end by
-// themselves when they are cancelled; whoever owns streams finishes them in a hook (see AtShutdown()).
+// What it does not promise: that a call which its service never finishes is ended. Calls served with ServeUnary() end
+// by themselves when they are cancelled; whoever owns streams finishes them in a hook (see AtShutdown()).
 //
 // Thread-safety: safe for concurrent use.
 class RpcServer {
@@ -54,7 +55,7 @@ class RpcServer {
   // Errors: those of ParseListenAddress() and ListeningSockets::Open(); kInternal when gRPC refuses to start.
   // REQUIRES: the services and `logger` outlive the server.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const RpcServerOptions& options,
-                                                          const std::vector<NamedService>& services, Logger* logger);
+                                                          const std::vector<RpcService*>& services, Logger* logger);
 
   // Shuts down without mercy for calls under way.
   ~RpcServer();
@@ -82,10 +83,15 @@ class RpcServer {
   RpcServer(ListenAddress address, std::vector<std::string> service_names)
       : address_(std::move(address)), service_names_(std::move(service_names)) {}
 
+  absl::Status Build(grpc::ServerBuilder* builder, const RpcServerOptions& options,
+                     const std::vector<RpcService*>& services);
   void SetHealth(bool serving) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ListenAddress address_;
   const std::vector<std::string> service_names_;
+  HealthService health_;
+  // What is destroyed first comes last: the server before the queues, which its calls end by.
+  std::vector<std::unique_ptr<RpcQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   // Hands connections to server_, and so stops before it.
   std::unique_ptr<Acceptor> acceptor_;

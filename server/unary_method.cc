@@ -11,40 +11,84 @@ namespace dunlin {
 namespace internal {
 namespace {
 
-absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
+absl::Time DeadlineOf(const grpc::ServerContext& context) {
   const auto deadline = context.deadline();
   return deadline == std::chrono::system_clock::time_point::max() ? absl::InfiniteFuture() : absl::FromChrono(deadline);
 }
 
 }  // namespace
 
-UnaryCall::UnaryCall(const grpc::CallbackServerContext& context, grpc::ByteBuffer* response)
-    : response_(response), deadline_(DeadlineOf(context)) {}
+void UnaryCall::Await(const std::shared_ptr<const Method>& method) {
+  // Deletes itself.
+  auto* const call = new UnaryCall(method);
+  method->queue->AddCall();
+  call->rpc_->context.AsyncNotifyWhenDone(RpcQueue::Tag(&call->ended_));
+  method->await(&call->rpc_->context, &call->rpc_->request, &call->rpc_->writer, method->queue->get(),
+                RpcQueue::Tag(&call->accepted_));
+}
+
+void UnaryCall::OnAccepted(bool ok) {
+  if (!ok) {
+    // The server is shut down. Nobody else knows of this one.
+    method_->queue->RemoveCall();
+    delete this;
+    return;
+  }
+  Await(method_);
+  deadline_ = DeadlineOf(rpc_->context);
+  method_->handle(rpc_->request, this);
+}
 
 void UnaryCall::Complete(const absl::Status& status) {
-  if (Claim()) Finish(ToGrpcStatus(status));
+  if (Claim()) {
+    rpc_->writer.FinishWithError(ToGrpcStatus(status), RpcQueue::Tag(&answered_));
+  }
 }
 
 void UnaryCall::Complete(const google::protobuf::Message& reply) {
-  if (!Claim()) return;
+  if (!Claim()) {
+    return;
+  }
+  grpc::ByteBuffer bytes;
   bool owned = false;
-  Finish(grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(reply, response_, &owned));
+  const grpc::Status status =
+      grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(reply, &bytes, &owned);
+  if (status.ok()) {
+    rpc_->writer.Finish(bytes, status, RpcQueue::Tag(&answered_));
+  } else {
+    rpc_->writer.FinishWithError(status, RpcQueue::Tag(&answered_));
+  }
 }
 
 void UnaryCall::Complete(const grpc::ByteBuffer& encoded_reply) {
-  if (!Claim()) return;
-  *response_ = encoded_reply;
-  Finish(grpc::Status::OK);
+  if (Claim()) {
+    rpc_->writer.Finish(encoded_reply, grpc::Status::OK, RpcQueue::Tag(&answered_));
+  }
+}
+
+void UnaryCall::OnEnded(bool) {
+  if (rpc_->context.IsCancelled()) {
+    cancelled_.store(true, std::memory_order_relaxed);
+    // A caller who has given up hears nothing any more. Whoever might is cut off by a shutdown, and may try elsewhere.
+    Complete(absl::UnavailableError("the replica is shutting down; try another replica"));
+  }
+  ReleaseOfGrpc();
+}
+
+void UnaryCall::OnAnswered(bool) { ReleaseOfGrpc(); }
+
+void UnaryCall::ReleaseOfGrpc() {
+  if (--awaited_ == 0) {
+    rpc_.reset();
+    method_->queue->RemoveCall();
+    Release();
+  }
 }
 
 void UnaryCall::Release() {
-  if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-}
-
-void UnaryCall::OnCancel() {
-  cancelled_.store(true, std::memory_order_relaxed);
-  // A caller who has given up hears nothing any more. Whoever might is cut off by a shutdown, and may try elsewhere.
-  Complete(absl::UnavailableError("the replica is shutting down; try another replica"));
+  if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete this;
+  }
 }
 
 }  // namespace internal

@@ -3,39 +3,61 @@
 
 #include <google/protobuf/message.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/async_unary_call.h>
 
 #include <atomic>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "server/limits.h"
 #include "server/request_parser.h"
+#include "server/rpc_queue.h"
 
-// How a service of ours implements a unary method of gRPC's raw callback API (why raw:
-// docs/decisions/0010-callback-api-with-raw-bytes.md):
+// How a service of ours implements a unary method, by gRPC's completion queues with raw bytes (why raw:
+// docs/decisions/0010-requests-are-parsed-by-us.md; why queues: 0024-one-thread-waits-for-calls.md there):
 //
-//   class KVServiceImpl : public v1::KVService::WithRawCallbackMethod_Get<v1::KVService::Service> {
-//     grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-//                                   grpc::ByteBuffer* response) override {
-//       return HandleUnary<v1::GetRequest, v1::GetResponse>(
-//           context, *request, response, [this](v1::GetRequest&& get, Responder<v1::GetResponse> responder) {
-//             responder.Finish(Read(get));
-//           });
+//   class KVServiceImpl final : public RpcService {
+//     void Serve(RpcQueue* queue) override {
+//       ServeUnary<v1::GetRequest, v1::GetResponse>(
+//           queue, DUNLIN_RPC_METHOD(&service_, Get),
+//           [this](v1::GetRequest&& get, Responder<v1::GetResponse> responder) { responder.Finish(Read(get)); });
 //     }
+//
+//     v1::KVService::WithRawMethod_Get<v1::KVService::Service> service_;
 //   };
 namespace dunlin {
 
 namespace internal {
 
-// UnaryCall is one call under way. The first of its answer and its cancellation completes it; what comes later has no
-// effect. Owned by gRPC and the Responder together: whichever lets go last deletes it.
+using UnaryWriter = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
+
+// Asks gRPC for the next call of a method.
+using AwaitUnary =
+    std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryWriter*, grpc::ServerCompletionQueue*, void* tag)>;
+
+// UnaryCall is one call: awaited, then under way. The first of its answer and its cancellation completes it; what comes
+// later has no effect. Owned by gRPC, until it has told of the end and of the answer, and the Responder together:
+// whoever lets go last deletes it.
 //
-// Thread-safety: safe for concurrent use.
-class UnaryCall final : public grpc::ServerUnaryReactor {
+// Thread-safety: safe for concurrent use, once it is under way.
+class UnaryCall {
  public:
-  UnaryCall(const grpc::CallbackServerContext& context, grpc::ByteBuffer* response);
+  // Of all calls of a method that come by a queue.
+  struct Method {
+    RpcQueue* queue;
+    AwaitUnary await;
+    // Handles a call, of which it takes over the Responder's share.
+    std::function<void(const grpc::ByteBuffer& request, UnaryCall* call)> handle;
+  };
+
+  // Awaits the next call of `method`. On the queue's thread, or before that runs.
+  static void Await(const std::shared_ptr<const Method>& method);
 
   void Complete(const absl::Status& status);
   void Complete(const google::protobuf::Message& reply);
@@ -44,21 +66,53 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
   absl::Time deadline() const { return deadline_; }
 
-  // Lets go of one of the two shares.
+  // Lets go of a share.
   void Release();
 
  private:
-  ~UnaryCall() override = default;
+  using Notice = void (UnaryCall::*)(bool ok);
 
-  // Returns true to exactly one caller: the one that may touch response_ and must finish the reactor.
+  // Passes what gRPC tells on to a function of the call.
+  class Operation final : public RpcQueue::Operation {
+   public:
+    Operation(UnaryCall* call, Notice notice) : call_(call), notice_(notice) {}
+    void OnEnded(bool ok) override { (call_->*notice_)(ok); }
+
+   private:
+    UnaryCall* const call_;
+    const Notice notice_;
+  };
+
+  explicit UnaryCall(std::shared_ptr<const Method> method) : method_(std::move(method)) {}
+  ~UnaryCall() = default;
+
+  // Returns true to exactly one caller: the one that must answer.
   bool Claim() { return !claimed_.exchange(true, std::memory_order_relaxed); }
 
-  void OnCancel() override;
-  void OnDone() override { Release(); }
+  // What gRPC tells: that there is a call, or will be none any more; that it has ended, with its answer or without;
+  // that the answer has been taken.
+  void OnAccepted(bool ok);
+  void OnEnded(bool ok);
+  void OnAnswered(bool ok);
+  void ReleaseOfGrpc();
 
-  // Gone once the call is completed: only the claimant may use it, before it finishes the reactor.
-  grpc::ByteBuffer* const response_;
-  const absl::Time deadline_;
+  // What belongs to gRPC.
+  struct Rpc {
+    grpc::ServerContext context;
+    grpc::ByteBuffer request;
+    UnaryWriter writer{&context};
+  };
+
+  const std::shared_ptr<const Method> method_;
+  // Until gRPC lets go: a Responder may outlive the server.
+  absl::optional<Rpc> rpc_{absl::in_place};
+  absl::Time deadline_;
+
+  Operation accepted_{this, &UnaryCall::OnAccepted};
+  Operation ended_{this, &UnaryCall::OnEnded};
+  Operation answered_{this, &UnaryCall::OnAnswered};
+  // Of ended_ and answered_, what gRPC has yet to tell. Used by the queue's thread.
+  int awaited_ = 2;
 
   // Relaxed: what the claimant writes is published by gRPC, and nobody else reads it.
   std::atomic<bool> claimed_{false};
@@ -127,24 +181,35 @@ class Responder {
   Share call_;
 };
 
-// Parses `request` and hands it to `handler`, which is called once, before this returns, as
-// `handler(Request&&, Responder<Response>)`. It may keep both and answer later from any thread, but must not block:
-// it runs on one of gRPC's few threads. A request that does not parse is answered INVALID_ARGUMENT without the handler.
-//
-// Returns the reactor to return to gRPC.
+// Begins to take the calls of a method that come by `queue`. Each request is parsed and handed to `handler`, on the
+// queue's thread, as `handler(Request&&, Responder<Response>)`. It may keep both and answer later from any thread, but
+// must not block: nobody else is answered meanwhile. A request that does not parse is answered INVALID_ARGUMENT without
+// the handler. As many calls are awaited beforehand as `awaited` says; those that come faster wait in gRPC.
 template <typename Request, typename Response, typename Handler>
-grpc::ServerUnaryReactor* HandleUnary(grpc::CallbackServerContext* context, const grpc::ByteBuffer& request,
-                                      grpc::ByteBuffer* response, Handler&& handler) {
-  auto* call = new internal::UnaryCall(*context, response);
-  Responder<Response> responder(call);
-  Request message;
-  if (absl::Status status = ParseRequest(request, &message); !status.ok()) {
-    responder.Finish(status);
-  } else {
-    std::forward<Handler>(handler)(std::move(message), std::move(responder));
+void ServeUnary(RpcQueue* queue, internal::AwaitUnary await, Handler handler, size_t awaited = kCallsAwaited) {
+  auto method = std::make_shared<internal::UnaryCall::Method>();
+  method->queue = queue;
+  method->await = std::move(await);
+  method->handle = [handler = std::move(handler)](const grpc::ByteBuffer& request, internal::UnaryCall* call) {
+    Responder<Response> responder(call);
+    Request message;
+    if (absl::Status status = ParseRequest(request, &message); !status.ok()) {
+      responder.Finish(status);
+    } else {
+      handler(std::move(message), std::move(responder));
+    }
+  };
+  for (size_t i = 0; i < awaited; ++i) {
+    internal::UnaryCall::Await(method);
   }
-  return call;
 }
+
+// How gRPC is asked for the next call of `method` of `service`, a pointer to a service that has it as a raw method.
+#define DUNLIN_RPC_METHOD(service, method)                                                          \
+  [grpc_service = (service)](grpc::ServerContext* context, grpc::ByteBuffer* request, auto* writer, \
+                             grpc::ServerCompletionQueue* queue, void* tag) {                       \
+    grpc_service->Request##method(context, request, writer, queue, queue, tag);                     \
+  }
 
 }  // namespace dunlin
 

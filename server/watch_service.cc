@@ -34,14 +34,12 @@ WatchService::~WatchService() {
   thread_.join();
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackServerContext* context,
-                                                               const grpc::ByteBuffer& request) {
-  auto stream = std::make_shared<WatchStream>(this, context, NewId());
-  WatchStream* const reactor = stream.get();
+void WatchService::Open(StreamCall* call, const grpc::ByteBuffer& request) {
+  auto stream = std::make_shared<WatchStream>(this, call, NewId());
   absl::StatusOr<WatchStream::Options> options = Admit(request);
   if (!options.ok()) {
     stream->Refuse(options.status());
-    return reactor;
+    return;
   }
   const absl::optional<Position> awaited =
       options->session.awaits_arrival ? options->session.resume : absl::optional<Position>();
@@ -56,7 +54,6 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchService::Open(grpc::CallbackSer
   } else {
     stream->Refuse(added);
   }
-  return reactor;
 }
 
 uint64_t WatchService::NewId() {

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "server/event_encoder.h"
 #include "server/replica_parts.h"
+#include "server/server_stream.h"
 #include "server/watch_stream.h"
 #include "storage/clock.h"
 #include "storage/mutex.h"
@@ -41,10 +42,8 @@ class WatchService {
   // Shuts down, if that has not been done.
   ~WatchService();
 
-  // Opens a stream for `request`. The result is owned by gRPC. A request that cannot be served gets a stream that ends
-  // with the error.
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* Open(grpc::CallbackServerContext* context,
-                                                   const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Opens a stream for `call`, which asks for `request`. If that cannot be served the stream ends with the error.
+  void Open(StreamCall* call, const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends all streams with UNAVAILABLE, and those opened later too, and waits until they have ended. A stream whose
   // reader does not read within `patience` loses the messages that wait for it, and ends all the same.

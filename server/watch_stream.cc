@@ -20,7 +20,7 @@ void WatchStream::Prepare(Options options, absl::Time now) {
   max_lag_ = options.max_lag;
   said_at_ = now;
   opened_at_ = now;
-  peer_ = context_->peer();
+  peer_ = call()->context()->peer();
   selection_ = options.session.selection;
   // The session ends with the stream, so its wake-ups cannot outlive it.
   session_ = std::make_unique<WatchSession>(std::move(options.session), service_->parts_.store, service_->parts_.feed,
@@ -128,12 +128,12 @@ absl::Status WatchStream::SayNext(absl::Time now) {
 
 void WatchStream::Say(WatchOutput* output, absl::Time now) {
   FillLag(service_->parts_, output->message.mutable_lag());
-  message_ = service_->encoder_.Encode(*output, session_->form());
+  const grpc::ByteBuffer message = service_->encoder_.Encode(*output, session_->form());
   said_at_ = now;
   // gRPC's thread sees both, because StartWrite() comes after.
   pump_again_.store(!session_->caught_up(), std::memory_order_relaxed);
   writing_.store(true, std::memory_order_relaxed);
-  StartWrite(&message_);
+  StartWrite(message);
 }
 
 absl::Time WatchStream::Look(absl::Time now) {
@@ -202,11 +202,11 @@ void WatchStream::End(const absl::Status& error) {
   PutInLine();
 }
 
-// CallbackServerContext::TryCancel() would do the same with CANCELLED, which tells the caller not to try again. With a
+// ServerContext::TryCancel() would do the same with CANCELLED, which tells the caller not to try again. With a
 // status of our own gRPC sends it at once, past the messages that wait for the reader.
 void WatchStream::Abort(const absl::Status& error) {
   const grpc::Status status = ToGrpcStatus(error);
-  grpc_call_cancel_with_status(context_->c_call(), static_cast<grpc_status_code>(status.error_code()),
+  grpc_call_cancel_with_status(call()->context()->c_call(), static_cast<grpc_status_code>(status.error_code()),
                                status.error_message().c_str(), nullptr);
 }
 

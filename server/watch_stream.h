@@ -13,6 +13,7 @@
 #include "absl/types/optional.h"
 #include "server/reader_lag.h"
 #include "server/replica_parts.h"
+#include "server/server_stream.h"
 #include "server/watch_output.h"
 #include "server/watch_session.h"
 #include "storage/mutex.h"
@@ -29,8 +30,7 @@ class WatchService;
 // stream in line. It lives until gRPC and the service have both let go of it.
 //
 // Thread-safety: Pump() is called by the service's thread alone; all else is safe for concurrent use.
-class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
-                          public std::enable_shared_from_this<WatchStream> {
+class WatchStream final : public ServerStream, public std::enable_shared_from_this<WatchStream> {
  public:
   struct Options {
     WatchSession::Options session;
@@ -51,9 +51,8 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     absl::Time behind_since = absl::InfiniteFuture();
   };
 
-  // `service` must outlive the stream; `context` is gRPC's. No two streams have one `id`.
-  WatchStream(WatchService* service, grpc::CallbackServerContext* context, uint64_t id)
-      : service_(service), context_(context), id_(id) {}
+  // `service` must outlive the stream. No two streams have one `id`.
+  WatchStream(WatchService* service, StreamCall* call, uint64_t id) : ServerStream(call), service_(service), id_(id) {}
 
   // Makes the stream ready to be pumped. Until PutInLine() or Refuse() is called nobody else may use it.
   // REQUIRES: the stream is owned by a shared_ptr.
@@ -122,7 +121,6 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   void PublishFacts() ABSL_LOCKS_EXCLUDED(mutex_);
 
   WatchService* const service_;
-  grpc::CallbackServerContext* const context_;
   const uint64_t id_;
   std::string peer_;
   Selection selection_;
@@ -141,11 +139,9 @@ class WatchStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Whether the service knows when to ask for heartbeat_at() next.
   bool in_schedule_ = false;
   bool finished_ = false;
-  // The message under way: gRPC reads it until OnWriteDone().
-  grpc::ByteBuffer message_;
 
   // Whether gRPC is taking a message. Cleared by gRPC's thread when it has done so, seen by the service's thread before
-  // it touches message_.
+  // it says the next.
   std::atomic<bool> writing_{false};
   // Whether the stream has to be pumped once gRPC has taken the message: it had more to say, or was asked to be pumped
   // meanwhile. Most streams have nothing more, and are not pumped for that alone.

@@ -91,6 +91,7 @@ std::vector<OptionCase> EveryOption() {
       {"value-size-max", "3MiB", [](const Options& o) { return o.value_size_max_bytes == size_t{3} << 20; }},
       {"database-quota", "32MiB", [](const Options& o) { return o.database_quota_bytes == size_t{32} << 20; }},
       {"database-map-size", "1TiB", [](const Options& o) { return o.database_map_size_bytes == size_t{1} << 40; }},
+      {"rpc-threads", "3", [](const Options& o) { return o.rpc_threads == 3; }},
       {"watch-streams-max", "7", [](const Options& o) { return o.watch_streams_max == 7; }},
       {"watch-heartbeat", "250ms", [](const Options& o) { return o.watch_heartbeat == absl::Milliseconds(250); }},
       {"connections-max", "11", [](const Options& o) { return o.connections_max == 11; }},

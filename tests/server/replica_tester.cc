@@ -114,10 +114,7 @@ ReplicaTester::ReplicaTester(const Options& options) {
       std::make_unique<ReplicaServiceImpl>(ReplicaServiceImpl::Identity{"replica-1", "default"}, parts, watches.get());
   RpcServerOptions server_options;
   server_options.listen = "127.0.0.1:0";
-  server = OrDie(RpcServer::Start(server_options,
-                                  {{v1::KVService::service_full_name(), kv_service.get()},
-                                   {v1::ReplicaService::service_full_name(), replica_service.get()}},
-                                  &logger));
+  server = OrDie(RpcServer::Start(server_options, {kv_service.get(), replica_service.get()}, &logger));
   server->AtShutdown([this] { watches->Shutdown(absl::ZeroDuration()); });
   channel = NewChannel();
   kv = v1::KVService::NewStub(channel);

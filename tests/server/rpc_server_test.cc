@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +20,10 @@
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "dunlin/v1/replica.grpc.pb.h"
 #include "gmock/gmock.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
+#include "server/rpc_queue.h"
+#include "server/rpc_service.h"
 #include "tests/server/raw_call.h"
 
 namespace dunlin {
@@ -28,13 +34,36 @@ using ::testing::HasSubstr;
 const std::string kServing("\x08\x01", 2);
 const std::string kNotServing("\x08\x02", 2);
 
+// A service that answers nothing.
+template <typename Definition>
+class Unimplemented final : public RpcService {
+ public:
+  std::string name() const override { return Definition::service_full_name(); }
+  grpc::Service* service() override { return &service_; }
+  void Serve(RpcQueue*) override {}
+
+ private:
+  typename Definition::Service service_;
+};
+
+// How many threads wait for the callbacks of gRPC's callback API, by their name. They would take turns with ours in
+// waiting for connections (docs/decisions/0024-one-thread-waits-for-calls.md).
+int CountCallbackThreads() {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "comm");
+    std::string name;
+    std::getline(file, name);
+    count += name == "nexting_thread" ? 1 : 0;
+  }
+  return count;
+}
+
 class RpcServerTest : public ::testing::Test {
  protected:
   void Start(RpcServerOptions options = {}) {
     if (options.listen.empty()) options.listen = "127.0.0.1:0";
-    absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(
-        options, {{v1::KVService::service_full_name(), &kv_}, {v1::ReplicaService::service_full_name(), &replica_}},
-        &logger_);
+    absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(options, {&kv_, &replica_}, &logger_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(server_->address().ToString(), grpc::InsecureChannelCredentials());
@@ -46,8 +75,8 @@ class RpcServerTest : public ::testing::Test {
   }
 
   NullLogger logger_;
-  v1::KVService::CallbackService kv_;
-  v1::ReplicaService::CallbackService replica_;
+  Unimplemented<v1::KVService> kv_;
+  Unimplemented<v1::ReplicaService> replica_;
   std::unique_ptr<RpcServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
 };
@@ -93,6 +122,65 @@ TEST_F(RpcServerTest, ChannelzAnswers) {
   const RawAnswer answer = RawCall(channel_, "/grpc.channelz.v1.Channelz/GetServers", "");
   ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
   EXPECT_FALSE(answer.bytes.empty());
+}
+
+TEST_F(RpcServerTest, NobodyElseWaitsForConnections) {
+  Start();
+  EXPECT_EQ(Health(""), kNotServing);
+  EXPECT_EQ(CountCallbackThreads(), 0);
+  // Such a server shows that the count sees them.
+  v1::KVService::CallbackService callbacks;
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&callbacks);
+  const std::unique_ptr<grpc::Server> other = builder.BuildAndStart();
+  EXPECT_GT(CountCallbackThreads(), 0);
+}
+
+TEST_F(RpcServerTest, HealthIsWatched) {
+  Start();
+  const auto stub = grpc::health::v1::Health::NewStub(channel_);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("dunlin.v1.KVService");
+  const auto reader = stub->Watch(&context, request);
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  server_->SetServing(true);
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  std::thread shutdown([this] { server_->Shutdown(absl::InfiniteFuture()); });
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(reader->Read(&response));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  shutdown.join();
+}
+
+TEST_F(RpcServerTest, TheHealthOfAnUnknownServiceIsWatchedAsUnknown) {
+  Start();
+  const auto stub = grpc::health::v1::Health::NewStub(channel_);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service("dunlin.v1.Nobody");
+  const auto reader = stub->Watch(&context, request);
+  grpc::health::v1::HealthCheckResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVICE_UNKNOWN);
+  context.TryCancel();
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RpcServerTest, SeveralThreadsMayAnswer) {
+  RpcServerOptions options;
+  options.rpc_threads = 4;
+  Start(options);
+  for (int i = 0; i < 20; ++i) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt("connection", i);
+    channel_ = grpc::CreateCustomChannel(server_->address().ToString(), grpc::InsecureChannelCredentials(), arguments);
+    EXPECT_EQ(Health(""), kNotServing);
+  }
 }
 
 TEST_F(RpcServerTest, TheBoundPortIsKnown) {

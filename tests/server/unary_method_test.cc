@@ -15,7 +15,9 @@
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/rpc_queue.h"
 #include "server/rpc_server.h"
+#include "server/rpc_service.h"
 #include "storage/mutex.h"
 #include "tests/server/raw_call.h"
 
@@ -26,15 +28,21 @@ using ::testing::HasSubstr;
 using GetResponder = Responder<v1::GetResponse>;
 using Script = absl::AnyInvocable<void(v1::GetRequest&&, GetResponder)>;
 
-class ScriptedService final : public v1::KVService::WithRawCallbackMethod_Get<v1::KVService::Service> {
+class ScriptedService final : public RpcService {
  public:
   Script handler;
 
- private:
-  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
-                                grpc::ByteBuffer* response) override {
-    return HandleUnary<v1::GetRequest, v1::GetResponse>(context, *request, response, handler);
+  std::string name() const override { return v1::KVService::service_full_name(); }
+  grpc::Service* service() override { return &service_; }
+  void Serve(RpcQueue* queue) override {
+    ServeUnary<v1::GetRequest, v1::GetResponse>(queue, DUNLIN_RPC_METHOD(&service_, Get),
+                                                [this](v1::GetRequest&& request, GetResponder responder) {
+                                                  handler(std::move(request), std::move(responder));
+                                                });
   }
+
+ private:
+  v1::KVService::WithRawMethod_Get<v1::KVService::Service> service_;
 };
 
 class UnaryMethodTest : public ::testing::Test {
@@ -42,8 +50,7 @@ class UnaryMethodTest : public ::testing::Test {
   void SetUp() override {
     RpcServerOptions options;
     options.listen = "127.0.0.1:0";
-    absl::StatusOr<std::unique_ptr<RpcServer>> server =
-        RpcServer::Start(options, {{v1::KVService::service_full_name(), &service_}}, &logger_);
+    absl::StatusOr<std::unique_ptr<RpcServer>> server = RpcServer::Start(options, {&service_}, &logger_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel(server_->address().ToString(), grpc::InsecureChannelCredentials());

@@ -1,0 +1,84 @@
+#ifndef DUNLIN_SERVER_RPC_QUEUE_H_
+#define DUNLIN_SERVER_RPC_QUEUE_H_
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/grpcpp.h>
+
+#include <cstddef>
+#include <memory>
+#include <thread>
+
+namespace dunlin {
+
+// RpcQueue is a completion queue of gRPC with the one thread that waits at it: what happens to the calls of a server is
+// told there, one thing after the other. The thread that finds a request on a connection answers it, so that a call
+// costs no change of threads (docs/decisions/0024-one-thread-waits-for-calls.md).
+//
+// Whatever is called on it must not block.
+//
+// Thread-safety: Start() and Stop() for one thread; the rest as told there.
+class RpcQueue {
+ public:
+  // Operation is something that gRPC was asked to do: its "tag".
+  class Operation {
+   public:
+    // Called once, on the queue's thread, when it has been done; or not, if not `ok`.
+    virtual void OnEnded(bool ok) = 0;
+
+   protected:
+    ~Operation() = default;
+  };
+
+  // Takes a queue of a server that is yet to be started.
+  explicit RpcQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue) : queue_(std::move(queue)) {}
+  // Stop(), if that has not been done. REQUIRES: the server has been shut down, or has never started.
+  ~RpcQueue() { Stop(); }
+  RpcQueue(const RpcQueue&) = delete;
+  RpcQueue& operator=(const RpcQueue&) = delete;
+
+  // For gRPC's calls.
+  grpc::ServerCompletionQueue* get() { return queue_.get(); }
+
+  // What gRPC has to be given for an operation.
+  static void* Tag(Operation* operation) { return operation; }
+
+  // Count the calls that are awaited, or that gRPC has not let go of: the queue outlives them. Used by its thread, and
+  // before Start().
+  void AddCall() { ++calls_; }
+  void RemoveCall() { --calls_; }
+
+  // Starts the thread. REQUIRES: the server has started.
+  void Start();
+
+  // Waits until no call is left, and ends the thread. REQUIRES: the server has been shut down, which ends all calls.
+  void Stop();
+
+ private:
+  class StopRequest final : public Operation {
+   public:
+    explicit StopRequest(RpcQueue* queue) : queue_(queue) {}
+    void OnEnded(bool) override { queue_->stop_requested_ = true; }
+
+   private:
+    RpcQueue* const queue_;
+  };
+
+  void Run();
+
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+
+  // Used by the thread alone once it runs.
+  size_t calls_ = 0;
+  bool stop_requested_ = false;
+  bool shut_down_ = false;
+
+  StopRequest stop_request_{this};
+  // Wakes the thread.
+  grpc::Alarm alarm_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_RPC_QUEUE_H_
