@@ -14,6 +14,8 @@ const std::vector<Case>& AllCases() {
   static const auto* const cases = new std::vector<Case>{
       {"get", "reads of one key, and of a hundred, beside a bare gRPC echo and etcd", &MeasureGet},
       {"put", "durable writes beside the disk, a bare gRPC echo and etcd", &MeasurePut},
+      {"propagation", "from a write to a watcher of another replica", &MeasurePropagation},
+      {"start", "cold starts from Redis, restarts, and what the data take there", &MeasureStart},
       {"watch", "watch streams, idle and busy, beside bare gRPC streams and etcd", &MeasureWatch},
   };
   return *cases;

@@ -41,7 +41,9 @@ const std::vector<Case>& AllCases();
 
 // Those of each file of cases.
 Report MeasureGet(const BenchOptions& options);
+Report MeasurePropagation(const BenchOptions& options);
 Report MeasurePut(const BenchOptions& options);
+Report MeasureStart(const BenchOptions& options);
 Report MeasureWatch(const BenchOptions& options);
 
 // Rounds measures several sides by turns, so that a slow moment of the machine meets all of them.

@@ -49,7 +49,9 @@ void SendAll(size_t calls, const std::string& address, const std::string& method
 
 }  // namespace
 
-std::string DataSetKey(size_t i) { return absl::StrFormat("devices/%08d/reading", i % kDataSetKeys); }
+std::string ManyKeys(size_t i) { return absl::StrFormat("devices/%08d/reading", i); }
+
+std::string DataSetKey(size_t i) { return ManyKeys(i % kDataSetKeys); }
 
 std::string DataSetValue(uint64_t number) {
   std::string value = absl::StrCat(number, "/");
@@ -73,15 +75,17 @@ uint64_t RequestPool::Random() {
   return state_;
 }
 
-void FillDunlin(const std::string& address) {
-  SendAll(kDataSetKeys / kBatchKeys, address, kBatchWriteMethod, /*slots=*/4, [](size_t batch) {
-    std::vector<std::string> keys;
+void FillWithMany(const std::string& address, size_t keys) {
+  SendAll(keys / kBatchKeys, address, kBatchWriteMethod, /*slots=*/4, [](size_t batch) {
+    std::vector<std::string> names;
     for (size_t i = 0; i < kBatchKeys; ++i) {
-      keys.push_back(DataSetKey(batch * kBatchKeys + i));
+      names.push_back(ManyKeys(batch * kBatchKeys + i));
     }
-    return BatchPutOf(keys, DataSetValue(batch));
+    return BatchPutOf(names, DataSetValue(batch));
   });
 }
+
+void FillDunlin(const std::string& address) { FillWithMany(address, kDataSetKeys); }
 
 void FillEtcd(const std::string& address) {
   const Dialect etcd = EtcdDialect();

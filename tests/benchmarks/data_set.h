@@ -39,6 +39,11 @@ class RequestPool {
   std::vector<grpc::ByteBuffer> requests_;
 };
 
+// The i-th of any number of keys of the same length.
+std::string ManyKeys(size_t i);
+// Puts a value of the data set's length under the first `keys` of them, which is a multiple of 1,000, by Dunlin.
+void FillWithMany(const std::string& address, size_t keys);
+
 // Puts the data set into a server that speaks Dunlin's language, or etcd's. Abort the program when a write fails.
 void FillDunlin(const std::string& address);
 void FillEtcd(const std::string& address);

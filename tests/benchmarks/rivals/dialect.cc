@@ -53,6 +53,14 @@ Dialect DunlinDialect() {
     const auto message = Decode<v1::WatchResponse>(bytes);
     return StreamLoad::Told{message.marker() == v1::MARKER_SYNCED, static_cast<uint64_t>(message.events_size())};
   };
+  dialect.values = [](const grpc::ByteBuffer& bytes) {
+    std::vector<std::string> values;
+    const auto message = Decode<v1::WatchResponse>(bytes);
+    for (const v1::Event& event : message.events()) {
+      values.push_back(event.entry().value());
+    }
+    return values;
+  };
   return dialect;
 }
 
@@ -81,6 +89,14 @@ Dialect EtcdDialect() {
   dialect.read = [](const grpc::ByteBuffer& bytes) {
     const auto message = Decode<etcdserverpb::WatchResponse>(bytes);
     return StreamLoad::Told{message.created(), static_cast<uint64_t>(message.events_size())};
+  };
+  dialect.values = [](const grpc::ByteBuffer& bytes) {
+    std::vector<std::string> values;
+    const auto message = Decode<etcdserverpb::WatchResponse>(bytes);
+    for (const etcdserverpb::Event& event : message.events()) {
+      values.push_back(event.kv().value());
+    }
+    return values;
   };
   return dialect;
 }

@@ -25,6 +25,8 @@ struct Dialect {
   // Of changes from now on.
   std::function<grpc::ByteBuffer(const std::string& key)> watch;
   std::function<StreamLoad::Told(const grpc::ByteBuffer& message)> read;
+  // What was put, as the message's events tell.
+  std::function<std::vector<std::string>(const grpc::ByteBuffer& message)> values;
 };
 
 // Of Dunlin, and of the floor, which speaks the same.

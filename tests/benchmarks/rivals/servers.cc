@@ -35,7 +35,7 @@ void AwaitConnection(const std::string& address) {
 // ---- Dunlin ----
 
 DunlinServer::DunlinServer(const std::vector<std::string>& arguments, const std::string& redis_url,
-                           const std::string& replica_id) {
+                           const std::string& replica_id, Begin begin) {
   ReplicaProcess::Options options;
   options.arguments = arguments;
   options.redis_url = redis_url;
@@ -43,6 +43,9 @@ DunlinServer::DunlinServer(const std::vector<std::string>& arguments, const std:
   options.data_dir = directory_.Join("data");
   options.log_path = directory_.Join("log");
   process_ = std::make_unique<ReplicaProcess>(options);
+  if (begin == Begin::kLater) {
+    return;
+  }
   process_->Start();
   if (!process_->WaitServing()) {
     Fail(process_->LogTail());

@@ -29,8 +29,11 @@ class Server {
 // A replica that stands alone, or one of a fleet.
 class DunlinServer final : public Server {
  public:
+  enum class Begin { kNow, kLater };
+
+  // Started later, it is by process().
   explicit DunlinServer(const std::vector<std::string>& arguments = {}, const std::string& redis_url = "",
-                        const std::string& replica_id = "replica");
+                        const std::string& replica_id = "replica", Begin begin = Begin::kNow);
 
   pid_t pid() const override { return process_->pid(); }
   std::string address() const override { return process_->address(); }

@@ -1,0 +1,165 @@
+// Propagation: from the moment a Put is sent to one replica until a watcher of another one has the event, at 1,000
+// writes a second; beside the sum of what it is made of (a bare gRPC server that writes each Put to a stream, and a
+// script of Redis whose message a subscriber gets), and beside etcd's way from a Put to a watcher.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "storage/mutex.h"
+#include "tests/benchmarks/bench.h"
+#include "tests/benchmarks/data_set.h"
+#include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/script_target.h"
+#include "tests/benchmarks/load/stream_load.h"
+#include "tests/benchmarks/rivals/dialect.h"
+#include "tests/benchmarks/rivals/servers.h"
+#include "tests/support/redis_server.h"
+
+namespace dunlin::bench {
+namespace {
+
+constexpr double kWritesPerSecond = 1000;
+constexpr size_t kSlots = 64;
+constexpr char kKey[] = "propagated";
+
+constexpr char kDunlin[] = "Put to event at another replica";
+constexpr char kBareStream[] = "bare gRPC, Put to stream";
+constexpr char kScript[] = "Redis script to subscriber";
+constexpr char kEtcd[] = "etcd, Put to event";
+
+// Puts whose value says when they were sent, and one stream that gets them.
+class PutToEvent {
+ public:
+  PutToEvent(const BenchOptions& options, const Dialect& dialect, const Server& writer, const Server& watched)
+      : options_(options), dialect_(dialect), target_(PutsTo(writer)), watch_(EventsOf(watched)) {}
+
+  // Its latency is that of the events.
+  LoadResult Run() {
+    {
+      MutexLock lock(&mutex_);
+      latency_ = Histogram();
+    }
+    LoadPlan plan;
+    plan.outstanding = kSlots;
+    plan.rate = kWritesPerSecond;
+    plan.warm_up = absl::ZeroDuration();
+    plan.duration = options_.window;
+    const uint64_t before = sent_;
+    LoadResult result = RunLoad(plan, {}, &target_);
+    expected_ += sent_ - before;
+    // What comes in quick succession may be told as one.
+    watch_.AwaitEvents(expected_, absl::Seconds(1));
+    MutexLock lock(&mutex_);
+    result.latency = latency_;
+    return result;
+  }
+
+ private:
+  GrpcTarget::Options PutsTo(const Server& writer) {
+    GrpcTarget::Options target;
+    target.address = writer.address();
+    target.method = dialect_.put_method;
+    target.connections = 1;
+    target.slots = kSlots;
+    target.next_request = [this]() -> const grpc::ByteBuffer& {
+      ++sent_;
+      request_ = dialect_.put(absl::StrCat(kKey, sent_ % kSlots), TimestampedValue());
+      return request_;
+    };
+    return target;
+  }
+
+  StreamLoad::Options EventsOf(const Server& watched) {
+    StreamLoad::Options load;
+    load.address = watched.address();
+    load.method = dialect_.watch_method;
+    // One stream for each key, so that a server without prefixes can be asked, too.
+    load.streams = kSlots;
+    load.streams_per_connection = kSlots;
+    load.request_of = [this](size_t stream) { return dialect_.watch(absl::StrCat(kKey, stream)); };
+    load.read = [this](const grpc::ByteBuffer& message) {
+      const std::vector<std::string> values = dialect_.values(message);
+      MutexLock lock(&mutex_);
+      for (const std::string& value : values) {
+        latency_.Add(AgeOf(value));
+      }
+      return dialect_.read(message);
+    };
+    return load;
+  }
+
+  const BenchOptions options_;
+  const Dialect dialect_;
+  uint64_t sent_ = 0;
+  uint64_t expected_ = 0;
+  grpc::ByteBuffer request_;
+  Mutex mutex_;
+  Histogram latency_ ABSL_GUARDED_BY(mutex_);
+  GrpcTarget target_;
+  StreamLoad watch_;
+};
+
+std::vector<double> SumOf(std::vector<double> values, const std::vector<double>& more) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] += more[i];
+  }
+  return values;
+}
+
+}  // namespace
+
+Report MeasurePropagation(const BenchOptions& options) {
+  options.progress("propagation: starting the servers");
+  const RedisServer redis;
+  const std::string url = absl::StrCat("redis://127.0.0.1:", redis.port());
+  const DunlinServer writer({}, url, "writer");
+  const DunlinServer reader({}, url, "reader");
+  const FloorServer bare("stream_server");
+  const RedisServer script_redis;
+  const Dialect dunlin = DunlinDialect();
+  PutToEvent puts(options, dunlin, writer, reader);
+  PutToEvent bare_puts(options, dunlin, bare, bare);
+  ScriptTarget script(script_redis.endpoint());
+  std::optional<EtcdServer> etcd;
+  std::optional<PutToEvent> etcd_puts;
+
+  Rounds rounds(options);
+  rounds.Add(kDunlin, [&] { return puts.Run(); });
+  rounds.Add(kBareStream, [&] { return bare_puts.Run(); });
+  rounds.Add(kScript, [&] { return script.Run(kWritesPerSecond, options.window); });
+  if (!EtcdServer::Program().empty()) {
+    etcd.emplace();
+    etcd_puts.emplace(options, EtcdDialect(), *etcd, *etcd);
+    rounds.Add(kEtcd, [&] { return etcd_puts->Run(); });
+  }
+  rounds.Run();
+
+  const auto parts = [&](double percent) {
+    return SumOf(rounds.Of(kBareStream, Latency(percent)), rounds.Of(kScript, Latency(percent)));
+  };
+  std::vector<Result> results = {
+      Compare("propagation_p50", "us", rounds.Of(kDunlin, Latency(50)), "sum of the bare parts", parts(50),
+              Goal::AtMost(1.5)),
+      Compare("propagation_p99", "us", rounds.Of(kDunlin, Latency(99)), "sum of the bare parts", parts(99),
+              Goal::AtMost(2)),
+  };
+  std::vector<std::string> sides = {kDunlin, kBareStream, kScript};
+  if (etcd.has_value()) {
+    sides.push_back(kEtcd);
+    results.push_back(Compare("propagation_vs_etcd", "us", rounds.Of(kDunlin, Latency(50)), kEtcd,
+                              rounds.Of(kEtcd, Latency(50)), Goal::AtMost(0.8)));
+  }
+  return {results, {rounds.LatencyPlot("propagation", "From a write to a watcher, at 1,000 writes a second", sides)}};
+}
+
+}  // namespace dunlin::bench
