@@ -145,7 +145,9 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
 // ---- The methods ----
 
 void KVServiceImpl::Serve(RpcQueue* queue) {
-  const auto read = [this](auto&& request, auto responder) { Read(std::move(request), std::move(responder)); };
+  const auto read = [this](auto&& request, auto responder) {
+    Read(std::forward<decltype(request)>(request), std::move(responder));
+  };
   ServeUnary<v1::GetRequest, v1::GetResponse>(queue, DUNLIN_RPC_METHOD(&service_, Get), read, kHotCallsAwaited);
   ServeUnary<v1::BatchGetRequest, v1::BatchGetResponse>(queue, DUNLIN_RPC_METHOD(&service_, BatchGet), read);
   ServeUnary<v1::ListRequest, v1::ListResponse>(queue, DUNLIN_RPC_METHOD(&service_, List), read);
