@@ -26,7 +26,7 @@ class WatchService;
 // WatchStream carries the messages of one WatchSession over one gRPC stream, one at a time: the next is made when gRPC
 // has taken the last, so a slow reader holds one message and its session's queue, no more.
 //
-// Only the WatchService's thread starts writes and finishes the stream; gRPC's callbacks and the feed merely put the
+// Only the WatchService's thread starts writes and finishes the stream; the call's thread and the feed merely put the
 // stream in line. It lives until gRPC and the service have both let go of it.
 //
 // Thread-safety: Pump() is called by the service's thread alone; all else is safe for concurrent use.
@@ -140,13 +140,13 @@ class WatchStream final : public ServerStream, public std::enable_shared_from_th
   bool in_schedule_ = false;
   bool finished_ = false;
 
-  // Whether gRPC is taking a message. Cleared by gRPC's thread when it has done so, seen by the service's thread before
+  // Whether gRPC is taking a message. Cleared by the call's thread when it has done so, seen by the service's thread before
   // it says the next.
   std::atomic<bool> writing_{false};
   // Whether the stream has to be pumped once gRPC has taken the message: it had more to say, or was asked to be pumped
   // meanwhile. Most streams have nothing more, and are not pumped for that alone.
   //
-  // Both are sequentially consistent where it matters: gRPC's thread clears writing_ and then reads this; the service's
+  // Both are sequentially consistent where it matters: the call's thread clears writing_ and then reads this; the service's
   // thread sets this and then reads writing_ again. So one of the two sees what the other has done.
   std::atomic<bool> pump_again_{false};
   // Whether the stream is in the service's line; guarded by the service's mutex.
