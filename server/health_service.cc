@@ -13,70 +13,75 @@ namespace dunlin {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-// Says the latest status, one message at a time: what came in between is of no interest. All but its constructor is
-// called with the service's mutex held, or takes it.
+// Says the latest status, one message at a time: what came in between is of no interest. The service does that; all but
+// the name is guarded by its mutex.
 class HealthService::Stream final : public ServerStream {
  public:
   Stream(HealthService* service, std::string name, StreamCall* call)
-      : ServerStream(call), service_(service), name_(std::move(name)) {}
+      : ServerStream(call), name(std::move(name)), service_(service) {}
 
-  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(service_->mutex_) {
-    if (writing_ || finished_) {
-      return;
-    }
-    if (cancelled_ || service_->shut_down_) {
-      finished_ = true;
-      Finish(cancelled_ ? grpc::Status::CANCELLED
-                        : ToGrpcStatus(absl::UnavailableError("the replica is shutting down")));
-      return;
-    }
-    const Status status = service_->StatusOf(name_).value_or(HealthCheckResponse::SERVICE_UNKNOWN);
-    if (status != said_) {
-      said_ = status;
-      writing_ = true;
-      HealthCheckResponse response;
-      response.set_status(status);
-      const grpc::Slice slice(response.SerializeAsString());
-      StartWrite(grpc::ByteBuffer(&slice, 1));
-    }
-  }
-
-  void OnWriteDone(bool ok) override {
-    MutexLock lock(&service_->mutex_);
-    writing_ = false;
-    cancelled_ = cancelled_ || !ok;
-    Pump();
-  }
-
-  void OnCancel() override {
-    MutexLock lock(&service_->mutex_);
-    cancelled_ = true;
-    Pump();
-  }
-
+  void OnWriteDone(bool ok) override { service_->OnWriteDone(this, ok); }
+  void OnCancel() override { service_->OnCancel(this); }
   void OnDone() override {
-    {
-      MutexLock lock(&service_->mutex_);
-      service_->streams_.erase(this);
-    }
+    service_->Forget(this);
     delete this;
   }
 
+  const std::string name;
+  // UNKNOWN is never said.
+  Status said = HealthCheckResponse::UNKNOWN;
+  bool writing = false;
+  bool cancelled = false;
+  bool finished = false;
+
  private:
   HealthService* const service_;
-  const std::string name_;
-  // UNKNOWN is never said.
-  Status said_ ABSL_GUARDED_BY(service_->mutex_) = HealthCheckResponse::UNKNOWN;
-  bool writing_ ABSL_GUARDED_BY(service_->mutex_) = false;
-  bool cancelled_ ABSL_GUARDED_BY(service_->mutex_) = false;
-  bool finished_ ABSL_GUARDED_BY(service_->mutex_) = false;
 };
+
+void HealthService::Pump(Stream* stream) {
+  if (stream->writing || stream->finished) {
+    return;
+  }
+  if (stream->cancelled || shut_down_) {
+    stream->finished = true;
+    stream->Finish(stream->cancelled ? grpc::Status::CANCELLED
+                                     : ToGrpcStatus(absl::UnavailableError("the replica is shutting down")));
+    return;
+  }
+  const Status status = StatusOf(stream->name).value_or(HealthCheckResponse::SERVICE_UNKNOWN);
+  if (status != stream->said) {
+    stream->said = status;
+    stream->writing = true;
+    HealthCheckResponse response;
+    response.set_status(status);
+    const grpc::Slice slice(response.SerializeAsString());
+    stream->StartWrite(grpc::ByteBuffer(&slice, 1));
+  }
+}
+
+void HealthService::OnWriteDone(Stream* stream, bool ok) {
+  MutexLock lock(&mutex_);
+  stream->writing = false;
+  stream->cancelled = stream->cancelled || !ok;
+  Pump(stream);
+}
+
+void HealthService::OnCancel(Stream* stream) {
+  MutexLock lock(&mutex_);
+  stream->cancelled = true;
+  Pump(stream);
+}
+
+void HealthService::Forget(Stream* stream) {
+  MutexLock lock(&mutex_);
+  streams_.erase(stream);
+}
 
 void HealthService::SetServing(const std::string& service, bool serving) {
   MutexLock lock(&mutex_);
   statuses_[service] = serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
   for (Stream* stream : streams_) {
-    stream->Pump();
+    Pump(stream);
   }
 }
 
@@ -84,7 +89,7 @@ void HealthService::Shutdown() {
   MutexLock lock(&mutex_);
   shut_down_ = true;
   for (Stream* stream : streams_) {
-    stream->Pump();
+    Pump(stream);
   }
 }
 
@@ -125,7 +130,7 @@ void HealthService::Open(const grpc::ByteBuffer& request, StreamCall* call) {
   }
   MutexLock lock(&mutex_);
   streams_.insert(stream);
-  stream->Pump();
+  Pump(stream);
 }
 
 }  // namespace dunlin

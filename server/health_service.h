@@ -42,6 +42,12 @@ class HealthService final : public RpcService {
   // Nothing for a service that it has never been told of.
   absl::optional<Status> StatusOf(const std::string& service) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Open(const grpc::ByteBuffer& request, StreamCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Says what is to be said next, if gRPC can take it.
+  void Pump(Stream* stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What streams are told.
+  void OnWriteDone(Stream* stream, bool ok) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnCancel(Stream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(Stream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
 
   grpc::health::v1::Health::WithRawMethod_Check<
       grpc::health::v1::Health::WithRawMethod_Watch<grpc::health::v1::Health::Service>>

@@ -140,14 +140,14 @@ class WatchStream final : public ServerStream, public std::enable_shared_from_th
   bool in_schedule_ = false;
   bool finished_ = false;
 
-  // Whether gRPC is taking a message. Cleared by the call's thread when it has done so, seen by the service's thread before
-  // it says the next.
+  // Whether gRPC is taking a message. Cleared by the call's thread when it has done so, seen by the service's thread
+  // before it says the next.
   std::atomic<bool> writing_{false};
   // Whether the stream has to be pumped once gRPC has taken the message: it had more to say, or was asked to be pumped
   // meanwhile. Most streams have nothing more, and are not pumped for that alone.
   //
-  // Both are sequentially consistent where it matters: the call's thread clears writing_ and then reads this; the service's
-  // thread sets this and then reads writing_ again. So one of the two sees what the other has done.
+  // Both are sequentially consistent where it matters: the call's thread clears writing_ and then reads this; the
+  // service's thread sets this and then reads writing_ again. So one of the two sees what the other has done.
   std::atomic<bool> pump_again_{false};
   // Whether the stream is in the service's line; guarded by the service's mutex.
   bool in_line_ = false;

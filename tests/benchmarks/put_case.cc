@@ -54,6 +54,44 @@ class PutLoad {
   GrpcTarget target_;
 };
 
+std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd) {
+  std::vector<double> floor = rounds.Of(kEcho, Latency(50));
+  const std::vector<double> sync = rounds.Of(kSync, Latency(50));
+  for (size_t i = 0; i < floor.size(); ++i) {
+    floor[i] += sync[i];
+  }
+  std::vector<Result> results = {Compare("put_latency", "us", rounds.Of(DunlinSide(1), Latency(50)),
+                                         "echo + fdatasync, p50s", floor, Goal::AtMost(1.3))};
+  for (const size_t outstanding : kManyOutstanding) {
+    const std::string name = absl::StrCat("put_", outstanding);
+    if (!has_etcd) {
+      results.push_back(Compare(name, "1/s", rounds.Of(DunlinSide(outstanding), CallsPerSecond), "", {}));
+      continue;
+    }
+    results.push_back(Compare(absl::StrCat(name, "_vs_etcd"), "1/s", rounds.Of(DunlinSide(outstanding), CallsPerSecond),
+                              EtcdSide(outstanding), rounds.Of(EtcdSide(outstanding), CallsPerSecond),
+                              Goal::AtLeast(1.8)));
+    results.push_back(Compare(absl::StrCat(name, "_cpu_vs_etcd"), "1/CPU-s",
+                              rounds.Of(DunlinSide(outstanding), CallsPerServerCpuSecond), EtcdSide(outstanding),
+                              rounds.Of(EtcdSide(outstanding), CallsPerServerCpuSecond)));
+  }
+  return results;
+}
+
+std::vector<Plot> PlotsOf(const Rounds& rounds, bool has_etcd) {
+  std::vector<Plot> plots = {
+      rounds.LatencyPlot("put_latency", "One durable write after the other", {DunlinSide(1), kEcho, kSync})};
+  for (const size_t outstanding : kManyOutstanding) {
+    std::vector<std::string> sides = {DunlinSide(outstanding)};
+    if (has_etcd) {
+      sides.push_back(EtcdSide(outstanding));
+    }
+    plots.push_back(rounds.LatencyPlot(absl::StrCat("put_", outstanding, "_latency"),
+                                       absl::StrCat("Durable writes, ", outstanding, " at a time"), sides));
+  }
+  return plots;
+}
+
 }  // namespace
 
 Report MeasurePut(const BenchOptions& options) {
@@ -97,37 +135,7 @@ Report MeasurePut(const BenchOptions& options) {
   }
   rounds.Run();
 
-  std::vector<double> floor = rounds.Of(kEcho, Latency(50));
-  const std::vector<double> sync = rounds.Of(kSync, Latency(50));
-  for (size_t i = 0; i < floor.size(); ++i) {
-    floor[i] += sync[i];
-  }
-  std::vector<Result> results = {Compare("put_latency", "us", rounds.Of(DunlinSide(1), Latency(50)),
-                                         "echo + fdatasync, p50s", floor, Goal::AtMost(1.3))};
-  for (const size_t outstanding : kManyOutstanding) {
-    const std::string name = absl::StrCat("put_", outstanding);
-    if (!etcd.has_value()) {
-      results.push_back(Compare(name, "1/s", rounds.Of(DunlinSide(outstanding), CallsPerSecond), "", {}));
-      continue;
-    }
-    results.push_back(Compare(absl::StrCat(name, "_vs_etcd"), "1/s", rounds.Of(DunlinSide(outstanding), CallsPerSecond),
-                              EtcdSide(outstanding), rounds.Of(EtcdSide(outstanding), CallsPerSecond),
-                              Goal::AtLeast(1.8)));
-    results.push_back(Compare(absl::StrCat(name, "_cpu_vs_etcd"), "1/CPU-s",
-                              rounds.Of(DunlinSide(outstanding), CallsPerServerCpuSecond), EtcdSide(outstanding),
-                              rounds.Of(EtcdSide(outstanding), CallsPerServerCpuSecond)));
-  }
-  Report report = {
-      results, {rounds.LatencyPlot("put_latency", "One durable write after the other", {DunlinSide(1), kEcho, kSync})}};
-  for (const size_t outstanding : kManyOutstanding) {
-    std::vector<std::string> sides = {DunlinSide(outstanding)};
-    if (etcd.has_value()) {
-      sides.push_back(EtcdSide(outstanding));
-    }
-    report.plots.push_back(rounds.LatencyPlot(absl::StrCat("put_", outstanding, "_latency"),
-                                              absl::StrCat("Durable writes, ", outstanding, " at a time"), sides));
-  }
-  return report;
+  return {ResultsOf(rounds, etcd.has_value()), PlotsOf(rounds, etcd.has_value())};
 }
 
 }  // namespace dunlin::bench

@@ -11,8 +11,8 @@ namespace dunlin::bench {
 
 class StreamLoad::Stream final : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  Stream(StreamLoad* load, grpc::GenericStub* stub, const std::string& method, grpc::ByteBuffer request)
-      : load_(load), request_(std::move(request)) {
+  Stream(StreamLoad* load, grpc::GenericStub* stub, const std::string& method, const grpc::ByteBuffer& request)
+      : load_(load), request_(request) {
     stub->PrepareBidiStreamingCall(&context_, method, grpc::StubOptions(), this);
     // Before the call starts, so that it does not end before the first of each.
     StartWrite(&request_);

@@ -8,7 +8,7 @@
 #include "dunlin/v1/kv.pb.h"
 #include "google/protobuf/message_lite.h"
 
-#include "rivals/etcd.pb.h"
+#include "etcd/etcd.pb.h"
 #include "tests/benchmarks/load/grpc_target.h"
 
 namespace dunlin::bench {

@@ -47,7 +47,7 @@ class DunlinServer final : public Server {
 // A program of tests/benchmarks/floor, which is given `arguments` after the file that it writes its port to.
 class FloorServer final : public Server {
  public:
-  FloorServer(const std::string& program, const std::vector<std::string>& arguments = {});
+  explicit FloorServer(const std::string& program, const std::vector<std::string>& arguments = {});
 
   pid_t pid() const override { return process_->pid(); }
   std::string address() const override;
