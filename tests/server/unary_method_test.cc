@@ -113,10 +113,28 @@ TEST_F(UnaryMethodTest, EncodedBytesAreSharedBetweenAnswers) {
   }
 }
 
+// Threads that a handler starts, which may end before it does.
+class Threads {
+ public:
+  ~Threads() {
+    MutexLock lock(&mutex_);
+    for (std::thread& thread : threads_) thread.join();
+  }
+  template <typename Body>
+  void Start(Body body) {
+    MutexLock lock(&mutex_);
+    threads_.emplace_back(std::move(body));
+  }
+
+ private:
+  Mutex mutex_;
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
 TEST_F(UnaryMethodTest, AnAnswerMayComeFromAnotherThread) {
-  std::vector<std::thread> threads;
+  Threads threads;
   service_.handler = [&](v1::GetRequest&& request, GetResponder responder) {
-    threads.emplace_back([request = std::move(request), responder = std::move(responder)]() mutable {
+    threads.Start([request = std::move(request), responder = std::move(responder)]() mutable {
       responder.Finish(Echo(request));
     });
   };
@@ -125,7 +143,6 @@ TEST_F(UnaryMethodTest, AnAnswerMayComeFromAnotherThread) {
     EXPECT_TRUE(Get(std::to_string(i), &response).ok());
     EXPECT_EQ(response.entry().key(), std::to_string(i));
   }
-  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(UnaryMethodTest, BytesThatDoNotParseAreTheCallersFaultAndNeverReachTheHandler) {
@@ -166,13 +183,12 @@ TEST_F(UnaryMethodTest, ADroppedResponderIsAnsweredInternal) {
 }
 
 TEST_F(UnaryMethodTest, AResponderDroppedByAnotherThreadIsAnsweredInternal) {
-  std::thread thread;
+  Threads threads;
   service_.handler = [&](const v1::GetRequest&, GetResponder responder) {
-    thread = std::thread([dropped = std::move(responder)] {});
+    threads.Start([dropped = std::move(responder)] {});
   };
   v1::GetResponse response;
   EXPECT_EQ(Get("hello", &response).error_code(), grpc::StatusCode::INTERNAL);
-  thread.join();
 }
 
 // Keeps responders, as a handler that waits for something does.
