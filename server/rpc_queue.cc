@@ -1,6 +1,6 @@
 #include "server/rpc_queue.h"
 
-#include <chrono>
+#include <grpc/support/time.h>
 
 namespace dunlin {
 
@@ -14,7 +14,9 @@ void RpcQueue::Stop() {
   }
   stopped_ = true;
   if (thread_.joinable()) {
-    alarm_.Set(queue_.get(), std::chrono::system_clock::now(), Tag(&stop_request_));
+    // Of the past, not of the present: that would wait for gRPC's timers, which wait for an instant of the system's
+    // clock and are late by as much as that is wrong.
+    alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_REALTIME), Tag(&stop_request_));
     thread_.join();
     return;
   }
