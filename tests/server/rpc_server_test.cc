@@ -25,6 +25,7 @@
 #include "server/rpc_queue.h"
 #include "server/rpc_service.h"
 #include "tests/server/raw_call.h"
+#include "tests/support/eventually.h"
 
 namespace dunlin {
 namespace {
@@ -128,12 +129,12 @@ TEST_F(RpcServerTest, NobodyElseWaitsForConnections) {
   Start();
   EXPECT_EQ(Health(""), kNotServing);
   EXPECT_EQ(CountCallbackThreads(), 0);
-  // Such a server shows that the count sees them.
+  // Such a server shows that the count sees them, once they have given themselves their name.
   v1::KVService::CallbackService callbacks;
   grpc::ServerBuilder builder;
   builder.RegisterService(&callbacks);
   const std::unique_ptr<grpc::Server> other = builder.BuildAndStart();
-  EXPECT_GT(CountCallbackThreads(), 0);
+  EXPECT_TRUE(Eventually([] { return CountCallbackThreads() > 0; }));
 }
 
 TEST_F(RpcServerTest, HealthIsWatched) {
