@@ -124,11 +124,13 @@ void HealthService::Open(const grpc::ByteBuffer& request, StreamCall* call) {
   const absl::Status parsed = ParseRequest(request, &watch);
   // Deletes itself.
   auto* const stream = new Stream(this, watch.service(), call);
+  MutexLock lock(&mutex_);
   if (!parsed.ok()) {
+    // Its caller may still cancel it.
+    stream->finished = true;
     stream->Finish(ToGrpcStatus(parsed));
     return;
   }
-  MutexLock lock(&mutex_);
   streams_.insert(stream);
   Pump(stream);
 }

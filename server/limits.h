@@ -21,6 +21,8 @@ inline constexpr size_t kHotCallsAwaited = 128;
 // Threads that wait for calls, by the number of processors: half of them, since committing, mirroring and watching have
 // threads of their own; one is what costs least where it is enough.
 inline constexpr size_t RpcThreadsFor(size_t processors) { return processors < 4 ? 1 : processors / 2; }
+// More than any machine that one would give to a single replica has processors; each thread awaits a few hundred calls
+// of 2 KB beforehand.
 inline constexpr size_t kRpcThreadsMax = 256;
 
 // ---- Answers ----

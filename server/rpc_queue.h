@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace dunlin {
 
@@ -27,6 +28,18 @@ class RpcQueue {
 
    protected:
     ~Operation() = default;
+  };
+
+  // Passes what an operation comes to on to a member function of `T`, which must outlive it.
+  template <typename T>
+  class Notice final : public Operation {
+   public:
+    Notice(T* object, void (T::*member)(bool ok)) : object_(object), member_(member) {}
+    void OnEnded(bool ok) override { (object_->*member_)(ok); }
+
+   private:
+    T* const object_;
+    void (T::*const member_)(bool ok);
   };
 
   // Takes a queue of a server that is yet to be started.
@@ -54,15 +67,7 @@ class RpcQueue {
   void Stop();
 
  private:
-  class StopRequest final : public Operation {
-   public:
-    explicit StopRequest(RpcQueue* queue) : queue_(queue) {}
-    void OnEnded(bool) override { queue_->stop_requested_ = true; }
-
-   private:
-    RpcQueue* const queue_;
-  };
-
+  void OnStopRequested(bool) { stop_requested_ = true; }
   void Run();
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -72,7 +77,7 @@ class RpcQueue {
   bool stop_requested_ = false;
   bool shut_down_ = false;
 
-  StopRequest stop_request_{this};
+  Notice<RpcQueue> stop_request_{this, &RpcQueue::OnStopRequested};
   // Wakes the thread.
   grpc::Alarm alarm_;
   bool stopped_ = false;

@@ -74,9 +74,9 @@ class RpcServer {
   // were added, on the thread that calls Shutdown(). A hook added after that never runs.
   void AtShutdown(std::function<void()> hook) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Stops in this order: NOT_SERVING, no new connections, hooks, no new calls, then waits for the calls under way for
-  // kShutdownGrace, but not beyond `deadline`, and cancels what is left. Returns once all have ended. Only the first
-  // call does anything; others return at once.
+  // Stops in this order: NOT_SERVING, no new connections, hooks, the end of health streams, no new calls, then waits
+  // for the calls under way for kShutdownGrace, but not beyond `deadline`, and cancels what is left. Returns once all
+  // have ended. Only the first call does anything; others return at once.
   void Shutdown(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

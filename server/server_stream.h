@@ -39,18 +39,7 @@ class StreamCall {
  private:
   friend class ServerStream;
 
-  using Notice = void (StreamCall::*)(bool ok);
-
-  // Passes what gRPC tells on to a function of the call.
-  class Operation final : public RpcQueue::Operation {
-   public:
-    Operation(StreamCall* call, Notice notice) : call_(call), notice_(notice) {}
-    void OnEnded(bool ok) override { (call_->*notice_)(ok); }
-
-   private:
-    StreamCall* const call_;
-    const Notice notice_;
-  };
+  using Notice = RpcQueue::Notice<StreamCall>;
 
   explicit StreamCall(std::shared_ptr<const Method> method) : method_(std::move(method)) {}
   ~StreamCall() = default;
@@ -68,10 +57,10 @@ class StreamCall {
   // Set when it is opened.
   ServerStream* stream_ = nullptr;
 
-  Operation accepted_{this, &StreamCall::OnAccepted};
-  Operation written_{this, &StreamCall::OnWritten};
-  Operation ended_{this, &StreamCall::OnEnded};
-  Operation finished_{this, &StreamCall::OnFinished};
+  Notice accepted_{this, &StreamCall::OnAccepted};
+  Notice written_{this, &StreamCall::OnWritten};
+  Notice ended_{this, &StreamCall::OnEnded};
+  Notice finished_{this, &StreamCall::OnFinished};
   // Of ended_ and finished_, what gRPC has yet to tell. Used by the queue's thread.
   int awaited_ = 2;
 };

@@ -70,18 +70,7 @@ class UnaryCall {
   void Release();
 
  private:
-  using Notice = void (UnaryCall::*)(bool ok);
-
-  // Passes what gRPC tells on to a function of the call.
-  class Operation final : public RpcQueue::Operation {
-   public:
-    Operation(UnaryCall* call, Notice notice) : call_(call), notice_(notice) {}
-    void OnEnded(bool ok) override { (call_->*notice_)(ok); }
-
-   private:
-    UnaryCall* const call_;
-    const Notice notice_;
-  };
+  using Notice = RpcQueue::Notice<UnaryCall>;
 
   explicit UnaryCall(std::shared_ptr<const Method> method) : method_(std::move(method)) {}
   ~UnaryCall() = default;
@@ -108,9 +97,9 @@ class UnaryCall {
   absl::optional<Rpc> rpc_{absl::in_place};
   absl::Time deadline_;
 
-  Operation accepted_{this, &UnaryCall::OnAccepted};
-  Operation ended_{this, &UnaryCall::OnEnded};
-  Operation answered_{this, &UnaryCall::OnAnswered};
+  Notice accepted_{this, &UnaryCall::OnAccepted};
+  Notice ended_{this, &UnaryCall::OnEnded};
+  Notice answered_{this, &UnaryCall::OnAnswered};
   // Of ended_ and answered_, what gRPC has yet to tell. Used by the queue's thread.
   int awaited_ = 2;
 

@@ -2,19 +2,14 @@
 // writes a second; beside the sum of what it is made of (a bare gRPC server that writes each Put to a stream, and a
 // script of Redis whose message a subscriber gets), and beside etcd's way from a Put to a watcher.
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "storage/mutex.h"
 #include "tests/benchmarks/bench.h"
 #include "tests/benchmarks/data_set.h"

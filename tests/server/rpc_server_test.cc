@@ -75,6 +75,13 @@ class RpcServerTest : public ::testing::Test {
     return answer.status.ok() ? answer.bytes : answer.status.error_message();
   }
 
+  std::unique_ptr<grpc::ClientReader<grpc::health::v1::HealthCheckResponse>> WatchHealth(const std::string& service,
+                                                                                         grpc::ClientContext* context) {
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service);
+    return grpc::health::v1::Health::NewStub(channel_)->Watch(context, request);
+  }
+
   NullLogger logger_;
   Unimplemented<v1::KVService> kv_;
   Unimplemented<v1::ReplicaService> replica_;
@@ -139,11 +146,8 @@ TEST_F(RpcServerTest, NobodyElseWaitsForConnections) {
 
 TEST_F(RpcServerTest, HealthIsWatched) {
   Start();
-  const auto stub = grpc::health::v1::Health::NewStub(channel_);
   grpc::ClientContext context;
-  grpc::health::v1::HealthCheckRequest request;
-  request.set_service("dunlin.v1.KVService");
-  const auto reader = stub->Watch(&context, request);
+  const auto reader = WatchHealth("dunlin.v1.KVService", &context);
   grpc::health::v1::HealthCheckResponse response;
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::NOT_SERVING);
@@ -160,16 +164,41 @@ TEST_F(RpcServerTest, HealthIsWatched) {
 
 TEST_F(RpcServerTest, TheHealthOfAnUnknownServiceIsWatchedAsUnknown) {
   Start();
-  const auto stub = grpc::health::v1::Health::NewStub(channel_);
   grpc::ClientContext context;
-  grpc::health::v1::HealthCheckRequest request;
-  request.set_service("dunlin.v1.Nobody");
-  const auto reader = stub->Watch(&context, request);
+  const auto reader = WatchHealth("dunlin.v1.Nobody", &context);
   grpc::health::v1::HealthCheckResponse response;
   ASSERT_TRUE(reader->Read(&response));
   EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVICE_UNKNOWN);
   context.TryCancel();
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(RpcServerTest, AHealthWatchThatDoesNotParseIsTheCallersFaultAndMayBeCancelled) {
+  Start();
+  for (int i = 0; i < 200; ++i) {
+    grpc::GenericStub stub(channel_);
+    grpc::CompletionQueue queue;
+    grpc::ClientContext context;
+    const grpc::Slice slice(OneField(1, "caf\xE9"));
+    grpc::ByteBuffer reply;
+    grpc::Status status;
+    const auto call =
+        stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Watch", grpc::ByteBuffer(&slice, 1), &queue);
+    call->StartCall();
+    call->Finish(&reply, &status, nullptr);
+    // Half of them are cancelled at whatever moment the answer has got to.
+    std::thread canceller([&] {
+      if (i % 2 == 0) context.TryCancel();
+    });
+    void* tag = nullptr;
+    bool ok = false;
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+    canceller.join();
+    ASSERT_TRUE(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
+                (i % 2 == 0 && status.error_code() == grpc::StatusCode::CANCELLED))
+        << status.error_message();
+  }
+  EXPECT_EQ(Health(""), kNotServing);
 }
 
 TEST_F(RpcServerTest, SeveralThreadsMayAnswer) {
