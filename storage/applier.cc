@@ -93,18 +93,36 @@ absl::StatusOr<Applier::Stored> Applier::ReadReplaceable(absl::string_view key) 
   return old;
 }
 
+// The lowest time that a version which replaces `old` may have.
+uint64_t Applier::TimeAfter(const Stored& old) { return old.status.ok() ? old.row.record.version.time + 1 : 0; }
+
+// Returns the time of all versions of `write`: of two batches that do not know of each other, one then wins on every
+// key that both write, and never half of each. A key that somebody's wrong clock has stamped must not carry the others
+// to its future: it gets a time of its own.
+//
+// Looks at all keys before the first is changed, so that a write is turned down whole.
+absl::StatusOr<uint64_t> Applier::IssueForBatch(const LocalWrite& write) {
+  uint64_t at_least = 0;
+  for (const Mutation& mutation : write.mutations) {
+    DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
+    const uint64_t time = TimeAfter(old);
+    if (write.mutations.size() == 1 || !clock_->IsFarAhead(time)) {
+      at_least = std::max(at_least, time);
+    }
+  }
+  return clock_->Issue(at_least, state_->revision + 1);
+}
+
 absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
   DUNLIN_RETURN_IF_ERROR(CheckPrecondition(write));
-  // All are looked at before the first is changed, so that a write is turned down whole.
-  for (size_t i = 1; i < write.mutations.size(); ++i) {
-    DUNLIN_RETURN_IF_ERROR(ReadReplaceable(write.mutations[i].key).status());
-  }
+  DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch_time, IssueForBatch(write));
   WriteResult result;
   const uint64_t batch_first_revision = state_->revision + 1;
   for (const Mutation& mutation : write.mutations) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
     Record record;
-    record.version.time = clock_->Issue(old.status.ok() ? old.row.record.version.time + 1 : 0, state_->revision + 1);
+    const uint64_t at_least = TimeAfter(old);
+    record.version.time = at_least <= batch_time ? batch_time : clock_->Issue(at_least, state_->revision + 1);
     record.version.origin = store_id_;
     record.tombstone = mutation.kind == Mutation::Kind::kDelete;
     record.expiry_unix_ms = ExpiryOf(mutation, now_unix_ms_);

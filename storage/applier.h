@@ -37,7 +37,7 @@ class Applier {
   Applier(LmdbTxn* txn, StoreState* state, uint64_t store_id, HybridClock* clock)
       : txn_(txn), state_(state), store_id_(store_id), clock_(clock), now_unix_ms_(clock->NowUnixMillis()) {}
 
-  // Gives each mutation a version and stores it.
+  // Gives each mutation a version, all of them of one time unless somebody's wrong clock is in the way, and stores it.
   // Errors: kFailedPrecondition when the precondition does not hold, naming the version in its way, or when a row to be
   // replaced is of a newer format.
   absl::StatusOr<WriteResult> ApplyLocal(const LocalWrite& write);
@@ -103,6 +103,8 @@ class Applier {
   absl::StatusOr<Stored> Read(absl::string_view key) const;
   absl::Status CheckPrecondition(const LocalWrite& write) const;
   absl::StatusOr<Stored> ReadReplaceable(absl::string_view key) const;
+  static uint64_t TimeAfter(const Stored& old);
+  absl::StatusOr<uint64_t> IssueForBatch(const LocalWrite& write);
   absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
   // What a change has replaced.
@@ -118,6 +120,7 @@ class Applier {
                                 const KeySet& fleet_keys);
   // `redis_times` as in Restamping; empty: Redis has nothing of the group.
   absl::Status RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times);
+  absl::Status RestampOne(const OutboxItem& item, uint64_t time, uint64_t batch_first_revision);
   bool MayRestamp(const RecordRow& row, const OutboxItem& item) const;
   void NoteTurnedDown(const Record& incoming, const Stored& old);
   absl::StatusOr<bool> IsAheadOfClock(const OutboxItem& item) const;

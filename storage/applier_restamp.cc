@@ -66,39 +66,52 @@ bool Applier::MayRestamp(const RecordRow& row, const OutboxItem& item) const {
 
 absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Span<const uint64_t> redis_times) {
   const uint64_t batch_first_revision = state_->revision + 1;
+  // What Redis has may be of a time when its clock was ahead of where it is now; and more may have come since it was
+  // asked.
+  std::vector<uint64_t> at_least(group.size());
+  // One time for all of them, as IssueForBatch() has it.
+  uint64_t batch_at_least = 0;
   for (size_t i = 0; i < group.size(); ++i) {
-    const OutboxItem& item = group[i];
-    // What Redis has may be of a time when its clock was ahead of where it is now; and more may have come since it was
-    // asked.
     const uint64_t known = std::max(i < redis_times.size() ? redis_times[i] : 0, state_->turned_down_time);
-    const uint64_t at_least = known == UINT64_MAX ? 0 : known + 1;
-    DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(item.key));
-    if (!old.status.ok() || !MayRestamp(old.row, item)) {
-      continue;
+    at_least[i] = known == UINT64_MAX ? 0 : known + 1;
+    if (group.size() == 1 || !clock_->IsFarAhead(at_least[i])) {
+      batch_at_least = std::max(batch_at_least, at_least[i]);
     }
-    Record record = old.row.record;
-    const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
-    const uint64_t revision = state_->revision + 1;
-    // The clock may give out once more what it has given out before it came back.
-    for (record.version.time = clock_->IssueAnew(at_least, revision); record.version == old.row.record.version;) {
-      record.version.time = clock_->Issue(record.version.time + 1, revision);
-    }
-    if (old.row.swept) {
-      // Its end has been told here: it must not live on elsewhere.
-      record.expiry_unix_ms = std::min(record.expiry_unix_ms, now_unix_ms_);
-    } else if (record.expiry_unix_ms != 0) {
-      const uint64_t left_ms = record.expiry_unix_ms - std::min(record.expiry_unix_ms - 1, old_unix_ms);
-      record.expiry_unix_ms = now_unix_ms_ + left_ms;
-    }
-    const std::string encoded = EncodeRecord(record);
-    RecordRow row;
-    row.unsent = true;
-    row.swept = old.row.swept;
-    row.encoded = encoded;
-    row.record = record;
-    DUNLIN_RETURN_IF_ERROR(Replace(item.key, old, row, batch_first_revision));
+  }
+  const uint64_t batch_time = clock_->IssueAnew(batch_at_least, batch_first_revision);
+  for (size_t i = 0; i < group.size(); ++i) {
+    const uint64_t time = at_least[i] <= batch_time ? batch_time : clock_->IssueAnew(at_least[i], state_->revision + 1);
+    DUNLIN_RETURN_IF_ERROR(RestampOne(group[i], time, batch_first_revision));
   }
   return absl::OkStatus();
+}
+
+// Gives the record of `item` a version of `time`, or of a later one if that is what it has.
+absl::Status Applier::RestampOne(const OutboxItem& item, uint64_t time, uint64_t batch_first_revision) {
+  DUNLIN_ASSIGN_OR_RETURN(const Stored old, Read(item.key));
+  if (!old.status.ok() || !MayRestamp(old.row, item)) {
+    return absl::OkStatus();
+  }
+  Record record = old.row.record;
+  const uint64_t old_unix_ms = VersionTimeToUnixMillis(record.version.time);
+  // The clock may give out once more what it has given out before it came back.
+  for (record.version.time = time; record.version == old.row.record.version;) {
+    record.version.time = clock_->Issue(record.version.time + 1, state_->revision + 1);
+  }
+  if (old.row.swept) {
+    // Its end has been told here: it must not live on elsewhere.
+    record.expiry_unix_ms = std::min(record.expiry_unix_ms, now_unix_ms_);
+  } else if (record.expiry_unix_ms != 0) {
+    const uint64_t left_ms = record.expiry_unix_ms - std::min(record.expiry_unix_ms - 1, old_unix_ms);
+    record.expiry_unix_ms = now_unix_ms_ + left_ms;
+  }
+  const std::string encoded = EncodeRecord(record);
+  RecordRow row;
+  row.unsent = true;
+  row.swept = old.row.swept;
+  row.encoded = encoded;
+  row.record = record;
+  return Replace(item.key, old, row, batch_first_revision);
 }
 
 // What this store has written, has never sent, and what may be older than a deletion that nobody remembers: some

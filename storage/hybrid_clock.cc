@@ -18,7 +18,15 @@ uint64_t FirstWith(uint64_t bits, uint64_t period, uint64_t time) {
   return time > UINT64_MAX - distance ? time : time + distance;
 }
 
+// Whether no right clock can have issued `time`.
+bool IsAheadOfAll(uint64_t time, uint64_t now_unix_ms, uint64_t last_issued) {
+  const uint64_t known_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last_issued));
+  return VersionTimeToUnixMillis(time) > known_unix_ms + absl::ToInt64Milliseconds(kClockDriftMax);
+}
+
 }  // namespace
+
+bool HybridClock::IsFarAhead(uint64_t at_least) const { return IsAheadOfAll(at_least, NowUnixMillis(), last_issued()); }
 
 uint64_t HybridClock::Issue(uint64_t at_least, uint64_t revision) {
   return Issue(at_least, Issuer::kCommitter, Mark{revision, Mark::When::kFarAhead});
@@ -46,9 +54,7 @@ uint64_t HybridClock::Issue(uint64_t at_least, Issuer issuer, Mark mark) {
   };
   const uint64_t now_unix_ms = NowUnixMillis();
   uint64_t last = last_issued_.load(std::memory_order_relaxed);
-  const uint64_t drift_ms = absl::ToInt64Milliseconds(kClockDriftMax);
-  const uint64_t ahead_unix_ms = std::max(now_unix_ms, VersionTimeToUnixMillis(last)) + drift_ms;
-  if (VersionTimeToUnixMillis(at_least) > ahead_unix_ms) {
+  if (IsAheadOfAll(at_least, now_unix_ms, last)) {
     return marked(at_least);
   }
   const uint64_t now = now_unix_ms << kVersionCounterBits;

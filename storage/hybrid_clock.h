@@ -41,6 +41,9 @@ class HybridClock {
   // that follow the clock, in whatever future it may have been.
   uint64_t Issue(uint64_t at_least, uint64_t revision);
 
+  // Whether Issue() would return a time for `at_least` that it forgets.
+  bool IsFarAhead(uint64_t at_least) const;
+
   // As Issue(), for a write that is stamped anew. Where `at_least` is ahead of the fleet's time, what is right above it
   // may have been issued before and been forgotten, for the same key: so the time has the bits of the revision here,
   // too.

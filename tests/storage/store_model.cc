@@ -62,6 +62,7 @@ std::string StoreModel::Write(const LocalWrite& write, const WriteResult& result
       result.revisions.size() != write.mutations.size()) {
     return "an answer of the wrong length";
   }
+  const Version issued_before = last_issued_;
   for (size_t i = 0; i < write.mutations.size(); ++i) {
     const Mutation& mutation = write.mutations[i];
     if (result.existed[i] != Lives(mutation.key, now_unix_ms)) {
@@ -71,8 +72,11 @@ std::string StoreModel::Write(const LocalWrite& write, const WriteResult& result
     row.version = result.versions[i];
     const auto old = rows_.find(mutation.key);
     if (row.version.origin != store_id_ || (old != rows_.end() && !(row.version > old->second.version)) ||
-        !(row.version > last_issued_)) {
+        !(row.version > issued_before)) {
       return absl::StrCat("a version that is not new: ", VersionToString(row.version));
+    }
+    if (row.version != result.versions.front()) {
+      return absl::StrCat("a batch of several versions: ", VersionToString(row.version));
     }
     last_issued_ = row.version;
     row.batch_first_revision = batch_first_revision;
