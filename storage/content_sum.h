@@ -12,8 +12,8 @@ namespace dunlin {
 // ContentSum is the sum of the checksums of all records, dead or alive, in two lanes of 32 bits, each modulo 2^32. Like
 // Digest it does not depend on the order of changes. It is made for Redis' scripts (sync/scripts/write.lua), which keep
 // the same sum: their numbers are doubles, and they have no hash function but what the records bring along. Since a
-// record holds its version, which no two writes share, its checksum stands for the key too; only the entries of one batch
-// that have the same value have the same checksum.
+// record holds its version, which no two writes share, its checksum stands for the key too; only the entries of one
+// batch that have the same value have the same checksum.
 //
 // Together with the number of records it tells whether two sets of records are the same, up to a chance of 2^-64. Of a
 // batch whose values are the same, it does not tell which keys are there, if some of them have been lost.
