@@ -15,8 +15,9 @@ namespace dunlin::bench {
 inline constexpr size_t kDataSetKeys = 100'000;
 inline constexpr size_t kDataSetValueBytes = 100;
 
-// Its i-th key.
+// Its i-th key, and how all of them begin.
 std::string DataSetKey(size_t i);
+inline constexpr char kDataSetPrefix[] = "devices/";
 // A value, different for each `number`.
 std::string DataSetValue(uint64_t number);
 

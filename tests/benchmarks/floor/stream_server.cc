@@ -1,5 +1,5 @@
 // The least that a gRPC server can do to tell streams of a key's changes: it stores nothing, and each Put is written to
-// every stream that watches its key, as one message each. What watching a replica is measured beside.
+// every stream that watches its key or everything, as one message each. What watching a replica is measured beside.
 //
 //   stream_server PORT_FILE
 
@@ -19,6 +19,9 @@
 
 namespace dunlin::bench {
 namespace {
+
+// What is no key.
+constexpr char kEverything[] = "";
 
 using MessagePtr = std::shared_ptr<const v1::WatchResponse>;
 
@@ -72,7 +75,8 @@ class BareService final : public v1::KVService::CallbackService {
  public:
   grpc::ServerWriteReactor<v1::WatchResponse>* Watch(grpc::CallbackServerContext*,
                                                      const v1::WatchRequest* request) override {
-    auto* stream = new BareStream(this, request->key());
+    // Who watches a prefix is told of everything: whoever measures uses one prefix for all.
+    auto* stream = new BareStream(this, request->has_prefix() ? kEverything : request->key());
     auto synced = std::make_shared<v1::WatchResponse>();
     synced->set_marker(v1::MARKER_SYNCED);
     MutexLock lock(&mutex_);
@@ -90,10 +94,12 @@ class BareService final : public v1::KVService::CallbackService {
     event->mutable_entry()->set_value(request->value());
     {
       MutexLock lock(&mutex_);
-      const auto found = streams_.find(request->key());
-      if (found != streams_.end()) {
-        for (BareStream* stream : found->second) {
-          stream->Push(message);
+      for (const std::string& watched : {request->key(), std::string(kEverything)}) {
+        const auto found = streams_.find(watched);
+        if (found != streams_.end()) {
+          for (BareStream* stream : found->second) {
+            stream->Push(message);
+          }
         }
       }
     }

@@ -49,6 +49,11 @@ Dialect DunlinDialect() {
     request.set_key(key);
     return Encode(request);
   };
+  dialect.watch_prefix = [](const std::string& prefix) {
+    v1::WatchRequest request;
+    request.set_prefix(prefix);
+    return Encode(request);
+  };
   dialect.read = [](const grpc::ByteBuffer& bytes) {
     const auto message = Decode<v1::WatchResponse>(bytes);
     return StreamLoad::Told{message.marker() == v1::MARKER_SYNCED, static_cast<uint64_t>(message.events_size())};
@@ -84,6 +89,15 @@ Dialect EtcdDialect() {
   dialect.watch = [](const std::string& key) {
     etcdserverpb::WatchRequest request;
     request.mutable_create_request()->set_key(key);
+    return Encode(request);
+  };
+  dialect.watch_prefix = [](const std::string& prefix) {
+    etcdserverpb::WatchRequest request;
+    request.mutable_create_request()->set_key(prefix);
+    // The first key after all that begin so; no prefix here ends in the highest byte.
+    std::string end = prefix;
+    ++end.back();
+    request.mutable_create_request()->set_range_end(end);
     return Encode(request);
   };
   dialect.read = [](const grpc::ByteBuffer& bytes) {

@@ -24,6 +24,7 @@ struct Dialect {
   std::function<grpc::ByteBuffer(const std::string& key, const std::string& value)> put;
   // Of changes from now on.
   std::function<grpc::ByteBuffer(const std::string& key)> watch;
+  std::function<grpc::ByteBuffer(const std::string& prefix)> watch_prefix;
   std::function<StreamLoad::Told(const grpc::ByteBuffer& message)> read;
   // What was put, as the message's events tell.
   std::function<std::vector<std::string>(const grpc::ByteBuffer& message)> values;
