@@ -11,7 +11,7 @@
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/hybrid_clock.h"
-#include "storage/lmdb_env.h"
+#include "storage/table_txn.h"
 #include "storage/tables.h"
 #include "storage/write.h"
 
@@ -34,7 +34,7 @@ namespace dunlin {
 class Applier {
  public:
   // All must outlive this object. `state` is changed along; keep a copy if the transaction may fail.
-  Applier(LmdbTxn* txn, StoreState* state, uint64_t store_id, HybridClock* clock)
+  Applier(TableTxn* txn, StoreState* state, uint64_t store_id, HybridClock* clock)
       : txn_(txn), state_(state), store_id_(store_id), clock_(clock), now_unix_ms_(clock->NowUnixMillis()) {}
 
   // Gives each mutation a version, all of them of one time unless somebody's wrong clock is in the way, and stores it.
@@ -130,7 +130,7 @@ class Applier {
   void Uncount(absl::string_view key, const RecordRow& row);
   void Count(absl::string_view key, const RecordRow& row);
 
-  LmdbTxn* const txn_;
+  TableTxn* const txn_;
   StoreState* const state_;
   const uint64_t store_id_;
   HybridClock* const clock_;

@@ -13,7 +13,7 @@ namespace dunlin {
 absl::StatusOr<size_t> Applier::SweepExpired(size_t entries_max) {
   std::vector<std::string> due;
   {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kExpiries));
+    DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(*txn_, Table::kExpiries));
     DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
     while (cursor.valid() && due.size() < entries_max && ReadBigEndian64(cursor.key()) <= now_unix_ms_) {
       due.emplace_back(cursor.key());
@@ -56,7 +56,7 @@ absl::Status Applier::Finish() {
   state_->unsent_bytes = 0;
   state_->digest = Digest();
   state_->content = ContentSum();
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kRecords));
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(*txn_, Table::kRecords));
   DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
   while (cursor.valid()) {
     const absl::StatusOr<RecordRow> row = DecodeRecordRow(cursor.key(), cursor.value());
@@ -74,7 +74,7 @@ absl::StatusOr<uint64_t> Applier::SweepStaleChanges(uint64_t from, size_t entrie
   std::vector<uint64_t> stale;
   uint64_t next = 0;
   {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kChanges));
+    DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(*txn_, Table::kChanges));
     DUNLIN_RETURN_IF_ERROR(cursor.Seek(EncodeBigEndian64(from)));
     for (size_t seen = 0; cursor.valid() && seen < entries_max; ++seen) {
       const uint64_t revision = ReadBigEndian64(cursor.key());
@@ -105,7 +105,7 @@ absl::StatusOr<uint64_t> Applier::CollectDead(const Collection& collection) {
   std::vector<std::pair<uint64_t, std::string>> candidates;
   uint64_t next = 0;
   {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kChanges));
+    DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(*txn_, Table::kChanges));
     DUNLIN_RETURN_IF_ERROR(cursor.Seek(EncodeBigEndian64(collection.from_revision)));
     for (size_t seen = 0; cursor.valid() && seen < collection.entries_max; ++seen) {
       const uint64_t revision = ReadBigEndian64(cursor.key());
@@ -147,7 +147,7 @@ absl::StatusOr<uint64_t> Applier::DropAbsent(const RemoteBatch& batch) {
   std::vector<std::string> absent;
   std::vector<OutboxItem> never_sent;
   {
-    DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(*txn_, Table::kRecords));
+    DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(*txn_, Table::kRecords));
     DUNLIN_RETURN_IF_ERROR(cursor.Seek(""));
     while (cursor.valid()) {
       const absl::StatusOr<RecordRow> row = DecodeRecordRow(cursor.key(), cursor.value());

@@ -18,6 +18,9 @@ absl::Status StoppedError() { return absl::UnavailableError("the replica is shut
 
 Committer::Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
     : options_(options), store_(store), engine_(options, store, clock, feed) {
+  if (options.checkpoints_elsewhere) {
+    checkpoints_.emplace(store->tables_.get());
+  }
   MutexLock lock(&stop_mutex_);
   thread_ = std::thread([this] { Run(); });
 }
@@ -138,8 +141,12 @@ void Committer::Run() {
       group.clear();
     }
     engine_.RunDue();
+    if (checkpoints_.has_value() && engine_.checkpoint_is_due()) {
+      checkpoints_->Wake();
+    }
   }
-  engine_.FlushPositions();
+  checkpoints_.reset();
+  engine_.Finish();
 }
 
 }  // namespace dunlin

@@ -8,7 +8,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "storage/change_feed.h"
+#include "storage/checkpoint_thread.h"
 #include "storage/group_committer.h"
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
@@ -24,6 +26,8 @@ namespace dunlin {
 // sync (group commit), hands the changes to the ChangeFeed, and then answers. Between groups it sweeps what has
 // expired.
 //
+// What is durable goes on to the database by a thread of its own; Stop() leaves nothing for the next start.
+//
 // Order: operations take effect in the order of the calls. Callbacks run on the committer's thread, after the changes
 // are durable and published: they must be quick and must not wait for another write. What is refused at once, for a
 // full queue or after Stop(), is answered within the call, on the caller's thread.
@@ -37,6 +41,9 @@ namespace dunlin {
 class Committer {
  public:
   struct Options : GroupCommitter::Options {
+    // By a thread of the committer.
+    Options() { checkpoints_elsewhere = true; }
+
     // Told of each commit that takes at least `slow_commit`: nothing else tells a slow disk from a slow Dunlin.
     // Null: nobody is.
     Logger* logger = nullptr;
@@ -92,6 +99,8 @@ class Committer {
 
   // Used by the committer's thread alone.
   GroupCommitter engine_;
+  // Only if its options have checkpoints elsewhere.
+  absl::optional<CheckpointThread> checkpoints_;
 
   Mutex mutex_;
   CondVar work_;

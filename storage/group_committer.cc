@@ -38,6 +38,11 @@ bool HasPut(const LocalWrite& write) {
                      [](const Mutation& mutation) { return mutation.kind == Mutation::Kind::kPut; });
 }
 
+bool IsPut(const Operation& operation) {
+  const auto* write = std::get_if<WriteOperation>(&operation);
+  return write != nullptr && HasPut(write->write);
+}
+
 bool IsDelete(const Operation& operation) {
   const auto* write = std::get_if<WriteOperation>(&operation);
   return write != nullptr && !HasPut(write->write);
@@ -93,8 +98,11 @@ absl::Status GroupCommitter::CommitPart(bool (*keeps)(const Operation&), Operati
 }
 
 absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
-  const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
-    DUNLIN_ASSIGN_OR_RETURN(used_bytes_, txn->UsedBytes());
+  absl::Status status = CheckRoom(*group);
+  if (status.ok() && std::any_of(group->begin(), group->end(), IsPut)) {
+    status = MeasureUsedBytes();
+  }
+  const auto execute_all = [&](Applier* applier, TableTxn*) {
     for (const MirrorProgress& progress : owed_progress_) {
       DUNLIN_RETURN_IF_ERROR(AdvanceMirrored(progress, applier));
     }
@@ -102,7 +110,10 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
       DUNLIN_RETURN_IF_ERROR(Execute(&operation, applier));
     }
     return absl::OkStatus();
-  });
+  };
+  if (status.ok()) {
+    status = Transact(execute_all);
+  }
   if (status.ok()) {
     owed_progress_.clear();
     return status;
@@ -117,15 +128,42 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
   return status;
 }
 
+// What needs room in a database that is full is refused, unless there is some once it has taken over all that it was to
+// take: deletions make room only then.
+absl::Status GroupCommitter::CheckRoom(const OperationGroup& group) {
+  size_t size_bytes = 0;
+  for (const Operation& operation : group) {
+    if (!IsDelete(operation) && !std::holds_alternative<MirrorProgress>(operation)) {
+      size_bytes += SizeOf(operation);
+    }
+  }
+  if (size_bytes == 0 || store_->tables_->CheckRoom(size_bytes).ok()) {
+    return absl::OkStatus();
+  }
+  DUNLIN_RETURN_IF_ERROR(store_->tables_->WriteAll());
+  return store_->tables_->CheckRoom(size_bytes);
+}
+
+// Measures what the quota is compared with. Above it, what has been deleted has to show at once.
+absl::Status GroupCommitter::MeasureUsedBytes() {
+  DUNLIN_ASSIGN_OR_RETURN(used_bytes_, store_->tables_->UsedBytes());
+  if (!CheckQuota(used_bytes_, options_.quota_bytes).ok()) {
+    // A database that is full is the business of CheckRoom().
+    (void)store_->tables_->WriteAll();
+    DUNLIN_ASSIGN_OR_RETURN(used_bytes_, store_->tables_->UsedBytes());
+  }
+  return absl::OkStatus();
+}
+
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.
-absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body) {
+absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*, TableTxn*)>& body) {
   write_times_.Note(clock_->NowUnixMillis(), state_.revision);
   const StoreState before = state_;
   absl::Cleanup undo = [&] {
     state_ = before;
     positions_urgent_ = false;
   };
-  DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, store_->env_->BeginWrite());
+  DUNLIN_ASSIGN_OR_RETURN(TableTxn txn, store_->tables_->BeginWrite());
   Applier applier(&txn, &state_, store_->store_id(), clock_);
   if (feed_->wants_previous()) {
     applier.KeepPrevious();
@@ -147,7 +185,7 @@ void GroupCommitter::NoteExpiries(const Applier& applier) {
 }
 
 // Commits, unless nothing has changed but positions that can wait.
-absl::Status GroupCommitter::CommitState(LmdbTxn txn, Applier* applier, const StoreState& before) {
+absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const StoreState& before) {
   if (applier->changed() || positions_urgent_) {
     DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
     if (state_.expired_latest_unix_ms != before.expired_latest_unix_ms) {
@@ -256,6 +294,16 @@ void GroupCommitter::RunDue() {
   if (IsDue(clock_->Now(), positions_flushed_, kPositionFlushPeriod)) {
     FlushPositions();
   }
+  checkpoint_is_due_ = store_->tables_->FreezeIfDue(clock_->Now());
+  if (checkpoint_is_due_ && !options_.checkpoints_elsewhere) {
+    // TableEnv remembers what has become of it.
+    (void)store_->tables_->WriteFrozen();
+  }
+}
+
+void GroupCommitter::Finish() {
+  FlushPositions();
+  (void)store_->tables_->WriteAll();
 }
 
 void GroupCommitter::Sweep() {
@@ -265,7 +313,7 @@ void GroupCommitter::Sweep() {
   }
   expiries_swept_ = now;
   size_t swept = 0;
-  const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
+  const absl::Status status = Transact([&](Applier* applier, TableTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(swept, applier->SweepExpired(kSweepEntriesMax));
     if (swept < kSweepEntriesMax) {
       state_.expired_unix_ms = applier->now_unix_ms();
@@ -276,7 +324,7 @@ void GroupCommitter::Sweep() {
   sweep_again_ = status.ok() && swept == kSweepEntriesMax;
 }
 
-absl::Status GroupCommitter::SweepStaleChanges(Applier* applier, const LmdbTxn& txn) {
+absl::Status GroupCommitter::SweepStaleChanges(Applier* applier, const TableTxn& txn) {
   DUNLIN_ASSIGN_OR_RETURN(const uint64_t changes, txn.Count(Table::kChanges));
   const uint64_t live = state_.entries + state_.tombstones;
   if (changes < live + std::max<uint64_t>(live, kStaleChangesMin)) {
@@ -294,7 +342,7 @@ void GroupCommitter::Collect() {
   if (collect_at_revision_ == 0 && !IsDue(now, collected_, period)) {
     return;
   }
-  const absl::Status status = Transact([&](Applier* applier, LmdbTxn* txn) {
+  const absl::Status status = Transact([&](Applier* applier, TableTxn* txn) {
     if (collect_at_revision_ == 0) {
       DUNLIN_RETURN_IF_ERROR(NoteHistory(txn));
     }
@@ -314,7 +362,7 @@ void GroupCommitter::Collect() {
   }
 }
 
-absl::Status GroupCommitter::NoteHistory(LmdbTxn* txn) {
+absl::Status GroupCommitter::NoteHistory(TableTxn* txn) {
   const uint64_t now_unix_ms = clock_->NowUnixMillis();
   const auto horizon_ms = static_cast<uint64_t>(absl::ToInt64Milliseconds(options_.tombstone_horizon));
   const auto period_ms =
@@ -335,7 +383,7 @@ void GroupCommitter::FlushPositions() {
   }
   // On an error they stay dirty and are tried again a period later; what is on disk is older and as true.
   positions_flushed_ = clock_->Now();
-  absl::StatusOr<LmdbTxn> txn = store_->env_->BeginWrite();
+  absl::StatusOr<TableTxn> txn = store_->tables_->BeginWrite();
   if (!txn.ok() || !txn->Put(Table::kMeta, kMetaState, EncodeStateNow()).ok() || !txn->Commit().ok()) {
     return;
   }

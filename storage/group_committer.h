@@ -41,6 +41,8 @@ class GroupCommitter {
     absl::Duration outbox_age_max = kTombstoneHorizonDefault;
     // How long deleted and expired keys are remembered.
     absl::Duration tombstone_horizon = kTombstoneHorizonDefault;
+    // What is committed is written to the database by whoever asks for checkpoint_is_due(), on another thread.
+    bool checkpoints_elsewhere = false;
   };
 
   // All must outlive this object.
@@ -60,25 +62,33 @@ class GroupCommitter {
   // Whether RunDue() has left something to do at once.
   bool more_is_due() const { return sweep_again_ || collect_at_revision_ != 0; }
 
+  // Whether TableEnv::WriteFrozen() has something to do, as of the last RunDue().
+  bool checkpoint_is_due() const { return checkpoint_is_due_; }
+
   // Writes down the positions that have waited, if any.
   void FlushPositions();
+
+  // Writes all to the database, so that a restart need not.
+  void Finish();
 
  private:
   absl::Status CommitWhole(OperationGroup* group);
   absl::Status CommitPart(bool (*keeps)(const Operation&), OperationGroup* group);
-  absl::Status Transact(const std::function<absl::Status(Applier*, LmdbTxn*)>& body);
+  absl::Status Transact(const std::function<absl::Status(Applier*, TableTxn*)>& body);
   void NoteExpiries(const Applier& applier);
-  absl::Status CommitState(LmdbTxn txn, Applier* applier, const StoreState& before);
+  absl::Status CommitState(TableTxn txn, Applier* applier, const StoreState& before);
   absl::Status Execute(Operation* operation, Applier* applier);
   absl::Status AdvanceMirrored(const MirrorProgress& progress, Applier* applier);
   absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
+  absl::Status CheckRoom(const OperationGroup& group);
+  absl::Status MeasureUsedBytes();
   absl::Status CheckQuotas() const;
   void ExecuteEpoch(EpochOperation* operation);
   bool HoldsWhatRedisHolds(const EpochChange& change) const;
   void Sweep();
-  absl::Status SweepStaleChanges(Applier* applier, const LmdbTxn& txn);
+  absl::Status SweepStaleChanges(Applier* applier, const TableTxn& txn);
   void Collect();
-  absl::Status NoteHistory(LmdbTxn* txn);
+  absl::Status NoteHistory(TableTxn* txn);
   std::string EncodeStateNow();
 
   const Options options_;
@@ -96,6 +106,7 @@ class GroupCommitter {
   absl::Time expiries_swept_ = absl::InfinitePast();
   // The last sweep has left something due.
   bool sweep_again_ = false;
+  bool checkpoint_is_due_ = false;
   uint64_t change_sweep_revision_ = 0;
   // Which revision the store had when, finely for the outbox of this run.
   WriteTimes write_times_;
@@ -105,7 +116,7 @@ class GroupCommitter {
   absl::Time collected_ = absl::InfinitePast();
   uint64_t collect_at_revision_ = 0;
   uint64_t collect_upto_revision_ = 0;
-  // Measured at the beginning of each group.
+  // Measured before each group with a put.
   uint64_t used_bytes_ = 0;
 };
 

@@ -68,6 +68,16 @@ inline constexpr absl::Duration kSlowCommit = absl::Seconds(1);
 // after a crash is harmless, a sync for every step is not.
 inline constexpr absl::Duration kPositionFlushPeriod = absl::Seconds(1);
 
+// ---- Write buffer ----
+
+// What is committed is in memory and in the journal until the database takes it over, in bulk: at the latest when there
+// is so much of it, and not later than after the period. More would make the database's work a little cheaper, and a
+// restart after a crash, which begins with that work, longer.
+inline constexpr size_t kWriteBufferBytesDefault = size_t{4} << 20;
+inline constexpr absl::Duration kCheckpointPeriod = absl::Milliseconds(100);
+// How often a database that is full is tried again while nobody asks for room.
+inline constexpr absl::Duration kCheckpointRetryDelay = absl::Seconds(1);
+
 // ---- Database ----
 
 // Address space, not disk: the file grows as it is used.

@@ -16,6 +16,7 @@
 #include "storage/disk_failure.h"
 #include "storage/mutex.h"
 #include "storage/reserved_file.h"
+#include "storage/table.h"
 
 // Of lmdb.h, which no header includes.
 struct MDB_env;
@@ -23,10 +24,6 @@ struct MDB_txn;
 struct MDB_cursor;
 
 namespace dunlin {
-
-// The tables of a store; what they hold is told by storage/tables.h.
-enum class Table { kRecords, kChanges, kExpiries, kMeta };
-inline constexpr size_t kTableCount = 4;
 
 // What LMDB knows a table by.
 const char* TableName(Table table);

@@ -8,6 +8,7 @@
 #include "absl/types/optional.h"
 #include "storage/big_endian.h"
 #include "storage/limits.h"
+#include "storage/lmdb_env.h"
 #include "storage/page_check.h"
 #include "storage/status_macros.h"
 
@@ -23,8 +24,9 @@ std::string After(absl::string_view key) { return absl::StrCat(key, absl::string
 
 absl::Status Scrubber::CheckPages(absl::FunctionRef<bool()> interrupted) const {
   const auto look = [&]() -> absl::Status {
-    DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn holds_pages, store_->env_->BeginRead());
-    return dunlin::CheckPages(store_->directory_.path(), store_->env_->map_size_bytes(), interrupted);
+    LmdbEnv* const database = store_->tables_->database();
+    DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn holds_pages, database->BeginRead());
+    return dunlin::CheckPages(store_->directory_.path(), database->map_size_bytes(), interrupted);
   };
   const absl::Status status = look();
   // The reader takes up its view without LMDB's locks, which commits that come right then can spoil, though not twice.
@@ -37,9 +39,9 @@ absl::StatusOr<bool> Scrubber::Step() {
   if (table_ == kTablesInOrder.size()) {
     return false;
   }
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, store_->env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, store_->tables_->BeginRead());
   DUNLIN_RETURN_IF_ERROR(NoteState(txn));
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, kTablesInOrder[table_]));
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(txn, kTablesInOrder[table_]));
   DUNLIN_RETURN_IF_ERROR(cursor.Seek(last_key_.empty() ? "" : After(last_key_)));
   size_t bytes = 0;
   for (size_t rows = 0; cursor.valid() && rows < kScrubPageRowsMax && bytes < kScrubPageMaxBytes; ++rows) {
@@ -59,7 +61,7 @@ absl::StatusOr<bool> Scrubber::Step() {
 }
 
 // Notes whether anything has been committed since the first page of the records.
-absl::Status Scrubber::NoteState(const LmdbTxn& txn) {
+absl::Status Scrubber::NoteState(const TableTxn& txn) {
   if (kTablesInOrder[table_] != Table::kRecords) {
     return absl::OkStatus();
   }
@@ -78,7 +80,7 @@ absl::Status Scrubber::NoteState(const LmdbTxn& txn) {
   return absl::OkStatus();
 }
 
-absl::Status Scrubber::CheckRecord(const LmdbTxn& txn, const LmdbCursor& cursor) {
+absl::Status Scrubber::CheckRecord(const TableTxn& txn, const TableCursor& cursor) {
   const absl::string_view key = cursor.key();
   // As every read does: what is damaged is logged, and counted in the status.
   const absl::StatusOr<RecordRow> row = store_->Decode(key, cursor.value());
@@ -104,7 +106,7 @@ absl::Status Scrubber::CheckRecord(const LmdbTxn& txn, const LmdbCursor& cursor)
   return absl::OkStatus();
 }
 
-absl::Status Scrubber::CheckChange(const LmdbTxn& txn, const LmdbCursor& cursor) {
+absl::Status Scrubber::CheckChange(const TableTxn& txn, const TableCursor& cursor) {
   const absl::StatusOr<ChangeRow> change = DecodeChangeRow(cursor.value());
   if (cursor.key().size() != 8 || !change.ok()) {
     AddDamage("", "a change entry names no revision or no key; it goes away by itself");
@@ -122,7 +124,7 @@ absl::Status Scrubber::CheckChange(const LmdbTxn& txn, const LmdbCursor& cursor)
   return absl::OkStatus();
 }
 
-absl::Status Scrubber::CheckExpiry(const LmdbTxn& txn, const LmdbCursor& cursor) {
+absl::Status Scrubber::CheckExpiry(const TableTxn& txn, const TableCursor& cursor) {
   if (cursor.key().size() <= 8) {
     AddDamage("", "an expiry names no key; it goes away when it is due");
     return absl::OkStatus();

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "storage/lmdb_env.h"
 #include "storage/store.h"
+#include "storage/table_txn.h"
 #include "storage/tables.h"
 
 namespace dunlin {
@@ -90,12 +90,12 @@ class Scrubber {
   const ScrubReport& report() const { return report_; }
 
  private:
-  using CheckRow = absl::Status (Scrubber::*)(const LmdbTxn& txn, const LmdbCursor& cursor);
+  using CheckRow = absl::Status (Scrubber::*)(const TableTxn& txn, const TableCursor& cursor);
 
-  absl::Status NoteState(const LmdbTxn& txn);
-  absl::Status CheckRecord(const LmdbTxn& txn, const LmdbCursor& cursor);
-  absl::Status CheckChange(const LmdbTxn& txn, const LmdbCursor& cursor);
-  absl::Status CheckExpiry(const LmdbTxn& txn, const LmdbCursor& cursor);
+  absl::Status NoteState(const TableTxn& txn);
+  absl::Status CheckRecord(const TableTxn& txn, const TableCursor& cursor);
+  absl::Status CheckChange(const TableTxn& txn, const TableCursor& cursor);
+  absl::Status CheckExpiry(const TableTxn& txn, const TableCursor& cursor);
   void Count(absl::string_view key, const RecordRow& row);
   void Compare();
   void AddDamage(absl::string_view key, absl::string_view reason);

@@ -3,12 +3,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
+#include "storage/journal.h"
 #include "storage/lmdb_error.h"
 #include "storage/page_check.h"
 #include "storage/status_macros.h"
@@ -16,6 +18,8 @@
 
 namespace dunlin {
 namespace {
+
+constexpr absl::string_view kAside = ".damaged";
 
 uint64_t RandomStoreId() {
   absl::BitGen random;
@@ -30,18 +34,22 @@ absl::Status LacksMetaError(absl::string_view path) {
       absl::StrCat("data directory ", path, " lacks part of its meta data: restore it, or start with an empty one"));
 }
 
-// Gives the database's file another name, so that an empty one can be made. One that was set aside before is replaced:
-// there is room for one, not for one more at each start.
+// Gives the files of the database and of its journal other names, so that empty ones can be made. Those that were set
+// aside before are replaced: there is room for one store, not for one more at each start.
 absl::Status SetAside(const std::string& directory, const absl::Status& damage, Logger* logger) {
   DUNLIN_ASSIGN_OR_RETURN(const DataDirectory held, DataDirectory::Acquire(directory));
-  const std::string damaged = DataFileOf(directory);
-  const std::string aside = absl::StrCat(damaged, ".damaged");
-  if (std::rename(damaged.c_str(), aside.c_str()) != 0) {
-    return LmdbErrorToStatus(errno, absl::StrCat("setting aside ", damaged));
+  std::vector<std::string> files = {DataFileOf(directory)};
+  for (size_t i = 0; i < Journal::kSegments; ++i) {
+    files.push_back(Journal::PathOf(directory, i));
+  }
+  for (const std::string& file : files) {
+    if (std::rename(file.c_str(), absl::StrCat(file, kAside).c_str()) != 0 && errno != ENOENT) {
+      return LmdbErrorToStatus(errno, absl::StrCat("setting aside ", file));
+    }
   }
   if (logger != nullptr) {
-    logger->Error("the store is damaged and begins anew; what was never sent to Redis is in the old file alone",
-                  {{"damage", std::string(damage.message())}, {"old_file", aside}});
+    logger->Error("the store is damaged and begins anew; what was never sent to Redis is in the old files alone",
+                  {{"damage", std::string(damage.message())}, {"old_file", absl::StrCat(files.front(), kAside)}});
   }
   return held.SyncNames();
 }
@@ -67,20 +75,28 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenAsItIs(const Options& options,
   env_options.map_size_bytes = options.map_size_bytes;
   env_options.readers_max = kDatabaseReadersMax;
   env_options.sync = options.sync;
-  DUNLIN_ASSIGN_OR_RETURN(std::unique_ptr<LmdbEnv> env, LmdbEnv::Open(env_options));
+  DUNLIN_ASSIGN_OR_RETURN(std::unique_ptr<LmdbEnv> database, LmdbEnv::Open(env_options));
   if (options.sync) {
     DUNLIN_RETURN_IF_ERROR(directory.SyncNames());
   }
-  std::unique_ptr<Store> store(new Store(std::move(directory), std::move(env), clock, options.logger));
-  DUNLIN_RETURN_IF_ERROR(store->LoadOrCreate(options));
+  std::unique_ptr<Store> store(new Store(std::move(directory), clock, options.logger));
+  DUNLIN_RETURN_IF_ERROR(store->PrepareDatabase(options, database.get()));
+  TableEnv::Options tables;
+  tables.directory = options.directory;
+  tables.store_id = store->identity_.store_id;
+  tables.sync = options.sync;
+  tables.write_buffer_bytes = options.write_buffer_bytes;
+  DUNLIN_ASSIGN_OR_RETURN(store->tables_, TableEnv::Open(tables, std::move(database)));
+  DUNLIN_RETURN_IF_ERROR(store->Load());
   return store;
 }
 
-absl::Status Store::LoadOrCreate(const Options& options) {
-  DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, env_->BeginWrite());
+// Leaves a database of this format, with its identity known.
+absl::Status Store::PrepareDatabase(const Options& options, LmdbEnv* database) {
+  DUNLIN_ASSIGN_OR_RETURN(LmdbTxn txn, database->BeginWrite());
   DUNLIN_ASSIGN_OR_RETURN(const auto format, txn.Get(Table::kMeta, kMetaFormat));
   if (format.has_value()) {
-    return Load(options, std::move(txn));
+    return CheckAndUpgrade(options, std::move(txn));
   }
   for (const Table table : {Table::kRecords, Table::kChanges, Table::kExpiries, Table::kMeta}) {
     DUNLIN_ASSIGN_OR_RETURN(const uint64_t rows, txn.Count(table));
@@ -94,6 +110,7 @@ absl::Status Store::LoadOrCreate(const Options& options) {
 absl::Status Store::Create(const Options& options, LmdbTxn txn) {
   identity_.store_id = options.new_store_id != 0 ? options.new_store_id : RandomStoreId();
   identity_.replication_namespace = options.replication_namespace;
+  DUNLIN_RETURN_IF_ERROR(CreateJournal(options));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(kStoreFormat)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaIdentity, EncodeIdentity(identity_)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(StoreState())));
@@ -101,7 +118,13 @@ absl::Status Store::Create(const Options& options, LmdbTxn txn) {
   return txn.Commit();
 }
 
-absl::Status Store::Load(const Options& options, LmdbTxn txn) {
+// Before the database says that there is one.
+absl::Status Store::CreateJournal(const Options& options) const {
+  DUNLIN_RETURN_IF_ERROR(Journal::Create(directory_.path()));
+  return options.sync ? directory_.SyncNames() : absl::OkStatus();
+}
+
+absl::Status Store::CheckAndUpgrade(const Options& options, LmdbTxn txn) {
   DUNLIN_ASSIGN_OR_RETURN(const auto format, txn.Get(Table::kMeta, kMetaFormat));
   const uint64_t number = format->size() == 8 ? ReadBigEndian64(*format) : 0;
   if (number > kStoreFormat) {
@@ -120,14 +143,18 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
         absl::StrCat("data directory ", directory_.path(), " belongs to namespace \"", identity_.replication_namespace,
                      "\", not \"", options.replication_namespace, "\": name that one, or another directory"));
   }
-  if (number < kStoreFormat) {
-    DUNLIN_ASSIGN_OR_RETURN(StoreState upgraded, UpgradeStore(number, clock_->NowUnixMillis(), &txn));
-    upgraded.expired_latest_unix_ms = ExpiredAtMost(upgraded);
-    DUNLIN_RETURN_IF_ERROR(txn.Commit());
-    Resume(upgraded);
+  if (number == kStoreFormat) {
     return absl::OkStatus();
   }
-  DUNLIN_ASSIGN_OR_RETURN(StoreState loaded, DecodeState(*state));
+  DUNLIN_RETURN_IF_ERROR(CreateJournal(options));
+  DUNLIN_RETURN_IF_ERROR(UpgradeStore(number, clock_->NowUnixMillis(), &txn));
+  return txn.Commit();
+}
+
+absl::Status Store::Load() {
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const auto state, txn.Get(Table::kMeta, kMetaState));
+  DUNLIN_ASSIGN_OR_RETURN(StoreState loaded, DecodeState(state.value_or("")));
   DUNLIN_ASSIGN_OR_RETURN(const auto expired, txn.Get(Table::kMeta, kMetaExpired));
   loaded.expired_latest_unix_ms =
       expired.has_value() && expired->size() == 8 ? ReadBigEndian64(*expired) : ExpiredAtMost(loaded);
@@ -135,7 +162,10 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
   if (history.has_value()) {
     DUNLIN_ASSIGN_OR_RETURN(revision_history_, RevisionHistory::Decode(*history));
   }
-  Resume(loaded);
+  clock_->Restore(loaded.clock_time);
+  clock_->SetOffset(absl::Microseconds(loaded.clock_offset_us));
+  loaded.own_revision = loaded.revision;
+  SetState(loaded);
   return absl::OkStatus();
 }
 
@@ -143,13 +173,6 @@ absl::Status Store::Load(const Options& options, LmdbTxn txn) {
 // since.
 uint64_t Store::ExpiredAtMost(const StoreState& state) const {
   return std::max(clock_->NowUnixMillis(), VersionTimeToUnixMillis(state.clock_time));
-}
-
-void Store::Resume(StoreState state) {
-  clock_->Restore(state.clock_time);
-  clock_->SetOffset(absl::Microseconds(state.clock_offset_us));
-  state.own_revision = state.revision;
-  SetState(state);
 }
 
 StoredEntry Store::MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only) {
@@ -165,7 +188,7 @@ StoredEntry Store::MakeEntry(absl::string_view key, const RecordRow& row, bool k
 }
 
 absl::StatusOr<StoredEntry> Store::Get(absl::string_view key) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   if (row.has_value()) {
     DUNLIN_ASSIGN_OR_RETURN(const RecordRow decoded, Decode(key, *row));
@@ -177,7 +200,7 @@ absl::StatusOr<StoredEntry> Store::Get(absl::string_view key) const {
 }
 
 absl::StatusOr<std::string> Store::GetRecord(absl::string_view key) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   if (!row.has_value()) {
     return std::string();
@@ -188,7 +211,7 @@ absl::StatusOr<std::string> Store::GetRecord(absl::string_view key) const {
 
 absl::StatusOr<absl::optional<uint64_t>> Store::FindUnsent(absl::string_view key) const {
   const StoreState state = this->state();
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   if (!row.has_value()) {
     return absl::optional<uint64_t>();
@@ -199,7 +222,7 @@ absl::StatusOr<absl::optional<uint64_t>> Store::FindUnsent(absl::string_view key
 
 absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::string>& keys,
                                                          size_t size_max_bytes) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   const uint64_t now = clock_->NowUnixMillis();
   std::vector<StoredEntry> entries;
   size_t size = 0;
@@ -237,7 +260,7 @@ absl::StatusOr<uint64_t> Store::CountDamaged() const {
   if (known.empty()) {
     return 0;
   }
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   uint64_t count = 0;
   for (const DamagedRecords::Record& record : known) {
     DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, record.key));
@@ -253,7 +276,7 @@ absl::StatusOr<uint64_t> Store::CountDamaged() const {
 // ---- How it stands ----
 
 absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrder>& items) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   const StoreState current = state();
   std::vector<size_t> older;
   for (size_t i = 0; i < items.size(); ++i) {

@@ -23,6 +23,7 @@
 #include "storage/mutex.h"
 #include "storage/revision_history.h"
 #include "storage/store_check.h"
+#include "storage/table_env.h"
 #include "storage/tables.h"
 #include "storage/version.h"
 #include "storage/write.h"
@@ -95,6 +96,8 @@ class Store {
     std::string replication_namespace = "default";
     size_t map_size_bytes = kDatabaseMapSizeBytesDefault;
     bool sync = true;
+    // As TableEnv's.
+    size_t write_buffer_bytes = kWriteBufferBytesDefault;
     StoreCheck check = StoreCheck::kOff;
     // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
     uint64_t new_store_id = 0;
@@ -164,40 +167,43 @@ class Store {
   // The position as of the latest commit.
   Position position() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  absl::StatusOr<uint64_t> UsedBytes() const { return env_->UsedBytes(); }
+  absl::StatusOr<uint64_t> UsedBytes() const { return tables_->UsedBytes(); }
 
   // As it was when the store was opened.
   const RevisionHistory& revision_history() const { return revision_history_; }
 
   // OK; or, once the disk has failed a write or a sync, kUnavailable with what failed and the remedy. Nothing is stored
   // any more then, whatever the disk says later; reads go on.
-  absl::Status failure() const { return env_->failure(); }
+  absl::Status failure() const { return tables_->failure(); }
 
  private:
+  friend class Committer;
   friend class GroupCommitter;
   friend class Scrubber;
 
-  Store(DataDirectory directory, std::unique_ptr<LmdbEnv> env, HybridClock* clock, Logger* logger)
-      : directory_(std::move(directory)), env_(std::move(env)), clock_(clock), damaged_(logger) {}
+  Store(DataDirectory directory, HybridClock* clock, Logger* logger)
+      : directory_(std::move(directory)), clock_(clock), damaged_(logger) {}
 
   static absl::StatusOr<std::unique_ptr<Store>> OpenAsItIs(const Options& options, HybridClock* clock);
-  absl::Status LoadOrCreate(const Options& options);
+  absl::Status PrepareDatabase(const Options& options, LmdbEnv* database);
   absl::Status Create(const Options& options, LmdbTxn txn);
-  absl::Status Load(const Options& options, LmdbTxn txn);
+  absl::Status CreateJournal(const Options& options) const;
+  absl::Status CheckAndUpgrade(const Options& options, LmdbTxn txn);
+  absl::Status Load();
   uint64_t ExpiredAtMost(const StoreState& state) const;
-  void Resume(StoreState state);
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.
   absl::StatusOr<RecordRow> Decode(absl::string_view key, absl::string_view row) const;
   // What stands under the key of a change.
   struct LiveRow;
-  absl::StatusOr<LiveRow> FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const;
+  absl::StatusOr<LiveRow> FindLiveRow(const TableTxn& txn, uint64_t revision, absl::string_view key) const;
   absl::StatusOr<absl::optional<Version>> FindNeverSent(uint64_t* after, bool* complete) const;
   static StoredEntry MakeEntry(absl::string_view key, const RecordRow& row, bool keys_only);
 
   // Declared first, so that the directory is unlocked after the database is closed.
   const DataDirectory directory_;
-  const std::unique_ptr<LmdbEnv> env_;
+  // Set while opening.
+  std::unique_ptr<TableEnv> tables_;
   HybridClock* const clock_;
   StoreIdentity identity_;
   RevisionHistory revision_history_;

@@ -15,7 +15,7 @@
 namespace dunlin {
 namespace {
 
-absl::StatusOr<StoreState> StateOf(const LmdbTxn& txn) {
+absl::StatusOr<StoreState> StateOf(const TableTxn& txn) {
   DUNLIN_ASSIGN_OR_RETURN(const auto row, txn.Get(Table::kMeta, kMetaState));
   if (!row.has_value()) {
     return absl::DataLossError("the store's state is missing");
@@ -23,14 +23,14 @@ absl::StatusOr<StoreState> StateOf(const LmdbTxn& txn) {
   return DecodeState(*row);
 }
 
-absl::StatusOr<uint64_t> RevisionOf(const LmdbTxn& txn) {
+absl::StatusOr<uint64_t> RevisionOf(const TableTxn& txn) {
   DUNLIN_ASSIGN_OR_RETURN(const StoreState state, StateOf(txn));
   return state.revision;
 }
 
 // Moves `cursor` to the first change after `revision`. Revisions may come from a client's token: there is none after
 // the highest number.
-absl::Status SeekAfter(LmdbCursor* cursor, uint64_t revision) {
+absl::Status SeekAfter(TableCursor* cursor, uint64_t revision) {
   return revision == UINT64_MAX ? absl::OkStatus() : cursor->Seek(EncodeBigEndian64(revision + 1));
 }
 
@@ -69,7 +69,7 @@ struct Store::LiveRow {
   RecordRow row;
 };
 
-absl::StatusOr<Store::LiveRow> Store::FindLiveRow(const LmdbTxn& txn, uint64_t revision, absl::string_view key) const {
+absl::StatusOr<Store::LiveRow> Store::FindLiveRow(const TableTxn& txn, uint64_t revision, absl::string_view key) const {
   LiveRow live;
   DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
   // The revision is asked for first: most entries may be stale, and a record's checksum costs more. A row that is too
@@ -90,12 +90,12 @@ absl::StatusOr<Store::LiveRow> Store::FindLiveRow(const LmdbTxn& txn, uint64_t r
 
 absl::StatusOr<EntryPage> Store::List(absl::string_view prefix, absl::string_view after_key, size_t entries_max,
                                       size_t size_max_bytes, bool keys_only) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   const uint64_t now = clock_->NowUnixMillis();
   EntryPage page;
   page.covered_key = std::string(after_key);
   DUNLIN_ASSIGN_OR_RETURN(page.revision, RevisionOf(txn));
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kRecords));
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(txn, Table::kRecords));
   // The smallest key after K is K and a NUL.
   const std::string after = after_key.empty() ? "" : absl::StrCat(after_key, absl::string_view("\0", 1));
   DUNLIN_RETURN_IF_ERROR(cursor.Seek(std::max(std::string(prefix), after)));
@@ -131,13 +131,13 @@ absl::StatusOr<EntryPage> Store::List(absl::string_view prefix, absl::string_vie
 
 absl::StatusOr<ChangePage> Store::ReadChanges(uint64_t after_revision, const KeyFilter& filter, size_t changes_max,
                                               size_t size_max_bytes) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   const uint64_t now = clock_->NowUnixMillis();
   ChangePage page;
   page.covered_revision = after_revision;
   DUNLIN_ASSIGN_OR_RETURN(const StoreState state, StateOf(txn));
   page.collected_revision = state.collected_revision;
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(txn, Table::kChanges));
   DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
   size_t size = 0;
   for (size_t seen = 0; cursor.valid(); ++seen) {
@@ -179,8 +179,8 @@ absl::StatusOr<ChangePage> Store::ReadOutbox(uint64_t after_revision, size_t cha
     page.complete = true;
     return page;
   }
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(txn, Table::kChanges));
   DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, after_revision));
   size_t size = 0;
   uint64_t own_batch = 0;
@@ -231,8 +231,8 @@ absl::StatusOr<absl::optional<Version>> Store::OldestNeverSent() const {
 
 // One read of OldestNeverSent(), which moves `after` over what is of no interest.
 absl::StatusOr<absl::optional<Version>> Store::FindNeverSent(uint64_t* after, bool* complete) const {
-  DUNLIN_ASSIGN_OR_RETURN(const LmdbTxn txn, env_->BeginRead());
-  DUNLIN_ASSIGN_OR_RETURN(LmdbCursor cursor, LmdbCursor::Open(txn, Table::kChanges));
+  DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
+  DUNLIN_ASSIGN_OR_RETURN(TableCursor cursor, TableCursor::Open(txn, Table::kChanges));
   DUNLIN_RETURN_IF_ERROR(SeekAfter(&cursor, *after));
   ReadBudget budget;
   while (cursor.valid()) {

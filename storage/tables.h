@@ -16,13 +16,14 @@
 //   records   key                     -> revision (8) | row flags (1) | record (see record.h)
 //   changes   revision (8)            -> first revision of its batch (8) | key
 //   expiries  expiry ms (8) | key     -> nothing
-//   meta      "format" "identity" "state" "history" "expired" -> see below; for "history", revision_history.h
+//   meta      "format" "identity" "state" "history" "expired" "checkpoint" -> see below; for "history",
+//             revision_history.h
 //
 // Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
 namespace dunlin {
 
 // The on-disk format this program writes. Older ones are upgraded when the store is opened (storage/upgrade.h).
-inline constexpr uint64_t kStoreFormat = 2;
+inline constexpr uint64_t kStoreFormat = 3;
 
 inline constexpr absl::string_view kMetaFormat = "format";
 inline constexpr absl::string_view kMetaIdentity = "identity";
@@ -30,6 +31,9 @@ inline constexpr absl::string_view kMetaState = "state";
 inline constexpr absl::string_view kMetaHistory = "history";
 // StoreState::expired_latest_unix_ms (8). A store that is older than this row has none.
 inline constexpr absl::string_view kMetaExpired = "expired";
+// The number of the last commit that the database holds (8); those after it are in the journal. A store that is new has
+// no such row.
+inline constexpr absl::string_view kMetaCheckpoint = "checkpoint";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.
 struct RecordRow {

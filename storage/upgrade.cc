@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
 #include "storage/status_macros.h"
+#include "storage/tables.h"
 
 namespace dunlin {
 namespace {
@@ -58,20 +59,25 @@ absl::Status CountContent(const LmdbTxn& txn, StoreState* state) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<StoreState> UpgradeStore(uint64_t from, uint64_t now_unix_ms, LmdbTxn* txn) {
-  if (from != 1) {
-    return absl::FailedPreconditionError(absl::StrCat("the store has format ", from, ", which never was"));
-  }
+absl::Status UpgradeFormat1(uint64_t now_unix_ms, LmdbTxn* txn) {
   DUNLIN_ASSIGN_OR_RETURN(const auto row, txn->Get(Table::kMeta, kMetaState));
   DUNLIN_ASSIGN_OR_RETURN(StoreState state, DecodeStateOfFormat1(row.value_or("")));
   DUNLIN_RETURN_IF_ERROR(CountContent(*txn, &state));
   state.unsent_since_unix_ms = state.unsent_bytes == 0 ? 0 : now_unix_ms;
   state.complete_unix_ms = state.applied_sequence == 0 ? 0 : now_unix_ms;
-  DUNLIN_RETURN_IF_ERROR(txn->Put(Table::kMeta, kMetaState, EncodeState(state)));
-  DUNLIN_RETURN_IF_ERROR(txn->Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(kStoreFormat)));
-  return state;
+  return txn->Put(Table::kMeta, kMetaState, EncodeState(state));
+}
+
+}  // namespace
+
+absl::Status UpgradeStore(uint64_t from, uint64_t now_unix_ms, LmdbTxn* txn) {
+  if (from == 0 || from >= kStoreFormat) {
+    return absl::FailedPreconditionError(absl::StrCat("the store has format ", from, ", which never was"));
+  }
+  if (from == 1) {
+    DUNLIN_RETURN_IF_ERROR(UpgradeFormat1(now_unix_ms, txn));
+  }
+  return txn->Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(kStoreFormat));
 }
 
 }  // namespace dunlin

@@ -42,11 +42,11 @@ void MakeStore(const TempDir& directory, const std::string& data_dir) {
 void RaiseFormat(const std::string& data_dir) {
   const std::string path = absl::StrCat(data_dir, "/data.mdb");
   std::string bytes = ReadFile(path);
-  const std::string known = absl::StrCat("format", EncodeBigEndian64(2));
+  const std::string known = absl::StrCat("format", EncodeBigEndian64(3));
   size_t at = bytes.find(known);
   ASSERT_NE(at, std::string::npos) << path;
   for (; at != std::string::npos; at = bytes.find(known, at)) {
-    bytes.replace(at, known.size(), absl::StrCat("format", EncodeBigEndian64(3)));
+    bytes.replace(at, known.size(), absl::StrCat("format", EncodeBigEndian64(4)));
   }
   std::ofstream(path, std::ios::binary) << bytes;
 }
@@ -92,7 +92,7 @@ std::vector<Case> DirectoryCases() {
          RaiseFormat(d.Join("data"));
          return Fresh(d, {"--namespace", "test"});
        },
-       {"/data has format 3", "start the version that wrote it"}},
+       {"/data has format 4", "start the version that wrote it"}},
       {"OtherNamespace",
        [](const TempDir& d) {
          MakeStore(d, d.Join("data"));

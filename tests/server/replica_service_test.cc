@@ -146,7 +146,7 @@ TEST(ReplicaServiceTest, AFailedDiskIsReported) {
   put.key = "b";
   EXPECT_FALSE(tester.data.Write({put}).ok());
   const v1::Status status = StatusOf(tester);
-  EXPECT_THAT(status.store_detail(), HasSubstr("the disk has failed (database: committing: Input/output error)"));
+  EXPECT_THAT(status.store_detail(), HasSubstr("the disk has failed (journal: writing "));
   EXPECT_FALSE(status.serving());
   EXPECT_THAT(status.serving_detail(), HasSubstr("the disk has failed"));
   EXPECT_EQ(status.entries(), 1u);

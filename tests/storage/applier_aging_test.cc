@@ -39,7 +39,7 @@ class ApplierAgingTest : public ApplierTester {
     batch.rebuilt_sent_revision = sent_revision;
     batch.forgotten_unix_ms = clock_.NowUnixMillis() - absl::ToInt64Milliseconds(absl::Hours(1));
     absl::StatusOr<ApplyResult> result;
-    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyRemote(batch); });
+    Run([&](Applier* applier, TableTxn*) { result = applier->ApplyRemote(batch); });
     EXPECT_TRUE(result.ok()) << result.status();
     return result.ok() ? *result : ApplyResult();
   }
@@ -91,7 +91,7 @@ TEST_F(ApplierAgingTest, AnOwnWriteThatWasSentWhileTheKeysWereGatheredStays) {
   ASSERT_TRUE(Write(WriteOf({PutOf("before", "1")})).ok());
   ASSERT_TRUE(Write(WriteOf({PutOf("meanwhile", "1")})).ok());
   wall_clock_.Advance(absl::Hours(2));
-  Run([](Applier* applier, LmdbTxn*) {
+  Run([](Applier* applier, TableTxn*) {
     EXPECT_TRUE(applier->AdvanceMirrored({0, 2, {{"before", 1}, {"meanwhile", 2}}}).ok());
   });
   const Version meanwhile = RowOf("meanwhile").record.version;
@@ -109,7 +109,7 @@ TEST_F(ApplierAgingTest, WhatCameWhileTheKeysWereGatheredStays) {
   batch.fleet_keys = std::make_shared<KeySet>();
   batch.rebuilt_revision = began;
   batch.forgotten_unix_ms = clock_.NowUnixMillis();
-  Run([&](Applier* applier, LmdbTxn*) { EXPECT_EQ(applier->ApplyRemote(batch)->dropped, 1u); });
+  Run([&](Applier* applier, TableTxn*) { EXPECT_EQ(applier->ApplyRemote(batch)->dropped, 1u); });
   EXPECT_TRUE(RowOf("before").record.tombstone);
   EXPECT_FALSE(RowOf("meanwhile").record.tombstone);
 }
@@ -117,12 +117,12 @@ TEST_F(ApplierAgingTest, WhatCameWhileTheKeysWereGatheredStays) {
 TEST_F(ApplierAgingTest, CollectingRemovesTheDeadAndNothingElse) {
   ASSERT_TRUE(Write(WriteOf({PutOf("live", "1"), PutOf("dead", "1"), PutOf("unsent", "1")})).ok());
   ASSERT_TRUE(Write(WriteOf({DeleteOf("dead")})).ok());
-  Run([&](Applier* applier, LmdbTxn*) {
+  Run([&](Applier* applier, TableTxn*) {
     EXPECT_TRUE(applier->AdvanceMirrored({0, 4, {{"live", 1}, {"unsent", 3}, {"dead", 4}}}).ok());
   });
   ASSERT_TRUE(Write(WriteOf({DeleteOf("unsent")})).ok());
   const auto collect = [&](uint64_t upto, bool outbox_too) {
-    Run([&](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->CollectDead({0, upto, 100, outbox_too}), 0u); });
+    Run([&](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->CollectDead({0, upto, 100, outbox_too}), 0u); });
   };
   collect(3, false);
   EXPECT_TRUE(Row("dead")->has_value()) << "it is younger";

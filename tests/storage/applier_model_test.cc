@@ -30,7 +30,7 @@ class Machine {
 
   void Step() {
     const StoreState before = state_;
-    absl::StatusOr<LmdbTxn> txn = env_->BeginWrite();
+    absl::StatusOr<TableTxn> txn = env_->BeginWrite();
     ASSERT_TRUE(txn.ok()) << txn.status();
     Applier applier(&*txn, &state_, kStoreId, &clock_);
     const StoreModel model_before = model_;
@@ -149,7 +149,7 @@ class Machine {
   TempDir dir_;
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
-  const std::unique_ptr<LmdbEnv> env_ = OpenTables(dir_.path());
+  const std::unique_ptr<TableEnv> env_ = OpenTables(dir_.path());
   StoreState state_;
   StoreModel model_{kStoreId};
   uint64_t stale_from_ = 0;

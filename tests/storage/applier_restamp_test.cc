@@ -39,7 +39,7 @@ class ApplierRestampTest : public ApplierTester {
   size_t Restamp(const std::vector<OutboxItem>& items, std::vector<uint64_t> redis_times = {}) {
     redis_times.resize(items.size());
     absl::StatusOr<size_t> restamped;
-    Run([&](Applier* applier, LmdbTxn*) { restamped = applier->Restamp(Restamping{items, redis_times}); });
+    Run([&](Applier* applier, TableTxn*) { restamped = applier->Restamp(Restamping{items, redis_times}); });
     EXPECT_TRUE(restamped.ok()) << restamped.status();
     return restamped.ok() ? *restamped : 0;
   }
@@ -189,7 +189,7 @@ TEST_F(ApplierRestampTest, ABatchBesideOneThatIsAheadKeepsItsVersions) {
 
 TEST_F(ApplierRestampTest, WhatRedisHasHadKeepsItsVersion) {
   const WriteResult written = WriteAhead(WriteOf({PutOf("a", "1")}));
-  Run([](Applier* applier, LmdbTxn*) { EXPECT_TRUE(applier->AdvanceMirrored({0, 1, {{"a", 1}}}).ok()); });
+  Run([](Applier* applier, TableTxn*) { EXPECT_TRUE(applier->AdvanceMirrored({0, 1, {{"a", 1}}}).ok()); });
   EXPECT_EQ(Restamp({{"a", 1}}), 0u);
   EXPECT_EQ(RowOf("a").record.version, written.versions[0]);
 }
@@ -200,7 +200,7 @@ TEST_F(ApplierRestampTest, WhatAnotherStoreHasWrittenKeepsItsVersion) {
   batch.records.push_back(RemotePut("a", future, "1"));
   // Redis may have lost it since: this store sends it again.
   batch.seen_in_epoch = 1;
-  Run([&](Applier* applier, LmdbTxn*) { EXPECT_TRUE(applier->ApplyRemote(batch).ok()); });
+  Run([&](Applier* applier, TableTxn*) { EXPECT_TRUE(applier->ApplyRemote(batch).ok()); });
   ASSERT_TRUE(state_.InOutbox(RowOf("a")));
   EXPECT_EQ(Restamp({{"a", 1}}), 0u);
   EXPECT_EQ(RowOf("a").record.version, future);
@@ -233,7 +233,7 @@ TEST_F(ApplierRestampTest, WhatHasExpiredDoesNotLiveAgain) {
   wall_clock_.Advance(kAhead);
   ASSERT_TRUE(Write(WriteOf({PutOf("a", "1", absl::Seconds(10))})).ok());
   wall_clock_.Advance(absl::Seconds(10));
-  Run([](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 1u); });
+  Run([](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 1u); });
   wall_clock_.Advance(-kAhead);
   EXPECT_EQ(Restamp({{"a", 2}}), 1u);
   const RecordRow row = RowOf("a");

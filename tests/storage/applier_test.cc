@@ -25,7 +25,7 @@ TEST_F(ApplierTest, AWriteOverADamagedRowHealsItAndTheCounts) {
     ASSERT_TRUE(Write(WriteOf({PutOf("bad", "1", absl::Seconds(5)), PutOf("good", "1")})).ok());
     Damage("bad");
     Run(
-        [&](Applier* applier, LmdbTxn*) {
+        [&](Applier* applier, TableTxn*) {
           if (repair == "remote") {
             EXPECT_EQ(applier->ApplyRemote({{RemotePut("bad", Version{1, 1}, "old but whole")}, 0, 0})->applied, 1u);
             return;
@@ -37,8 +37,8 @@ TEST_F(ApplierTest, AWriteOverADamagedRowHealsItAndTheCounts) {
         /*check=*/false);
     // The expiry of the damaged record is still there and must do no harm.
     wall_clock_.Advance(absl::Seconds(10));
-    Run([](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 1u); }, /*check=*/false);
-    Run([](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 0u); });
+    Run([](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 1u); }, /*check=*/false);
+    Run([](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 0u); });
     EXPECT_EQ(state_.entries, repair == "delete" ? 1u : 2u) << repair;
   }
 }
@@ -47,15 +47,15 @@ TEST_F(ApplierTest, ADamagedRowIsNoneOfAnothersBusiness) {
   ASSERT_TRUE(Write(WriteOf({PutOf("bad", "1", absl::Seconds(1)), PutOf("good", "1", absl::Seconds(1))})).ok());
   Damage("bad");
   Run(
-      [&](Applier* applier, LmdbTxn*) {
+      [&](Applier* applier, TableTxn*) {
         EXPECT_TRUE(applier->ApplyLocal(WriteOf({PutOf("other", "1")})).ok());
         EXPECT_TRUE(applier->AdvanceMirrored({0, 2, {{"bad", 1}, {"good", 2}}}).ok());
       },
       /*check=*/false);
   EXPECT_EQ(state_.mirrored_revision, 2u);
   wall_clock_.Advance(absl::Seconds(1));
-  Run([](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 2u); }, /*check=*/false);
-  Run([](Applier* applier, LmdbTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 0u) << "not again and again"; },
+  Run([](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 2u); }, /*check=*/false);
+  Run([](Applier* applier, TableTxn*) { EXPECT_EQ(*applier->SweepExpired(10), 0u) << "not again and again"; },
       /*check=*/false);
   EXPECT_EQ(state_.tombstones, 1u) << "the good one has expired";
 }
@@ -65,7 +65,7 @@ TEST_F(ApplierTest, APreconditionOnADamagedRowIsTurnedDown) {
   Damage("bad");
   for (const Precondition& precondition : {IfAbsent(), IfVersion(Version{1, 1})}) {
     Run(
-        [&](Applier* applier, LmdbTxn*) {
+        [&](Applier* applier, TableTxn*) {
           const absl::Status status = applier->ApplyLocal(WriteOf({PutOf("bad", "2")}, precondition)).status();
           EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
           EXPECT_TRUE(absl::StrContains(status.message(), "write without one")) << status;
@@ -78,7 +78,7 @@ TEST_F(ApplierTest, APreconditionOnADamagedRowIsTurnedDown) {
 TEST_F(ApplierTest, ADamagedChangeRowDoesNotStopTheSweep) {
   ASSERT_TRUE(Write(WriteOf({PutOf("a", "1")})).ok());
   ASSERT_TRUE(Write(WriteOf({PutOf("a", "2")})).ok());
-  Run([](Applier* applier, LmdbTxn* txn) {
+  Run([](Applier* applier, TableTxn* txn) {
     ASSERT_TRUE(txn->Put(Table::kChanges, EncodeExpiryKey(1, ""), "short").ok());
     EXPECT_EQ(*applier->SweepStaleChanges(0, 100), 0u);
     EXPECT_EQ(*txn->Count(Table::kChanges), 1u);
@@ -92,7 +92,7 @@ TEST_F(ApplierTest, ARowOfANewerFormatTurnsALocalWriteDownWhole) {
   MakeNewer("newer");
   const std::string before = EncodeState(state_);
   Run(
-      [&](Applier* applier, LmdbTxn*) {
+      [&](Applier* applier, TableTxn*) {
         const absl::Status status = applier->ApplyLocal(WriteOf({PutOf("old", "2"), PutOf("newer", "2")})).status();
         EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
         EXPECT_FALSE(applier->changed()) << "not even the first of the batch";
@@ -105,7 +105,7 @@ TEST_F(ApplierTest, ARowOfANewerFormatStaysWhenARecordOfItsKeyComes) {
   ASSERT_TRUE(Write(WriteOf({PutOf("newer", "1")})).ok());
   MakeNewer("newer");
   Run(
-      [&](Applier* applier, LmdbTxn*) {
+      [&](Applier* applier, TableTxn*) {
         const auto result = applier->ApplyRemote({{RemotePut("newer", Version{UINT64_MAX, 1}, "x")}, 0, 0});
         ASSERT_TRUE(result.ok()) << result.status();
         EXPECT_EQ(result->applied, 0u);
@@ -117,7 +117,7 @@ TEST_F(ApplierTest, ARowOfANewerFormatStaysWhenARecordOfItsKeyComes) {
 TEST_F(ApplierTest, ABatchWithARecordOfANewerFormatIsTurnedDownWhole) {
   VersionedRecord newer = RemotePut("b", Version{1, 1}, "x");
   newer.encoded_record[16] = 0x10;
-  Run([&](Applier* applier, LmdbTxn*) {
+  Run([&](Applier* applier, TableTxn*) {
     const absl::Status status = applier->ApplyRemote({{RemotePut("a", Version{1, 1}, "x"), newer}, 0, 0}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_TRUE(absl::StrContains(status.message(), "\"b\"")) << status;
@@ -150,7 +150,7 @@ TEST_F(ApplierTest, SteppingOverAVersionOfAnAbsurdClockLeavesOtherKeysAlone) {
 
 TEST_F(ApplierTest, TheHighestVersionCannotBeReplacedAndSaysSo) {
   ASSERT_TRUE(Apply({RemotePut("top", Version{UINT64_MAX, 1}, "x")}).ok());
-  Run([&](Applier* applier, LmdbTxn*) {
+  Run([&](Applier* applier, TableTxn*) {
     const absl::Status status = applier->ApplyLocal(WriteOf({PutOf("a", "1"), PutOf("top", "2")})).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_FALSE(applier->changed()) << "rather than a version that wraps to the past";
@@ -159,7 +159,7 @@ TEST_F(ApplierTest, TheHighestVersionCannotBeReplacedAndSaysSo) {
 
 TEST_F(ApplierTest, WhatTheMirrorTellsTwiceIsCountedOnce) {
   ASSERT_TRUE(Write(WriteOf({PutOf("a", "1"), PutOf("b", "1"), PutOf("c", "1")})).ok());
-  Run([](Applier* applier, LmdbTxn*) {
+  Run([](Applier* applier, TableTxn*) {
     ASSERT_TRUE(applier->AdvanceMirrored({0, 1, {{"a", 1}, {"a", 1}, {"b", 2}}}).ok());
     ASSERT_TRUE(applier->AdvanceMirrored({0, 1, {{"a", 1}}}).ok());
   });
@@ -170,7 +170,7 @@ TEST_F(ApplierTest, OnlyOwnWritesCountAsSuperseded) {
   for (const uint64_t origin : {kStoreId, kStoreId + 1}) {
     const std::string key = absl::StrCat("of", origin);
     // A record that Redis may have lost is unsent, whoever issued it.
-    Run([&](Applier* applier, LmdbTxn* txn) {
+    Run([&](Applier* applier, TableTxn* txn) {
       ASSERT_TRUE(applier->ApplyRemote({{RemotePut(key, Version{5, origin}, "x")}, 0, 0}).ok());
       RecordRow row = *DecodeRecordRow(key, **txn->Get(Table::kRecords, key));
       const std::string encoded(row.encoded);

@@ -15,7 +15,7 @@
 #include "storage/applier.h"
 #include "storage/big_endian.h"
 #include "storage/hybrid_clock.h"
-#include "storage/lmdb_env.h"
+#include "storage/table_env.h"
 #include "storage/tables.h"
 #include "storage/version.h"
 #include "tests/storage/open_tables.h"
@@ -31,8 +31,8 @@ class ApplierTester : public ::testing::Test {
   static constexpr uint64_t kStoreId = 1000;
 
   // Runs `body` in a transaction and commits it. With `check`, the tables have to fit the state then.
-  void Run(const std::function<void(Applier*, LmdbTxn*)>& body, bool check = true) {
-    absl::StatusOr<LmdbTxn> txn = env_->BeginWrite();
+  void Run(const std::function<void(Applier*, TableTxn*)>& body, bool check = true) {
+    absl::StatusOr<TableTxn> txn = env_->BeginWrite();
     ASSERT_TRUE(txn.ok());
     Applier applier(&*txn, &state_, kStoreId, &clock_);
     body(&applier, &*txn);
@@ -45,20 +45,20 @@ class ApplierTester : public ::testing::Test {
 
   absl::StatusOr<WriteResult> Write(const LocalWrite& write) {
     absl::StatusOr<WriteResult> result;
-    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyLocal(write); });
+    Run([&](Applier* applier, TableTxn*) { result = applier->ApplyLocal(write); });
     return result;
   }
 
   absl::StatusOr<ApplyResult> Apply(std::vector<VersionedRecord> records) {
     absl::StatusOr<ApplyResult> result;
-    Run([&](Applier* applier, LmdbTxn*) { result = applier->ApplyRemote(RemoteBatch{records, 0, 0}); });
+    Run([&](Applier* applier, TableTxn*) { result = applier->ApplyRemote(RemoteBatch{records, 0, 0}); });
     return result;
   }
 
   // Changes byte `from_end` of the row of `key`.
   void Damage(const std::string& key, size_t from_end = 1) {
     Run(
-        [&](Applier*, LmdbTxn* txn) {
+        [&](Applier*, TableTxn* txn) {
           std::string row(**txn->Get(Table::kRecords, key));
           row[row.size() - from_end] ^= 0x10;
           ASSERT_TRUE(txn->Put(Table::kRecords, key, row).ok());
@@ -70,7 +70,7 @@ class ApplierTester : public ::testing::Test {
   void MakeNewer(const std::string& key) { Damage(key, std::string(**Row(key)).size() - 9 - kVersionSizeBytes); }
 
   absl::StatusOr<absl::optional<std::string>> Row(const std::string& key) {
-    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
+    const absl::StatusOr<TableTxn> txn = env_->BeginRead();
     const auto row = txn->Get(Table::kRecords, key);
     return row->has_value() ? absl::make_optional(std::string(**row)) : absl::nullopt;
   }
@@ -85,12 +85,12 @@ class ApplierTester : public ::testing::Test {
 
   // The first revision of the atomic batch that the change at `revision` is of.
   uint64_t BatchOf(uint64_t revision) {
-    const absl::StatusOr<LmdbTxn> txn = env_->BeginRead();
+    const absl::StatusOr<TableTxn> txn = env_->BeginRead();
     return DecodeChangeRow(**txn->Get(Table::kChanges, EncodeBigEndian64(revision)))->batch_first_revision;
   }
 
   TempDir dir_;
-  const std::unique_ptr<LmdbEnv> env_ = OpenTables(dir_.path());
+  const std::unique_ptr<TableEnv> env_ = OpenTables(dir_.path());
   FakeClock wall_clock_;
   HybridClock clock_{&wall_clock_};
   StoreState state_;

@@ -117,7 +117,7 @@ void CheckStore(const std::string& directory, uint32_t answered) {
   EXPECT_EQ(tester.Outbox(1000).size(), state.outbox_depth) << "what was answered is also still to be sent";
   EXPECT_EQ(state.outbox_depth, state.entries);
   tester.Close();
-  const std::unique_ptr<LmdbEnv> env = OpenTables(directory);
+  const std::unique_ptr<TableEnv> env = OpenTables(directory);
   EXPECT_EQ(CheckTables(*env->BeginRead(), state), "");
 }
 

@@ -100,8 +100,8 @@ class Machine final : public ChangeFeed::Listener {
     const StoreState before = tester_.state();
     tester_.Close();
     {
-      const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
-      const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
+      const std::unique_ptr<TableEnv> env = OpenTables(dir_.path());
+      const absl::StatusOr<TableTxn> txn = env->BeginRead();
       ASSERT_EQ(CheckTables(*txn, before), "");
       ASSERT_EQ(CompareTables(*txn, model_), "");
     }

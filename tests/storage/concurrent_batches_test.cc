@@ -16,7 +16,7 @@
 #include "storage/applier.h"
 #include "storage/clock.h"
 #include "storage/hybrid_clock.h"
-#include "storage/lmdb_env.h"
+#include "storage/table_env.h"
 #include "storage/tables.h"
 #include "storage/version.h"
 #include "storage/write.h"
@@ -73,7 +73,7 @@ class Replica {
 
  private:
   void Run(const std::function<void(Applier*)>& body) {
-    absl::StatusOr<LmdbTxn> txn = env_->BeginWrite();
+    absl::StatusOr<TableTxn> txn = env_->BeginWrite();
     RC_ASSERT(txn.ok());
     Applier applier(&*txn, &state_, store_id_, &clock_);
     body(&applier);
@@ -83,7 +83,7 @@ class Replica {
 
   const uint64_t store_id_;
   TempDir dir_;
-  const std::unique_ptr<LmdbEnv> env_ = OpenTables(dir_.path());
+  const std::unique_ptr<TableEnv> env_ = OpenTables(dir_.path());
   RunningClock wall_clock_;
   HybridClock clock_{&wall_clock_};
   StoreState state_;

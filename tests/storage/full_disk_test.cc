@@ -20,10 +20,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "storage/limits.h"
 #include "storage/lmdb_env.h"
+#include "storage/table_env.h"
 #include "tests/storage/open_tables.h"
 #include "tests/storage/store_model.h"
 #include "tests/storage/store_tester.h"
+#include "tests/support/eventually.h"
 #include "tests/support/recorded_files.h"
 #include "tests/support/temp_dir.h"
 
@@ -123,7 +126,7 @@ class FullDiskTest : public ::testing::TestWithParam<const char*> {
     tester_->Close();
     std::string wrong;
     {
-      const std::unique_ptr<LmdbEnv> env = OpenTables(dir_.path());
+      const std::unique_ptr<TableEnv> env = OpenTables(dir_.path());
       wrong = CheckTables(*env->BeginRead(), state);
     }
     EXPECT_TRUE(tester_->Open().ok());
@@ -272,10 +275,19 @@ TEST(ShortWriteTest, IsAFullDiskNotAFailedOne) {
   ASSERT_TRUE(tester.opened().ok());
   // Of the pages of a large value, one after the other in the file, half fit.
   files.LimitFileSize(std::filesystem::file_size(dir.Join("data.mdb")) + LargeValue().size() / 2);
-  const absl::Status status = tester.Put("key", LargeValue()).status();
+  ASSERT_TRUE(tester.Put("key", LargeValue()).ok()) << "it is in the journal";
+  tester.Settle();
+  // The first checkpoint fails, and the put after it.
+  absl::Status status;
+  ASSERT_TRUE(Eventually([&] {
+    tester.wall_clock().Advance(kCheckpointPeriod);
+    status = tester.Put("key", LargeValue()).status();
+    return !status.ok();
+  }));
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_TRUE(absl::StrContains(status.message(), "free disk space")) << status;
   EXPECT_TRUE(tester.store().failure().ok());
+  EXPECT_EQ(tester.Get("key"), LargeValue());
   files.LimitFileSize(UINT64_MAX);
   EXPECT_TRUE(tester.Put("key", LargeValue()).ok());
 }

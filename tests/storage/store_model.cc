@@ -241,9 +241,9 @@ namespace {
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-Rows ReadTable(const LmdbTxn& txn, Table table) {
+Rows ReadTable(const TableTxn& txn, Table table) {
   Rows rows;
-  absl::StatusOr<LmdbCursor> cursor = LmdbCursor::Open(txn, table);
+  absl::StatusOr<TableCursor> cursor = TableCursor::Open(txn, table);
   if (cursor.ok() && cursor->Seek("").ok()) {
     while (cursor->valid()) {
       rows.emplace_back(cursor->key(), cursor->value());
@@ -257,7 +257,7 @@ Rows ReadTable(const LmdbTxn& txn, Table table) {
 
 }  // namespace
 
-std::string CheckTables(const LmdbTxn& txn, const StoreState& state) {
+std::string CheckTables(const TableTxn& txn, const StoreState& state) {
   StoreState counted;
   std::map<uint64_t, std::string> live;
   std::set<std::string> expiries;
@@ -311,7 +311,7 @@ std::string CheckTables(const LmdbTxn& txn, const StoreState& state) {
                                counted.digest == state.digest, ", content ", counted.content == state.content);
 }
 
-std::string CompareTables(const LmdbTxn& txn, const StoreModel& model) {
+std::string CompareTables(const TableTxn& txn, const StoreModel& model) {
   const Rows rows = ReadTable(txn, Table::kRecords);
   if (rows.size() != model.rows().size()) {
     return absl::StrCat(rows.size(), " rows instead of ", model.rows().size());

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "storage/lmdb_env.h"
 #include "storage/record.h"
+#include "storage/table_env.h"
 #include "storage/tables.h"
 #include "storage/write.h"
 
@@ -90,10 +90,10 @@ class StoreModel {
 
 // Returns in which way the tables that `txn` sees violate the invariants of applier.h or differ from `state`; empty if
 // in none.
-std::string CheckTables(const LmdbTxn& txn, const StoreState& state);
+std::string CheckTables(const TableTxn& txn, const StoreState& state);
 
 // Returns how the tables that `txn` sees differ from the model's rows; empty if they do not.
-std::string CompareTables(const LmdbTxn& txn, const StoreModel& model);
+std::string CompareTables(const TableTxn& txn, const StoreModel& model);
 
 }  // namespace dunlin
 

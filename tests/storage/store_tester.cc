@@ -70,10 +70,15 @@ VersionedRecord RemoteDelete(absl::string_view key, const Version& version) {
   return VersionedRecord{std::string(key), EncodeRecord(record)};
 }
 
-StoreTester::StoreTester(std::string directory, bool sync) {
+StoreTester::StoreTester(std::string directory, bool sync, void (*prepare)(StoreTester*)) {
   store_options_.directory = std::move(directory);
   store_options_.map_size_bytes = size_t{1} << 30;
   store_options_.sync = sync;
+  // Small, so that the database takes over what is written while a test goes on.
+  store_options_.write_buffer_bytes = size_t{64} << 10;
+  if (prepare != nullptr) {
+    prepare(this);
+  }
   opened_ = Open();
 }
 

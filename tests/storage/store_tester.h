@@ -68,8 +68,8 @@ VersionedRecord RemoteDelete(absl::string_view key, const Version& version);
 class StoreTester {
  public:
   // Opens the store in `directory`; check with ASSERT_TRUE(opened().ok()). Without `sync`, which only a power failure
-  // can tell from with, tests are faster.
-  explicit StoreTester(std::string directory, bool sync = false);
+  // can tell from with, tests are faster. `prepare`, if given, sets options beforehand.
+  explicit StoreTester(std::string directory, bool sync = false, void (*prepare)(StoreTester*) = nullptr);
   ~StoreTester() { Close(); }
 
   FakeClock& wall_clock() { return wall_clock_; }

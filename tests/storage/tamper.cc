@@ -10,7 +10,7 @@
 namespace dunlin {
 
 void TamperWith(const std::string& directory, const std::function<void(LmdbTxn*)>& change) {
-  const std::unique_ptr<LmdbEnv> env = OpenTables(directory, /*sync=*/true);
+  const std::unique_ptr<LmdbEnv> env = OpenDatabase(directory, /*sync=*/true);
   absl::StatusOr<LmdbTxn> txn = env->BeginWrite();
   ASSERT_TRUE(txn.ok()) << txn.status();
   change(&*txn);

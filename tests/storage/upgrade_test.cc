@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <random>
@@ -14,6 +15,7 @@
 
 #include "gtest/gtest.h"
 #include "storage/big_endian.h"
+#include "storage/journal.h"
 #include "storage/lmdb_env.h"
 #include "storage/tables.h"
 #include "tests/storage/open_tables.h"
@@ -80,11 +82,26 @@ TEST_F(UpgradeTest, WhatFormat1DidNotKnowIsCounted) {
   EXPECT_EQ(after.digest, before.digest);
   EXPECT_EQ(tester_.Get("b"), "2");
   // It stays so: the next start finds today's format.
-  Tables([&](LmdbTxn* txn) {
-    EXPECT_EQ(**txn->Get(Table::kMeta, kMetaFormat), EncodeBigEndian64(kStoreFormat));
-    EXPECT_EQ(CheckTables(*txn, after), "");
-  });
+  Tables([&](LmdbTxn* txn) { EXPECT_EQ(**txn->Get(Table::kMeta, kMetaFormat), EncodeBigEndian64(kStoreFormat)); });
+  EXPECT_EQ(CheckTables(*OpenTables(dir_.path())->BeginRead(), after), "");
   ASSERT_TRUE(tester_.Open().ok());
+}
+
+TEST_F(UpgradeTest, Format2HadNoJournal) {
+  ASSERT_TRUE(tester_.opened().ok());
+  ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1")})).ok());
+  const std::string before = EncodeState(tester_.state());
+  Tables([&](LmdbTxn* txn) {
+    ASSERT_TRUE(txn->Put(Table::kMeta, kMetaFormat, EncodeBigEndian64(2)).ok());
+    ASSERT_TRUE(txn->Delete(Table::kMeta, kMetaCheckpoint).ok());
+  });
+  for (size_t i = 0; i < Journal::kSegments; ++i) {
+    ASSERT_TRUE(std::filesystem::remove(Journal::PathOf(dir_.path(), i)));
+  }
+  ASSERT_TRUE(tester_.Open().ok());
+  EXPECT_EQ(EncodeState(tester_.state()), before);
+  EXPECT_EQ(tester_.Get("a"), "1");
+  EXPECT_TRUE(tester_.Put("b", "1").ok());
 }
 
 TEST_F(UpgradeTest, AStoreThatNeverHeardOfRedisIsNotTakenToBeComplete) {
@@ -129,7 +146,7 @@ TEST_F(UpgradeTest, APowerFailureMeanwhileLeavesTheOldFormatOrTheNewOne) {
       TempDir image;
       power.WriteImage(&random, image.path());
       {
-        const std::unique_ptr<LmdbEnv> env = OpenTables(image.path());
+        const std::unique_ptr<LmdbEnv> env = OpenDatabase(image.path());
         const absl::StatusOr<LmdbTxn> txn = env->BeginRead();
         const uint64_t format = ReadBigEndian64(**txn->Get(Table::kMeta, kMetaFormat));
         ++(format == 1 ? images_of_format_1 : images_of_today);

@@ -1,0 +1,244 @@
+#include "storage/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/status_macros.h"
+
+namespace dunlin {
+namespace {
+
+// How far the numbers of batches that are looked for behind a damaged one may be ahead: more than a segment can hold.
+constexpr uint64_t kNumbersAheadMax = uint64_t{1} << 32;
+
+absl::Status ErrnoToStatus(int error, absl::string_view path, absl::string_view what) {
+  const std::string message = absl::StrCat("journal: ", what, " ", path, ": ", std::strerror(error));
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return absl::ResourceExhaustedError(absl::StrCat(message, ": free disk space"));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(absl::StrCat(message, ": make it writable for this user"));
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+// Writes all of `bytes`. Returns 0 or an errno.
+int WriteAll(int descriptor, absl::string_view bytes, size_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno != EINTR) {
+      return errno;
+    }
+    if (written == 0) {
+      return ENOSPC;
+    }
+    const size_t taken = written < 0 ? 0 : static_cast<size_t>(written);
+    bytes.remove_prefix(taken);
+    offset += taken;
+  }
+  return 0;
+}
+
+// The batches at the beginning of a segment, and where they end.
+struct Parsed {
+  std::vector<ReadBatch> batches;
+  size_t end = 0;
+};
+
+Parsed Parse(uint64_t store_id, absl::string_view bytes) {
+  Parsed parsed;
+  while (true) {
+    const absl::optional<ReadBatch> batch = ReadJournalBatch(store_id, bytes.substr(parsed.end));
+    const bool follows =
+        batch.has_value() && (parsed.batches.empty() ? batch->previous_checksum == 0
+                                                     : batch->previous_checksum == parsed.batches.back().checksum &&
+                                                           batch->number == parsed.batches.back().number + 1);
+    if (!follows) {
+      return parsed;
+    }
+    parsed.batches.push_back(*batch);
+    parsed.end += batch->size_bytes;
+  }
+}
+
+absl::Status DamagedError(absl::string_view directory, uint64_t number) {
+  return absl::DataLossError(
+      absl::StrCat("journal of ", directory, ": commit ", number,
+                   " is damaged or missing, and later ones are there: restore the directory, or start with an empty "
+                   "one"));
+}
+
+}  // namespace
+
+std::string Journal::PathOf(const std::string& directory, size_t segment) {
+  return absl::StrCat(directory, "/journal.", segment);
+}
+
+absl::Status Journal::Create(const std::string& directory) {
+  for (size_t i = 0; i < kSegments; ++i) {
+    const std::string path = PathOf(directory, i);
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (descriptor < 0) {
+      return ErrnoToStatus(errno, path, "creating");
+    }
+    close(descriptor);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(const Options& options, DiskFailure* failure) {
+  std::unique_ptr<Journal> journal(new Journal(options, failure));
+  for (size_t i = 0; i < kSegments; ++i) {
+    DUNLIN_RETURN_IF_ERROR(journal->OpenSegment(i));
+    // A disk that is full now may have room when it is needed.
+    (void)journal->Reserve(&journal->segments_[i], options.segment_size_bytes);
+  }
+  return journal;
+}
+
+absl::Status Journal::OpenSegment(size_t number) {
+  const std::string path = PathOf(options_.directory, number);
+  const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) {
+    return absl::DataLossError(absl::StrCat(path,
+                                            " is missing: what was written last may be in it; restore the "
+                                            "directory, or start with an empty one"));
+  }
+  if (descriptor < 0) {
+    return ErrnoToStatus(errno, path, "opening");
+  }
+  segments_[number].descriptor = descriptor;
+  struct stat file {};
+  if (fstat(descriptor, &file) != 0) {
+    return ErrnoToStatus(errno, path, "opening");
+  }
+  segments_[number].size_bytes = static_cast<size_t>(file.st_size);
+  return absl::OkStatus();
+}
+
+Journal::~Journal() {
+  for (const Segment& segment : segments_) {
+    if (segment.descriptor >= 0) {
+      close(segment.descriptor);
+    }
+  }
+}
+
+// ---- Replaying ----
+
+absl::StatusOr<std::string> Journal::ReadSegment(size_t number) const {
+  std::string bytes(segments_[number].size_bytes, '\0');
+  for (size_t at = 0; at < bytes.size();) {
+    const ssize_t read = pread(segments_[number].descriptor, &bytes[at], bytes.size() - at, static_cast<off_t>(at));
+    if (read < 0 && errno != EINTR) {
+      return ErrnoToStatus(errno, PathOf(options_.directory, number), "reading");
+    }
+    if (read == 0) {
+      bytes.resize(at);
+    }
+    at += read < 0 ? 0 : static_cast<size_t>(read);
+  }
+  return bytes;
+}
+
+absl::Status Journal::Replay(uint64_t first,
+                             absl::FunctionRef<absl::Status(uint64_t number, absl::string_view rows)> visit) {
+  std::array<std::string, kSegments> bytes;
+  std::array<Parsed, kSegments> parsed;
+  for (size_t i = 0; i < kSegments; ++i) {
+    DUNLIN_ASSIGN_OR_RETURN(bytes[i], ReadSegment(i));
+    parsed[i] = Parse(options_.store_id, bytes[i]);
+  }
+  const auto first_number = [&](size_t i) {
+    return parsed[i].batches.empty() ? uint64_t{0} : parsed[i].batches.front().number;
+  };
+  const size_t older = first_number(0) <= first_number(1) ? 0 : 1;
+  uint64_t next = first;
+  for (const size_t i : {older, 1 - older}) {
+    for (const ReadBatch& batch : parsed[i].batches) {
+      if (batch.number > next) {
+        return DamagedError(options_.directory, next);
+      }
+      if (batch.number == next) {
+        DUNLIN_RETURN_IF_ERROR(visit(batch.number, batch.rows));
+        ++next;
+        current_ = i;
+        used_bytes_ = parsed[i].end;
+        last_checksum_ = batch.checksum;
+      }
+    }
+  }
+  for (size_t i = 0; i < kSegments; ++i) {
+    if (HoldsJournalBatch(options_.store_id, next, next + kNumbersAheadMax,
+                          absl::string_view(bytes[i]).substr(parsed[i].end))) {
+      return DamagedError(options_.directory, next);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// ---- Appending ----
+
+absl::Status Journal::Error(int error, absl::string_view what) const {
+  const absl::Status status = ErrnoToStatus(error, PathOf(options_.directory, current_), what);
+  return IsDiskFailure(error) ? failure_->Note(status) : status;
+}
+
+absl::Status Journal::Append(uint64_t number, JournalBatch* batch) {
+  const absl::string_view bytes = batch->Finish(options_.store_id, number, last_checksum_);
+  Segment& segment = segments_[current_];
+  DUNLIN_RETURN_IF_ERROR(Reserve(&segment, std::max(options_.segment_size_bytes, used_bytes_ + bytes.size())));
+  if (const int error = WriteAll(segment.descriptor, bytes, used_bytes_); error != 0) {
+    return Error(error, "writing");
+  }
+  // Any error: what the disk has of the commit is unknown from here on.
+  if (options_.sync && fdatasync(segment.descriptor) != 0) {
+    return failure_->Note(ErrnoToStatus(errno, PathOf(options_.directory, current_), "syncing"));
+  }
+  used_bytes_ += bytes.size();
+  last_checksum_ = batch->checksum();
+  return absl::OkStatus();
+}
+
+// Without syncs nobody waits for the disk, and a file that is made longer by each write does as well.
+absl::Status Journal::Reserve(Segment* segment, size_t size_bytes) {
+  if (!options_.sync || segment->size_bytes >= size_bytes) {
+    return absl::OkStatus();
+  }
+  const int error = fallocate(segment->descriptor, 0, 0, static_cast<off_t>(size_bytes)) == 0 ? 0 : errno;
+  // File systems that cannot reserve are left to themselves.
+  if (error != 0 && error != EOPNOTSUPP) {
+    return Error(error, "making room in");
+  }
+  segment->size_bytes = size_bytes;
+  return absl::OkStatus();
+}
+
+void Journal::Switch() {
+  Segment& other = segments_[1 - current_];
+  if (other.size_bytes > options_.segment_size_bytes && options_.segment_size_bytes > 0 &&
+      ftruncate(other.descriptor, static_cast<off_t>(options_.segment_size_bytes)) == 0) {
+    other.size_bytes = options_.segment_size_bytes;
+  }
+  current_ = 1 - current_;
+  Restart();
+}
+
+void Journal::Restart() {
+  used_bytes_ = 0;
+  last_checksum_ = 0;
+}
+
+}  // namespace dunlin
