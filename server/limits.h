@@ -17,6 +17,9 @@ namespace dunlin {
 inline constexpr size_t kCallsAwaited = 8;
 // The same of those that come by the thousand.
 inline constexpr size_t kHotCallsAwaited = 128;
+// From so many unanswered calls of a method on, answers that come from other threads are handed over together: see
+// UnaryCall::Answer().
+inline constexpr size_t kAnswersTogetherMin = 8;
 
 // Threads that wait for calls, by the number of processors: half of them, since committing, mirroring and watching have
 // threads of their own; one is what costs least where it is enough.

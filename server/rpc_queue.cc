@@ -3,6 +3,41 @@
 #include <grpc/support/time.h>
 
 namespace dunlin {
+namespace {
+
+thread_local const RpcQueue* current_queue = nullptr;
+
+// Lets `queue` tell of `tag` at once. Of the past, not of the present: that would wait for gRPC's timers, which wait
+// for an instant of the system's clock and are late by as much as that is wrong.
+void Wake(grpc::ServerCompletionQueue* queue, grpc::Alarm* alarm, void* tag) {
+  alarm->Set(queue, gpr_inf_past(GPR_CLOCK_REALTIME), tag);
+}
+
+}  // namespace
+
+void RpcQueue::Post(Operation* operation) {
+  {
+    MutexLock lock(&posted_mutex_);
+    posted_.push_back(operation);
+    if (posted_.size() > 1) {
+      return;
+    }
+  }
+  Wake(queue_.get(), &post_alarm_, Tag(&post_));
+}
+
+void RpcQueue::OnPosted(bool) {
+  std::vector<Operation*> posted;
+  {
+    MutexLock lock(&posted_mutex_);
+    posted.swap(posted_);
+  }
+  for (Operation* const operation : posted) {
+    operation->OnEnded(true);
+  }
+}
+
+bool RpcQueue::IsCurrent() const { return current_queue == this; }
 
 void RpcQueue::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -14,9 +49,7 @@ void RpcQueue::Stop() {
   }
   stopped_ = true;
   if (thread_.joinable()) {
-    // Of the past, not of the present: that would wait for gRPC's timers, which wait for an instant of the system's
-    // clock and are late by as much as that is wrong.
-    alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_REALTIME), Tag(&stop_request_));
+    Wake(queue_.get(), &stop_alarm_, Tag(&stop_request_));
     thread_.join();
     return;
   }
@@ -27,6 +60,7 @@ void RpcQueue::Stop() {
 
 // Nothing may be asked of a queue that is shut down, so that it is only once nobody is left who might.
 void RpcQueue::Run() {
+  current_queue = this;
   void* tag = nullptr;
   bool ok = false;
   do {

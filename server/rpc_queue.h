@@ -8,6 +8,10 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "storage/mutex.h"
 
 namespace dunlin {
 
@@ -60,6 +64,13 @@ class RpcQueue {
   void AddCall() { ++calls_; }
   void RemoveCall() { --calls_; }
 
+  // Has `operation` ended with `ok` on the queue's thread, soon. All that are posted until it comes to that wake it but
+  // once. From any thread. REQUIRES: a call that is counted until `operation` has ended.
+  void Post(Operation* operation) ABSL_LOCKS_EXCLUDED(posted_mutex_);
+
+  // Whether this is the queue's thread.
+  bool IsCurrent() const;
+
   // Starts the thread. REQUIRES: the server has started.
   void Start();
 
@@ -68,6 +79,7 @@ class RpcQueue {
 
  private:
   void OnStopRequested(bool) { stop_requested_ = true; }
+  void OnPosted(bool) ABSL_LOCKS_EXCLUDED(posted_mutex_);
   void Run();
 
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -77,9 +89,14 @@ class RpcQueue {
   bool stop_requested_ = false;
   bool shut_down_ = false;
 
+  Mutex posted_mutex_;
+  // Not empty from when the thread is woken until it has come to that.
+  std::vector<Operation*> posted_ ABSL_GUARDED_BY(posted_mutex_);
+  Notice<RpcQueue> post_{this, &RpcQueue::OnPosted};
+  grpc::Alarm post_alarm_;
+
   Notice<RpcQueue> stop_request_{this, &RpcQueue::OnStopRequested};
-  // Wakes the thread.
-  grpc::Alarm alarm_;
+  grpc::Alarm stop_alarm_;
   bool stopped_ = false;
   std::thread thread_;
 };

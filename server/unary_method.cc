@@ -35,13 +35,14 @@ void UnaryCall::OnAccepted(bool ok) {
     return;
   }
   Await(method_);
+  method_->unanswered.fetch_add(1, std::memory_order_relaxed);
   deadline_ = DeadlineOf(rpc_->context);
   method_->handle(rpc_->request, this);
 }
 
 void UnaryCall::Complete(const absl::Status& status) {
   if (Claim()) {
-    rpc_->writer.FinishWithError(ToGrpcStatus(status), RpcQueue::Tag(&answered_));
+    Answer(ToGrpcStatus(status), grpc::ByteBuffer());
   }
 }
 
@@ -53,16 +54,33 @@ void UnaryCall::Complete(const google::protobuf::Message& reply) {
   bool owned = false;
   const grpc::Status status =
       grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(reply, &bytes, &owned);
-  if (status.ok()) {
-    rpc_->writer.Finish(bytes, status, RpcQueue::Tag(&answered_));
-  } else {
-    rpc_->writer.FinishWithError(status, RpcQueue::Tag(&answered_));
-  }
+  Answer(status, std::move(bytes));
 }
 
 void UnaryCall::Complete(const grpc::ByteBuffer& encoded_reply) {
   if (Claim()) {
-    rpc_->writer.Finish(encoded_reply, grpc::Status::OK, RpcQueue::Tag(&answered_));
+    Answer(grpc::Status::OK, encoded_reply);
+  }
+}
+
+// gRPC wakes the queue's thread for each answer that another thread sends. Where many wait for theirs, they are handed
+// over together, which wakes it once; where few do, the change of threads would take longer than it saves.
+void UnaryCall::Answer(grpc::Status status, grpc::ByteBuffer reply) {
+  status_ = std::move(status);
+  reply_ = std::move(reply);
+  const size_t unanswered = method_->unanswered.fetch_sub(1, std::memory_order_relaxed);
+  if (unanswered < kAnswersTogetherMin || method_->queue->IsCurrent()) {
+    Send();
+  } else {
+    method_->queue->Post(&send_);
+  }
+}
+
+void UnaryCall::Send() {
+  if (status_.ok()) {
+    rpc_->writer.Finish(reply_, status_, RpcQueue::Tag(&answered_));
+  } else {
+    rpc_->writer.FinishWithError(status_, RpcQueue::Tag(&answered_));
   }
 }
 

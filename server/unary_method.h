@@ -52,6 +52,8 @@ class UnaryCall {
   struct Method {
     RpcQueue* queue;
     AwaitUnary await;
+    // How many calls are under way. Relaxed: a hint that publishes nothing.
+    mutable std::atomic<size_t> unanswered{0};
     // Handles a call, of which it takes over the Responder's share.
     std::function<void(const grpc::ByteBuffer& request, UnaryCall* call)> handle;
   };
@@ -75,6 +77,10 @@ class UnaryCall {
   explicit UnaryCall(std::shared_ptr<const Method> method) : method_(std::move(method)) {}
   ~UnaryCall() = default;
 
+  // Answers, here or on the queue's thread. REQUIRES: Claim() has returned true.
+  void Answer(grpc::Status status, grpc::ByteBuffer reply);
+  void Send();
+
   // Returns true to exactly one caller: the one that must answer.
   bool Claim() { return !claimed_.exchange(true, std::memory_order_relaxed); }
 
@@ -82,6 +88,7 @@ class UnaryCall {
   // that the answer has been taken.
   void OnAccepted(bool ok);
   void OnEnded(bool ok);
+  void OnSendPosted(bool) { Send(); }
   void OnAnswered(bool ok);
   void ReleaseOfGrpc();
 
@@ -96,9 +103,13 @@ class UnaryCall {
   // Until gRPC lets go: a Responder may outlive the server.
   absl::optional<Rpc> rpc_{absl::in_place};
   absl::Time deadline_;
+  // The answer, from Answer() to Send().
+  grpc::Status status_;
+  grpc::ByteBuffer reply_;
 
   Notice accepted_{this, &UnaryCall::OnAccepted};
   Notice ended_{this, &UnaryCall::OnEnded};
+  Notice send_{this, &UnaryCall::OnSendPosted};
   Notice answered_{this, &UnaryCall::OnAnswered};
   // Of ended_ and answered_, what gRPC has yet to tell. Used by the queue's thread.
   int awaited_ = 2;

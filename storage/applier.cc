@@ -106,7 +106,7 @@ absl::StatusOr<uint64_t> Applier::IssueForBatch(const LocalWrite& write) {
   for (const Mutation& mutation : write.mutations) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
     const uint64_t time = TimeAfter(old);
-    if (write.mutations.size() == 1 || !clock_->IsFarAhead(time)) {
+    if (!clock_->IsFarAhead(time)) {
       at_least = std::max(at_least, time);
     }
   }
@@ -115,14 +115,18 @@ absl::StatusOr<uint64_t> Applier::IssueForBatch(const LocalWrite& write) {
 
 absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
   DUNLIN_RETURN_IF_ERROR(CheckPrecondition(write));
-  DUNLIN_ASSIGN_OR_RETURN(const uint64_t batch_time, IssueForBatch(write));
+  uint64_t batch_time = 0;
+  if (write.mutations.size() > 1) {
+    DUNLIN_ASSIGN_OR_RETURN(batch_time, IssueForBatch(write));
+  }
   WriteResult result;
   const uint64_t batch_first_revision = state_->revision + 1;
   for (const Mutation& mutation : write.mutations) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
     Record record;
     const uint64_t at_least = TimeAfter(old);
-    record.version.time = at_least <= batch_time ? batch_time : clock_->Issue(at_least, state_->revision + 1);
+    const bool fits_batch = batch_time != 0 && at_least <= batch_time;
+    record.version.time = fits_batch ? batch_time : clock_->Issue(at_least, state_->revision + 1);
     record.version.origin = store_id_;
     record.tombstone = mutation.kind == Mutation::Kind::kDelete;
     record.expiry_unix_ms = ExpiryOf(mutation, now_unix_ms_);
