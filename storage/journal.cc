@@ -16,9 +16,6 @@
 namespace dunlin {
 namespace {
 
-// How far the numbers of batches that are looked for behind a damaged one may be ahead: more than a segment can hold.
-constexpr uint64_t kNumbersAheadMax = uint64_t{1} << 32;
-
 absl::Status ErrnoToStatus(int error, absl::string_view path, absl::string_view what) {
   const std::string message = absl::StrCat("journal: ", what, " ", path, ": ", std::strerror(error));
   switch (error) {
@@ -138,28 +135,32 @@ Journal::~Journal() {
 
 // ---- Replaying ----
 
-absl::StatusOr<std::string> Journal::ReadSegment(size_t number) const {
-  std::string bytes(segments_[number].size_bytes, '\0');
-  for (size_t at = 0; at < bytes.size();) {
-    const ssize_t read = pread(segments_[number].descriptor, &bytes[at], bytes.size() - at, static_cast<off_t>(at));
+absl::StatusOr<Journal::Content> Journal::ReadSegment(size_t number) const {
+  Content content;
+  const size_t size_bytes = segments_[number].size_bytes;
+  // Not a string, which would be filled with zeros first.
+  content.bytes.reset(new char[size_bytes]);
+  while (content.size < size_bytes) {
+    const ssize_t read = pread(segments_[number].descriptor, content.bytes.get() + content.size,
+                               size_bytes - content.size, static_cast<off_t>(content.size));
     if (read < 0 && errno != EINTR) {
       return ErrnoToStatus(errno, PathOf(options_.directory, number), "reading");
     }
     if (read == 0) {
-      bytes.resize(at);
+      break;
     }
-    at += read < 0 ? 0 : static_cast<size_t>(read);
+    content.size += read < 0 ? 0 : static_cast<size_t>(read);
   }
-  return bytes;
+  return content;
 }
 
 absl::Status Journal::Replay(uint64_t first,
                              absl::FunctionRef<absl::Status(uint64_t number, absl::string_view rows)> visit) {
-  std::array<std::string, kSegments> bytes;
+  std::array<Content, kSegments> contents;
   std::array<Parsed, kSegments> parsed;
   for (size_t i = 0; i < kSegments; ++i) {
-    DUNLIN_ASSIGN_OR_RETURN(bytes[i], ReadSegment(i));
-    parsed[i] = Parse(options_.store_id, bytes[i]);
+    DUNLIN_ASSIGN_OR_RETURN(contents[i], ReadSegment(i));
+    parsed[i] = Parse(options_.store_id, contents[i].view());
   }
   const auto first_number = [&](size_t i) {
     return parsed[i].batches.empty() ? uint64_t{0} : parsed[i].batches.front().number;
@@ -180,9 +181,11 @@ absl::Status Journal::Replay(uint64_t first,
       }
     }
   }
+  // There can be no more of them. The narrower the range, the fewer bytes look as if a batch began there, whose
+  // checksum has to be made.
+  const uint64_t numbers_max = next + (contents[0].size + contents[1].size) / kJournalBatchSizeMinBytes;
   for (size_t i = 0; i < kSegments; ++i) {
-    if (HoldsJournalBatch(options_.store_id, next, next + kNumbersAheadMax,
-                          absl::string_view(bytes[i]).substr(parsed[i].end))) {
+    if (HoldsJournalBatch(options_.store_id, next, numbers_max, contents[i].view().substr(parsed[i].end))) {
       return DamagedError(options_.directory, next);
     }
   }

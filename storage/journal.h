@@ -76,10 +76,17 @@ class Journal {
     size_t size_bytes = 0;
   };
 
+  // What a segment holds.
+  struct Content {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+    absl::string_view view() const { return {bytes.get(), size}; }
+  };
+
   Journal(const Options& options, DiskFailure* failure) : options_(options), failure_(failure) {}
 
   absl::Status OpenSegment(size_t number);
-  absl::StatusOr<std::string> ReadSegment(size_t number) const;
+  absl::StatusOr<Content> ReadSegment(size_t number) const;
   // Gives the segment at least this size on the disk.
   absl::Status Reserve(Segment* segment, size_t size_bytes);
   absl::Status Error(int error, absl::string_view what) const;

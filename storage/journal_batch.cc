@@ -10,7 +10,7 @@ namespace dunlin {
 namespace {
 
 constexpr size_t kChecksumSizeBytes = 8;
-constexpr size_t kHeaderSizeBytes = 4 * 8;
+constexpr size_t kHeaderSizeBytes = kJournalBatchSizeMinBytes;
 constexpr size_t kRowHeaderSizeBytes = 1 + 2 + 4;
 constexpr size_t kAlignment = 8;
 constexpr unsigned char kDeleted = 128;

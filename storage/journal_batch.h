@@ -21,6 +21,9 @@
 // batch is the rows of one commit; numbers count commits without a gap, over all segments.
 namespace dunlin {
 
+// The size of a batch without rows.
+inline constexpr size_t kJournalBatchSizeMinBytes = 4 * 8;
+
 // A row that a commit has put or deleted. The views are into the batch it was read from.
 struct JournalRow {
   Table table = Table::kRecords;

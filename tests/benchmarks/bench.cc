@@ -17,6 +17,7 @@ const std::vector<Case>& AllCases() {
       {"propagation", "from a write to a watcher of another replica", &MeasurePropagation},
       {"start", "cold starts from Redis, restarts, and what the data take there", &MeasureStart},
       {"watch", "watch streams, idle and busy, beside bare gRPC streams and etcd", &MeasureWatch},
+      {"fanout", "many watchers of everything while 64 clients write, beside the same", &MeasureFanout},
   };
   return *cases;
 }

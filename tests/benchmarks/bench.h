@@ -40,6 +40,7 @@ struct Case {
 const std::vector<Case>& AllCases();
 
 // Those of each file of cases.
+Report MeasureFanout(const BenchOptions& options);
 Report MeasureGet(const BenchOptions& options);
 Report MeasurePropagation(const BenchOptions& options);
 Report MeasurePut(const BenchOptions& options);
