@@ -29,6 +29,7 @@ WatchSession::WatchSession(Options options, const Store* store, ChangeFeed* feed
       snapshot_(&options_.selection, store),
       covered_(store->position()),
       queue_(options_.filter, std::move(wake)) {
+  feed_->AddReader();
   if (options_.awaits_arrival) {
     mode_ = Mode::kWaiting;
     revision_ = covered_.revision;
@@ -74,7 +75,10 @@ void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
 // Whether all that was deleted after `revision` can still be told.
 bool WatchSession::Remembers(uint64_t revision) const { return revision >= store_->state().collected_revision; }
 
-WatchSession::~WatchSession() { feed_->Unsubscribe(&queue_); }
+WatchSession::~WatchSession() {
+  feed_->Unsubscribe(&queue_);
+  feed_->RemoveReader();
+}
 
 absl::StatusOr<WatchSession::Step> WatchSession::Next(WatchOutput* output) {
   SetAsideIfFull();
@@ -116,6 +120,9 @@ absl::StatusOr<WatchSession::Step> WatchSession::NextOfSnapshot(v1::WatchRespons
 absl::StatusOr<WatchSession::Step> WatchSession::NextOfReplay(WatchOutput* output) {
   v1::WatchResponse* const message = &output->message;
   if (!subscribed_ || revision_ < live_after_revision_) {
+    if (const absl::optional<Step> step = NextOfRecent(output); step.has_value()) {
+      return *step;
+    }
     DUNLIN_ASSIGN_OR_RETURN(const ChangePage page,
                             store_->ReadChanges(
                                 revision_, [this](absl::string_view key) { return options_.selection.Matches(key); },
@@ -179,14 +186,53 @@ void WatchSession::SayPage(const ChangePage& page, v1::WatchResponse* message) {
     }
     revision_ = change.revision;
   }
+  Cover(page.covered_revision, page.complete);
+}
+
+void WatchSession::Cover(uint64_t revision, bool complete) {
   if (subscribed_) {
-    revision_ = page.complete ? live_after_revision_ : std::min(page.covered_revision, live_after_revision_);
+    revision_ = complete ? live_after_revision_ : std::min(revision, live_after_revision_);
     return;
   }
-  revision_ = page.covered_revision;
-  if (page.complete) {
+  revision_ = revision;
+  if (complete) {
     Subscribe();
   }
+}
+
+// Each change there is the latest of its key and tells what it has replaced there: who wants to hear of each change, or
+// of what each has replaced for the reader, is told from the store.
+absl::optional<WatchSession::Step> WatchSession::NextOfRecent(WatchOutput* output) {
+  if (options_.every_change || options_.previous) {
+    return absl::nullopt;
+  }
+  absl::optional<RecentChanges::Page> page =
+      feed_->ReadRecent(revision_, options_.selection, kWatchMessageEventsMax, kWatchMessageMaxBytes);
+  if (!page.has_value()) {
+    return absl::nullopt;
+  }
+  size_t size = 0;
+  for (ChangePtr& change : page->changes) {
+    // Later ones come by the feed.
+    if (subscribed_ && change->revision > live_after_revision_) {
+      break;
+    }
+    if (options_.filter.Passes(change->type)) {
+      size += EventSizeMax(*change, form_);
+      if (size > kWatchMessageMaxBytes && !output->changes.empty()) {
+        SetToken(&output->message);
+        return Step::kMessage;
+      }
+      revision_ = change->revision;
+      output->changes.push_back(std::move(change));
+    }
+  }
+  Cover(page->covered_revision, page->complete);
+  if (output->changes.empty()) {
+    return Step::kMore;
+  }
+  SetToken(&output->message);
+  return Step::kMessage;
 }
 
 void WatchSession::Subscribe() {

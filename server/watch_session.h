@@ -27,7 +27,8 @@ namespace dunlin {
 //
 // Why nothing is skipped: the session first reads the changes table to its end, then subscribes to the feed, which says
 // from which revision on it delivers, and reads the table up to exactly there. A reader that falls behind loses its
-// queue, not its place: it goes back to the table, which holds the latest change of each key.
+// queue, not its place: it goes back to the table, which holds the latest change of each key, or to what the feed keeps
+// of late changes, which is the same from some revision on.
 //
 // Thread-safety: one thread at a time uses it.
 class WatchSession {
@@ -104,6 +105,10 @@ class WatchSession {
   Step NextLive(WatchOutput* output);
   void Begin(const absl::optional<Position>& resume);
   void BeginAnew();
+  // From what the feed keeps of late changes, if it reaches back so far and the reader can do with that.
+  absl::optional<Step> NextOfRecent(WatchOutput* output);
+  // All has been said up to here; `complete` if there is no more. Joins the feed then.
+  void Cover(uint64_t revision, bool complete);
   // Takes over from a page of changes what fits into `message` and is not for the feed to bring.
   void SayPage(const ChangePage& page, v1::WatchResponse* message);
   void Subscribe();

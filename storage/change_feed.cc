@@ -94,7 +94,31 @@ void ChangeFeed::Route(const ChangePtr& change, Outbox* outbox) const {
   }
 }
 
+void ChangeFeed::AddReader() {
+  MutexLock lock(&recent_mutex_);
+  ++readers_;
+}
+
+void ChangeFeed::RemoveReader() {
+  MutexLock lock(&recent_mutex_);
+  --readers_;
+}
+
+absl::optional<RecentChanges::Page> ChangeFeed::ReadRecent(uint64_t after_revision, const Selection& selection,
+                                                           size_t changes_max, size_t size_max_bytes) const {
+  MutexLock lock(&recent_mutex_);
+  return recent_.Read(after_revision, selection, changes_max, size_max_bytes);
+}
+
 void ChangeFeed::Publish(absl::Span<const ChangePtr> changes, uint64_t revision) {
+  {
+    MutexLock lock(&recent_mutex_);
+    if (readers_ > 0) {
+      recent_.Add(changes);
+    } else {
+      recent_.Restart(revision);
+    }
+  }
   MutexLock lock(&mutex_);
   revision_ = revision;
   if (changes.empty() || selections_.empty()) {

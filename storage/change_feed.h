@@ -9,9 +9,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/mutex.h"
+#include "storage/recent_changes.h"
 #include "storage/selector.h"
 
 namespace dunlin {
@@ -52,8 +54,18 @@ class ChangeFeed {
   // Ends the subscription; when it returns, no call is under way or will follow. Unknown listeners are ignored.
   void Unsubscribe(Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From the first call to as many of RemoveReader(), the feed keeps late changes for those who fall behind.
+  void AddReader() ABSL_LOCKS_EXCLUDED(recent_mutex_);
+  void RemoveReader() ABSL_LOCKS_EXCLUDED(recent_mutex_);
+
+  // What has changed after `after_revision` as of the last Publish(), see RecentChanges::Read(); nothing if that is to
+  // be read from the store.
+  absl::optional<RecentChanges::Page> ReadRecent(uint64_t after_revision, const Selection& selection,
+                                                 size_t changes_max, size_t size_max_bytes) const
+      ABSL_LOCKS_EXCLUDED(recent_mutex_);
+
   // Hands `changes` out. `revision` is the latest revision committed; it never decreases.
-  void Publish(absl::Span<const ChangePtr> changes, uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Publish(absl::Span<const ChangePtr> changes, uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_, recent_mutex_);
 
   // The latest revision published: what matched up to it has been handed to the listeners.
   uint64_t revision() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -81,6 +93,11 @@ class ChangeFeed {
   absl::flat_hash_map<std::string, Listeners> by_prefix_ ABSL_GUARDED_BY(mutex_);
   // How many watched prefixes have each length.
   std::map<size_t, size_t> prefix_lengths_ ABSL_GUARDED_BY(mutex_);
+
+  // Of its own, so that those who have fallen behind do not keep the committer from those who have not.
+  mutable Mutex recent_mutex_;
+  RecentChanges recent_ ABSL_GUARDED_BY(recent_mutex_);
+  size_t readers_ ABSL_GUARDED_BY(recent_mutex_) = 0;
 };
 
 }  // namespace dunlin

@@ -162,6 +162,11 @@ inline constexpr size_t kPageCheckReasonMaxBytes = 256;
 // What a stream may leave unread in memory before it is set aside to read the changes table instead.
 inline constexpr size_t kStreamQueueEventsMax = 1024;
 inline constexpr size_t kStreamQueueMaxBytes = size_t{4} << 20;
+// What is kept of late changes for all streams together that have been set aside: one of each key. A stream that is
+// further behind reads the changes table. And how many of them one reader looks at before others have their turn.
+inline constexpr size_t kRecentChangesMax = 8192;
+inline constexpr size_t kRecentChangesMaxBytes = size_t{2} << 20;
+inline constexpr size_t kRecentChangesRead = 2048;
 // One message of a stream: large enough to amortise gRPC's cost, small enough to be cut off quickly.
 inline constexpr size_t kWatchMessageEventsMax = 256;
 inline constexpr size_t kWatchMessageMaxBytes = size_t{1} << 20;

@@ -54,8 +54,8 @@ absl::Status WriteRows(MergedCursor rows, Table table, Rows which, LmdbTxn* txn)
   return absl::OkStatus();
 }
 
-// A status with memory of its own. Copies share theirs, and count in code that ThreadSanitizer does not see: who frees it
-// last would seem to race with the others.
+// A status with memory of its own. Copies share theirs, and count in code that ThreadSanitizer does not see: who frees
+// it last would seem to race with the others.
 absl::Status CopyOf(const absl::Status& status) { return absl::Status(status.code(), status.message()); }
 
 }  // namespace
