@@ -200,10 +200,10 @@ void WatchSession::Cover(uint64_t revision, bool complete) {
   }
 }
 
-// Each change there is the latest of its key and tells what it has replaced there: who wants to hear of each change, or
-// of what each has replaced for the reader, is told from the store.
+// Not before SYNCED: the pages of the state may show what the feed has yet to bring, and what it kept of such a key
+// would be older. Nor for who wants to hear of each change, or what each has replaced for the reader.
 absl::optional<WatchSession::Step> WatchSession::NextOfRecent(WatchOutput* output) {
-  if (options_.every_change || options_.previous) {
+  if (say_synced_ || options_.every_change || options_.previous) {
     return absl::nullopt;
   }
   absl::optional<RecentChanges::Page> page =
