@@ -54,7 +54,7 @@ void UnaryCall::Complete(const google::protobuf::Message& reply) {
   bool owned = false;
   const grpc::Status status =
       grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(reply, &bytes, &owned);
-  Answer(status, std::move(bytes));
+  Answer(status, bytes);
 }
 
 void UnaryCall::Complete(const grpc::ByteBuffer& encoded_reply) {
@@ -65,9 +65,9 @@ void UnaryCall::Complete(const grpc::ByteBuffer& encoded_reply) {
 
 // gRPC wakes the queue's thread for each answer that another thread sends. Where many wait for theirs, they are handed
 // over together, which wakes it once; where few do, the change of threads would take longer than it saves.
-void UnaryCall::Answer(grpc::Status status, grpc::ByteBuffer reply) {
+void UnaryCall::Answer(grpc::Status status, const grpc::ByteBuffer& reply) {
   status_ = std::move(status);
-  reply_ = std::move(reply);
+  reply_ = reply;
   const size_t unanswered = method_->unanswered.fetch_sub(1, std::memory_order_relaxed);
   if (unanswered < kAnswersTogetherMin || method_->queue->IsCurrent()) {
     Send();

@@ -78,7 +78,7 @@ class UnaryCall {
   ~UnaryCall() = default;
 
   // Answers, here or on the queue's thread. REQUIRES: Claim() has returned true.
-  void Answer(grpc::Status status, grpc::ByteBuffer reply);
+  void Answer(grpc::Status status, const grpc::ByteBuffer& reply);
   void Send();
 
   // Returns true to exactly one caller: the one that must answer.

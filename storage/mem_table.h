@@ -72,7 +72,7 @@ class MemTable {
   using Path = std::array<Node*, kHeightMax>;
   // The first node at or after `key`, or null; fills `path` if that is not null.
   Node* Seek(Table table, absl::string_view key, Path* path) const;
-  void Add(uint64_t number, Table table, absl::string_view key, absl::string_view value, bool deleted);
+  void Add(uint64_t number, Table table, absl::string_view key, absl::string_view bytes, bool deleted);
   Node* MakeNode(Table table, absl::string_view key, int height);
   int DrawHeight();
   char* Allocate(size_t size_bytes);

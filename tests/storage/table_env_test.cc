@@ -119,7 +119,7 @@ TEST_F(TableEnvTest, ReadersSeeEachCommitWhereverItLies) {
         case 4: {
           // A view stays what it is, whatever comes after it.
           const absl::StatusOr<TableTxn> view = env_->BeginRead();
-          const State before = state;
+          const State before = StateOf(*view);
           for (int i = 0; i < 3; ++i) {
             story.Write();
             now += kCheckpointPeriod;
