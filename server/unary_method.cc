@@ -65,22 +65,21 @@ void UnaryCall::Complete(const grpc::ByteBuffer& encoded_reply) {
 
 // gRPC wakes the queue's thread for each answer that another thread sends. Where many wait for theirs, they are handed
 // over together, which wakes it once; where few do, the change of threads would take longer than it saves.
-void UnaryCall::Answer(grpc::Status status, const grpc::ByteBuffer& reply) {
-  status_ = std::move(status);
-  reply_ = reply;
+void UnaryCall::Answer(const grpc::Status& status, const grpc::ByteBuffer& reply) {
   const size_t unanswered = method_->unanswered.fetch_sub(1, std::memory_order_relaxed);
   if (unanswered < kAnswersTogetherMin || method_->queue->IsCurrent()) {
-    Send();
-  } else {
-    method_->queue->Post(&send_);
+    Send(status, reply);
+    return;
   }
+  posted_ = std::make_unique<const Posted>(Posted{status, reply});
+  method_->queue->Post(&send_);
 }
 
-void UnaryCall::Send() {
-  if (status_.ok()) {
-    rpc_->writer.Finish(reply_, status_, RpcQueue::Tag(&answered_));
+void UnaryCall::Send(const grpc::Status& status, const grpc::ByteBuffer& reply) {
+  if (status.ok()) {
+    rpc_->writer.Finish(reply, status, RpcQueue::Tag(&answered_));
   } else {
-    rpc_->writer.FinishWithError(status_, RpcQueue::Tag(&answered_));
+    rpc_->writer.FinishWithError(status, RpcQueue::Tag(&answered_));
   }
 }
 

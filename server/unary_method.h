@@ -78,8 +78,8 @@ class UnaryCall {
   ~UnaryCall() = default;
 
   // Answers, here or on the queue's thread. REQUIRES: Claim() has returned true.
-  void Answer(grpc::Status status, const grpc::ByteBuffer& reply);
-  void Send();
+  void Answer(const grpc::Status& status, const grpc::ByteBuffer& reply);
+  void Send(const grpc::Status& status, const grpc::ByteBuffer& reply);
 
   // Returns true to exactly one caller: the one that must answer.
   bool Claim() { return !claimed_.exchange(true, std::memory_order_relaxed); }
@@ -88,7 +88,7 @@ class UnaryCall {
   // that the answer has been taken.
   void OnAccepted(bool ok);
   void OnEnded(bool ok);
-  void OnSendPosted(bool) { Send(); }
+  void OnSendPosted(bool) { Send(posted_->status, posted_->reply); }
   void OnAnswered(bool ok);
   void ReleaseOfGrpc();
 
@@ -103,9 +103,12 @@ class UnaryCall {
   // Until gRPC lets go: a Responder may outlive the server.
   absl::optional<Rpc> rpc_{absl::in_place};
   absl::Time deadline_;
-  // The answer, from Answer() to Send().
-  grpc::Status status_;
-  grpc::ByteBuffer reply_;
+  // The answer, if it has been posted to the queue's thread.
+  struct Posted {
+    grpc::Status status;
+    grpc::ByteBuffer reply;
+  };
+  std::unique_ptr<const Posted> posted_;
 
   Notice accepted_{this, &UnaryCall::OnAccepted};
   Notice ended_{this, &UnaryCall::OnEnded};

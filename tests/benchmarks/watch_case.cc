@@ -44,9 +44,14 @@ class WatchedServer {
   }
 
   // What a write costs that one stream is told of: the same writes, first with one stream that watches all of the keys,
-  // then with one for each.
+  // then with one for each. And writes of one key, whose stream is the only one, or one of those.
   void MeasureWrites() {
     PutAll();
+    const auto own_key = [this](size_t i) { return dialect_.watch(DataSetKey(i)); };
+    const auto first_key = [](uint64_t) { return DataSetKey(0); };
+    figures_["write of one key with 1 stream, us"].push_back(WriteCost(Streams(1, own_key), first_key));
+    figures_["write of one key with 10,000 streams, us"].push_back(
+        WriteCost(Streams(kManyStreams, own_key), first_key));
     figures_["write with 1 stream, us"].push_back(
         WriteCost(Streams(1, [this](size_t) { return dialect_.watch_prefix(kDataSetPrefix); })));
     figures_["write with 10,000 streams, us"].push_back(
