@@ -6,29 +6,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/file_error.h"
 #include "storage/status_macros.h"
 
 namespace dunlin {
 namespace {
 
 absl::Status ErrnoToStatus(int error, absl::string_view path, absl::string_view what) {
-  const std::string message = absl::StrCat("journal: ", what, " ", path, ": ", std::strerror(error));
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(absl::StrCat(message, ": free disk space"));
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(absl::StrCat(message, ": make it writable for this user"));
-    default:
-      return absl::InternalError(message);
-  }
+  return FileErrorToStatus(error, absl::StrCat("journal: ", what, " ", path));
 }
 
 // Writes all of `bytes`. Returns 0 or an errno.

@@ -162,8 +162,9 @@ inline constexpr size_t kPageCheckReasonMaxBytes = 256;
 // What a stream may leave unread in memory before it is set aside to read the changes table instead.
 inline constexpr size_t kStreamQueueEventsMax = 1024;
 inline constexpr size_t kStreamQueueMaxBytes = size_t{4} << 20;
-// What is kept of late changes for all streams together that have been set aside: one of each key. A stream that is
-// further behind reads the changes table. And how many of them one reader looks at before others have their turn.
+// What is kept of late changes for all streams together that have been set aside: one of each key, some thousands of
+// small ones. A stream that is further behind reads the changes table, so that more would be memory for nothing but
+// overload. And how many of them one reader looks at before others have their turn: some hundred microseconds.
 inline constexpr size_t kRecentChangesMax = 8192;
 inline constexpr size_t kRecentChangesMaxBytes = size_t{2} << 20;
 inline constexpr size_t kRecentChangesRead = 2048;

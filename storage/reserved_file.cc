@@ -6,26 +6,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "storage/file_error.h"
 
 namespace dunlin {
 namespace {
 
 absl::Status ErrorOf(int error, const std::string& path) {
-  const std::string message = absl::StrCat(path, " cannot be prepared: ", std::strerror(error));
-  switch (error) {
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(absl::StrCat(message, ": free disk space"));
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(message);
-    default:
-      return absl::InternalError(message);
-  }
+  return FileErrorToStatus(error, absl::StrCat(path, " cannot be prepared"));
 }
 
 }  // namespace

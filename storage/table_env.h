@@ -48,7 +48,7 @@ class TableEnv {
     // As of Journal and LmdbEnv.
     bool sync = true;
     // How much memory the newest MemTable takes before it is frozen. A segment of the journal is twice, and with what
-    // is frozen it may come to some eight times as much where the database is slow, or full.
+    // is frozen it may come to some six times as much where the database is slow, or full.
     size_t write_buffer_bytes = 0;
   };
 
