@@ -113,6 +113,10 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
   };
   if (status.ok()) {
     status = Transact(execute_all);
+    // On a full disk the journal cannot grow, but it can be emptied.
+    if (absl::IsResourceExhausted(status) && store_->tables_->WriteAll().ok()) {
+      status = Transact(execute_all);
+    }
   }
   if (status.ok()) {
     owed_progress_.clear();

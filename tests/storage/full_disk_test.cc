@@ -165,11 +165,32 @@ TEST_P(FullDiskTest, RefusesWhatNeedsRoomAndGoesOnWhenThereIsSpace) {
 TEST_P(FullDiskTest, DeletesMakeRoomWithoutSpaceOnTheDisk) {
   ASSERT_EQ(PutUntilRefused().code(), absl::StatusCode::kResourceExhausted);
   for (int i = 0; i < 10; ++i) {
-    EXPECT_TRUE(tester_->Delete(absl::StrCat("large", i)).ok());
+    const absl::Status deleted = tester_->Delete(absl::StrCat("large", i)).status();
+    EXPECT_TRUE(deleted.ok()) << deleted;
   }
   for (int i = 0; i < 5; ++i) {
-    EXPECT_TRUE(tester_->Put(absl::StrCat("again", i), LargeValue()).ok());
+    const absl::Status put = tester_->Put(absl::StrCat("again", i), LargeValue()).status();
+    EXPECT_TRUE(put.ok()) << put;
   }
+  EXPECT_EQ(Check(), "");
+}
+
+// The journal's file cannot grow, but the database has room for what is in it.
+TEST_P(FullDiskTest, WhatTheDatabaseHasRoomForNeedsNoLargerJournal) {
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(tester_->Delete(absl::StrCat("large", i)).ok());
+  }
+  // Twice, since pages that a checkpoint frees are for those after the next one.
+  for (int i = 0; i < 2; ++i) {
+    tester_->Close();
+    ASSERT_TRUE(tester_->Open().ok());
+    ASSERT_TRUE(tester_->Put("small", absl::StrCat(i)).ok());
+  }
+  disk_->FillUp();
+  const size_t segment_bytes = 2 * tester_->store_options().write_buffer_bytes;
+  EXPECT_TRUE(tester_->Put("less", std::string(segment_bytes / 3, 'x')).ok());
+  const absl::Status put = tester_->Put("more", std::string(segment_bytes * 4 / 5, 'x')).status();
+  EXPECT_TRUE(put.ok()) << put;
   EXPECT_EQ(Check(), "");
 }
 
