@@ -97,27 +97,38 @@ absl::StatusOr<Applier::Stored> Applier::ReadReplaceable(absl::string_view key) 
 uint64_t Applier::TimeAfter(const Stored& old) { return old.status.ok() ? old.row.record.version.time + 1 : 0; }
 
 // Returns the time of all versions of `write`: of two batches that do not know of each other, one then wins on every
-// key that both write, and never half of each. A key that somebody's wrong clock has stamped must not carry the others
-// to its future: it gets a time of its own.
+// key that both write, and never half of each. Keys that somebody's wrong clock has stamped must not carry the others
+// to their future: they get a time of their own.
 //
 // Looks at all keys before the first is changed, so that a write is turned down whole.
-absl::StatusOr<uint64_t> Applier::IssueForBatch(const LocalWrite& write) {
-  uint64_t at_least = 0;
+absl::StatusOr<Applier::BatchTimes> Applier::IssueForBatch(const LocalWrite& write) {
+  BatchTimes at_least;
   for (const Mutation& mutation : write.mutations) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
-    const uint64_t time = TimeAfter(old);
-    if (!clock_->IsFarAhead(time)) {
-      at_least = std::max(at_least, time);
-    }
+    at_least.Include(TimeAfter(old), clock_->IsFarAhead(TimeAfter(old)));
   }
-  return clock_->Issue(at_least, state_->revision + 1);
+  BatchTimes times;
+  times.present = clock_->Issue(at_least.present, state_->revision + 1);
+  times.future = at_least.future == 0 ? 0 : clock_->Issue(at_least.future, state_->revision + 1);
+  return times;
+}
+
+void Applier::BatchTimes::Include(uint64_t at_least, bool is_far_ahead) {
+  uint64_t& latest = is_far_ahead ? future : present;
+  latest = std::max(latest, at_least);
+}
+
+// The one that is not before `at_least`; 0 if both are, as for a key that a batch writes twice, or if there is no
+// batch.
+uint64_t Applier::BatchTimes::For(uint64_t at_least) const {
+  return at_least <= present ? present : (at_least <= future ? future : 0);
 }
 
 absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
   DUNLIN_RETURN_IF_ERROR(CheckPrecondition(write));
-  uint64_t batch_time = 0;
+  BatchTimes batch_times;
   if (write.mutations.size() > 1) {
-    DUNLIN_ASSIGN_OR_RETURN(batch_time, IssueForBatch(write));
+    DUNLIN_ASSIGN_OR_RETURN(batch_times, IssueForBatch(write));
   }
   WriteResult result;
   const uint64_t batch_first_revision = state_->revision + 1;
@@ -125,8 +136,8 @@ absl::StatusOr<WriteResult> Applier::ApplyLocal(const LocalWrite& write) {
     DUNLIN_ASSIGN_OR_RETURN(const Stored old, ReadReplaceable(mutation.key));
     Record record;
     const uint64_t at_least = TimeAfter(old);
-    const bool fits_batch = batch_time != 0 && at_least <= batch_time;
-    record.version.time = fits_batch ? batch_time : clock_->Issue(at_least, state_->revision + 1);
+    const uint64_t batch_time = batch_times.For(at_least);
+    record.version.time = batch_time != 0 ? batch_time : clock_->Issue(at_least, state_->revision + 1);
     record.version.origin = store_id_;
     record.tombstone = mutation.kind == Mutation::Kind::kDelete;
     record.expiry_unix_ms = ExpiryOf(mutation, now_unix_ms_);

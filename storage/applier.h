@@ -104,7 +104,16 @@ class Applier {
   absl::Status CheckPrecondition(const LocalWrite& write) const;
   absl::StatusOr<Stored> ReadReplaceable(absl::string_view key) const;
   static uint64_t TimeAfter(const Stored& old);
-  absl::StatusOr<uint64_t> IssueForBatch(const LocalWrite& write);
+  // The times of the versions of a batch: for keys of the past and the present, and for those of a far future; 0 for
+  // none.
+  struct BatchTimes {
+    uint64_t present = 0;
+    uint64_t future = 0;
+    uint64_t For(uint64_t at_least) const;
+    // Makes room for a key whose version is to have `at_least`.
+    void Include(uint64_t at_least, bool is_far_ahead);
+  };
+  absl::StatusOr<BatchTimes> IssueForBatch(const LocalWrite& write);
   absl::Status Replace(absl::string_view key, const Stored& old, RecordRow successor, uint64_t batch_first_revision);
   absl::Status Forget(absl::string_view key, const RecordRow& old, const RecordRow& successor);
   // What a change has replaced.

@@ -70,18 +70,16 @@ absl::Status Applier::RestampGroup(absl::Span<const OutboxItem> group, absl::Spa
   // asked.
   std::vector<uint64_t> at_least(group.size());
   // One time for all of them, as IssueForBatch() has it.
-  uint64_t batch_at_least = 0;
+  BatchTimes times;
   for (size_t i = 0; i < group.size(); ++i) {
     const uint64_t known = std::max(i < redis_times.size() ? redis_times[i] : 0, state_->turned_down_time);
     at_least[i] = known == UINT64_MAX ? 0 : known + 1;
-    if (group.size() == 1 || !clock_->IsFarAhead(at_least[i])) {
-      batch_at_least = std::max(batch_at_least, at_least[i]);
-    }
+    times.Include(at_least[i], clock_->IsFarAhead(at_least[i]));
   }
-  const uint64_t batch_time = clock_->IssueAnew(batch_at_least, batch_first_revision);
+  times.present = clock_->IssueAnew(times.present, batch_first_revision);
+  times.future = times.future == 0 ? 0 : clock_->IssueAnew(times.future, batch_first_revision);
   for (size_t i = 0; i < group.size(); ++i) {
-    const uint64_t time = at_least[i] <= batch_time ? batch_time : clock_->IssueAnew(at_least[i], state_->revision + 1);
-    DUNLIN_RETURN_IF_ERROR(RestampOne(group[i], time, batch_first_revision));
+    DUNLIN_RETURN_IF_ERROR(RestampOne(group[i], times.For(at_least[i]), batch_first_revision));
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,8 @@ namespace dunlin {
 namespace {
 
 constexpr size_t kBatchMembers = 3;
+// Few, so that replicas often write to the same.
+constexpr uint64_t kBatchGroups = 2;
 
 Oracle::Acknowledged AcknowledgedOf(const Mutation& mutation, const Version& version) {
   const bool is_delete = mutation.kind == Mutation::Kind::kDelete;
@@ -37,7 +39,7 @@ void Clients::DoSomeWrite() {
   } else if (what < 76) {
     PutWithTtl(replica);
   } else if (what < 86) {
-    WriteBatch(replica);
+    WriteBatches(replica);
   } else if (what < 93) {
     WriteIfAbsent(replica);
   } else {
@@ -54,11 +56,23 @@ void Clients::PutWithTtl(SimReplica& replica) {
   Write(replica, {{{Mutation::Kind::kPut, absl::StrCat("ttl/", SomeKey()), NextValue(), ttl}}, {}});
 }
 
-void Clients::WriteBatch(SimReplica& replica) {
+void Clients::WriteBatches(SimReplica& replica) {
+  const std::string group = absl::StrCat(kBatchKeyPrefix, dice_->Below(kBatchGroups), "/");
+  if (dice_->Chance(0.5)) {
+    WriteBatch(replica, group);
+    return;
+  }
+  // At once, so that nobody knows of the others' batch and their clocks may say the same.
+  for (const auto& contender : fleet_->replicas()) {
+    if (contender->running()) {
+      WriteBatch(*contender, group);
+    }
+  }
+}
+
+void Clients::WriteBatch(SimReplica& replica, const std::string& group) {
   LocalWrite write;
   const std::string value = NextValue();
-  // A group has one writer: between two, each key would be won by whoever is later.
-  const std::string group = absl::StrCat(kBatchKeyPrefix, replica.number(), "/");
   for (size_t i = 0; i < kBatchMembers; ++i) {
     write.mutations.push_back({Mutation::Kind::kPut, absl::StrCat(group, i), value});
   }

@@ -34,7 +34,8 @@ class Clients {
   void Put(SimReplica& replica);
   void Delete(SimReplica& replica);
   void PutWithTtl(SimReplica& replica);
-  void WriteBatch(SimReplica& replica);
+  void WriteBatches(SimReplica& replica);
+  void WriteBatch(SimReplica& replica, const std::string& group);
   void WriteIfAbsent(SimReplica& replica);
   void WriteIfVersion(SimReplica& replica);
   void Write(SimReplica& replica, LocalWrite write);

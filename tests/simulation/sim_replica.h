@@ -1,6 +1,7 @@
 #ifndef DUNLIN_TESTS_SIMULATION_SIM_REPLICA_H_
 #define DUNLIN_TESTS_SIMULATION_SIM_REPLICA_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -108,14 +109,17 @@ class SimReplica {
   uint64_t late() const;
 
  private:
-  struct WallClock final : Clock {
-    absl::Time Now() const override { return loop->Now() + error; }
+  // Clocks of this machine. Time stands still while a thread works, but not for who looks at a clock again and again
+  // meanwhile: each look takes a moment.
+  struct TickingClock final : Clock {
+    absl::Time Now() const override {
+      last = std::max(loop->Now(), last + kLook);
+      return last + error;
+    }
+    static constexpr absl::Duration kLook = absl::Microseconds(100);
     const EventLoop* loop = nullptr;
     absl::Duration error;
-  };
-  struct SteadyClock final : Clock {
-    absl::Time Now() const override { return loop->Now(); }
-    const EventLoop* loop = nullptr;
+    mutable absl::Time last;
   };
   struct Life;
 
@@ -127,8 +131,8 @@ class SimReplica {
   SimRedis* const redis_;
   const Observer observer_;
   const TempDir directory_;
-  WallClock wall_clock_;
-  SteadyClock steady_clock_;
+  TickingClock wall_clock_;
+  TickingClock steady_clock_;
   bool crash_after_commit_ = false;
   // In former lives.
   uint64_t rebuilds_ = 0;

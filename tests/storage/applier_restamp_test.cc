@@ -164,6 +164,22 @@ TEST_F(ApplierRestampTest, AnAtomicBatchStaysOne) {
   EXPECT_EQ(BatchOf(RowOf("d").revision), RowOf("d").revision) << "it is none of that batch";
 }
 
+// Wherever it has to step over something (decision 0025).
+TEST_F(ApplierRestampTest, ABatchHasOneTimeInThePresentAndOneInTheFuture) {
+  const WriteResult written = WriteAhead(WriteOf({PutOf("a", "1"), PutOf("b", "1"), PutOf("c", "1"), PutOf("d", "1")}));
+  const uint64_t soon = (clock_.NowUnixMillis() + 2000) << kVersionCounterBits;
+  const uint64_t future = (clock_.NowUnixMillis() + absl::ToInt64Milliseconds(kAhead / 2)) << kVersionCounterBits;
+  std::vector<OutboxItem> items;
+  for (const char* key : {"a", "b", "c", "d"}) {
+    items.push_back({key, written.revisions[items.size()]});
+  }
+  EXPECT_EQ(Restamp(items, {0, soon, future, future + 1000}), 4u);
+  EXPECT_EQ(RowOf("a").record.version, RowOf("b").record.version);
+  EXPECT_EQ(RowOf("c").record.version, RowOf("d").record.version);
+  EXPECT_LT(RowOf("b").record.version.time, future);
+  EXPECT_GT(RowOf("d").record.version.time, future + 1000);
+}
+
 // Of the batch, only what steps over a version of the future has got one.
 TEST_F(ApplierRestampTest, ABatchIsStampedAnewWholeThoughOnlyAPartOfItIsAhead) {
   const uint64_t future = (clock_.NowUnixMillis() + absl::ToInt64Milliseconds(kAhead)) << kVersionCounterBits;
