@@ -7,7 +7,7 @@
 namespace dunlin {
 
 bool CanAwait(const ReplicaParts& parts, const Position& position) {
-  return parts.replicator != nullptr && position.epoch != 0 && position.store_id != parts.store->store_id();
+  return parts.replicator != nullptr && position.epoch != 0 && !parts.store->GoesOnFrom(position);
 }
 
 void WaitForPosition(const ReplicaParts& parts, const Position& position, absl::Duration timeout, StatusCallback done) {
@@ -17,11 +17,10 @@ void WaitForPosition(const ReplicaParts& parts, const Position& position, absl::
     done(absl::FailedPreconditionError(
         "the token is of another replica, and this one or that one runs without Redis, so that its writes do not come "
         "here: ask that replica"));
-  } else if (position.revision > parts.store->position().revision) {
-    done(
-        absl::UnavailableError("this replica does not have what the token tells of, although it is its own: its data "
-                               "were put back to an older "
-                               "copy; ask another replica"));
+  } else if (!parts.store->GoesOnFrom(position) || position.revision > parts.store->position().revision) {
+    done(absl::UnavailableError(
+        "this replica does not have what the token tells of, although it is its own: a power failure has taken it "
+        "back, or its data were put back to an older copy; ask another replica"));
   } else {
     done(absl::OkStatus());
   }

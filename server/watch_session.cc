@@ -43,7 +43,7 @@ void WatchSession::Begin(const absl::optional<Position>& resume) {
   if (resume.has_value()) {
     // A later revision than the store's own is of a store that has been put back to an older copy.
     const bool continues =
-        resume->store_id == covered_.store_id && resume->revision <= covered_.revision && Remembers(resume->revision);
+        store_->GoesOnFrom(*resume) && resume->revision <= covered_.revision && Remembers(resume->revision);
     if (continues) {
       covered_ = *resume;
       revision_ = covered_.revision;

@@ -48,6 +48,17 @@ bool IsDelete(const Operation& operation) {
   return write != nullptr && !HasPut(write->write);
 }
 
+// Whether what the operation does may be taken back by a power failure after it was answered: what Redis or another
+// replica has is had again from there, and what was sent is sent again.
+bool MayBeLost(const Operation& operation) {
+  const auto* apply = std::get_if<ApplyOperation>(&operation);
+  return apply != nullptr ? !apply->batch.awaits_sync : std::holds_alternative<MirrorProgress>(operation);
+}
+
+Persistence PersistenceOf(const OperationGroup& group) {
+  return std::all_of(group.begin(), group.end(), MayBeLost) ? Persistence::kWritten : Persistence::kSynced;
+}
+
 // What the mirror has sent is owed by then, and made up for with whatever comes next.
 bool IsNeitherPutNorProgress(const Operation& operation) {
   return IsDelete(operation) ||
@@ -112,10 +123,11 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
     return absl::OkStatus();
   };
   if (status.ok()) {
-    status = Transact(execute_all);
+    const Persistence persistence = PersistenceOf(*group);
+    status = Transact(persistence, execute_all);
     // On a full disk the journal cannot grow, but it can be emptied.
     if (absl::IsResourceExhausted(status) && store_->tables_->WriteAll().ok()) {
-      status = Transact(execute_all);
+      status = Transact(persistence, execute_all);
     }
   }
   if (status.ok()) {
@@ -160,7 +172,8 @@ absl::Status GroupCommitter::MeasureUsedBytes() {
 }
 
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.
-absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*, TableTxn*)>& body) {
+absl::Status GroupCommitter::Transact(Persistence persistence,
+                                      const std::function<absl::Status(Applier*, TableTxn*)>& body) {
   write_times_.Note(clock_->NowUnixMillis(), state_.revision);
   const StoreState before = state_;
   absl::Cleanup undo = [&] {
@@ -175,7 +188,7 @@ absl::Status GroupCommitter::Transact(const std::function<absl::Status(Applier*,
   DUNLIN_RETURN_IF_ERROR(body(&applier, &txn));
   DUNLIN_RETURN_IF_ERROR(applier.Finish());
   NoteExpiries(applier);
-  DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before));
+  DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before, persistence));
   std::move(undo).Cancel();
   return absl::OkStatus();
 }
@@ -189,13 +202,14 @@ void GroupCommitter::NoteExpiries(const Applier& applier) {
 }
 
 // Commits, unless nothing has changed but positions that can wait.
-absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const StoreState& before) {
+absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const StoreState& before,
+                                         Persistence persistence) {
   if (applier->changed() || positions_urgent_) {
     DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
     if (state_.expired_latest_unix_ms != before.expired_latest_unix_ms) {
       DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaExpired, EncodeBigEndian64(state_.expired_latest_unix_ms)));
     }
-    DUNLIN_RETURN_IF_ERROR(txn.Commit());
+    DUNLIN_RETURN_IF_ERROR(txn.Commit(persistence));
     positions_dirty_ = false;
     positions_urgent_ = false;
     positions_flushed_ = clock_->Now();
@@ -317,7 +331,7 @@ void GroupCommitter::Sweep() {
   }
   expiries_swept_ = now;
   size_t swept = 0;
-  const absl::Status status = Transact([&](Applier* applier, TableTxn* txn) {
+  const absl::Status status = Transact(Persistence::kSynced, [&](Applier* applier, TableTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(swept, applier->SweepExpired(kSweepEntriesMax));
     if (swept < kSweepEntriesMax) {
       state_.expired_unix_ms = applier->now_unix_ms();
@@ -346,7 +360,7 @@ void GroupCommitter::Collect() {
   if (collect_at_revision_ == 0 && !IsDue(now, collected_, period)) {
     return;
   }
-  const absl::Status status = Transact([&](Applier* applier, TableTxn* txn) {
+  const absl::Status status = Transact(Persistence::kSynced, [&](Applier* applier, TableTxn* txn) {
     if (collect_at_revision_ == 0) {
       DUNLIN_RETURN_IF_ERROR(NoteHistory(txn));
     }

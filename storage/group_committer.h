@@ -13,13 +13,15 @@
 #include "storage/hybrid_clock.h"
 #include "storage/limits.h"
 #include "storage/operation.h"
+#include "storage/persistence.h"
 #include "storage/revision_history.h"
 #include "storage/store.h"
 #include "storage/write_times.h"
 
 namespace dunlin {
 
-// GroupCommitter carries out groups of operations, each group in one transaction and one sync, and does between the
+// GroupCommitter carries out groups of operations, each group in one transaction and, if somebody is told that it is
+// stored, one sync, and does between the
 // groups what is due: it expires entries, removes stale change entries, writes positions down. It is the Committer
 // without queue and thread, so that the simulator can drive it.
 //
@@ -74,9 +76,9 @@ class GroupCommitter {
  private:
   absl::Status CommitWhole(OperationGroup* group);
   absl::Status CommitPart(bool (*keeps)(const Operation&), OperationGroup* group);
-  absl::Status Transact(const std::function<absl::Status(Applier*, TableTxn*)>& body);
+  absl::Status Transact(Persistence persistence, const std::function<absl::Status(Applier*, TableTxn*)>& body);
   void NoteExpiries(const Applier& applier);
-  absl::Status CommitState(TableTxn txn, Applier* applier, const StoreState& before);
+  absl::Status CommitState(TableTxn txn, Applier* applier, const StoreState& before, Persistence persistence);
   absl::Status Execute(Operation* operation, Applier* applier);
   absl::Status AdvanceMirrored(const MirrorProgress& progress, Applier* applier);
   absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);

@@ -47,10 +47,10 @@ Parsed Parse(uint64_t store_id, absl::string_view bytes) {
   Parsed parsed;
   while (true) {
     const absl::optional<ReadBatch> batch = ReadJournalBatch(store_id, bytes.substr(parsed.end));
-    const bool follows =
-        batch.has_value() && (parsed.batches.empty() ? batch->previous_checksum == 0
-                                                     : batch->previous_checksum == parsed.batches.back().checksum &&
-                                                           batch->number == parsed.batches.back().number + 1);
+    const bool follows = batch.has_value() &&
+                         (parsed.batches.empty() ? batch->place.previous_checksum == 0
+                                                 : batch->place.previous_checksum == parsed.batches.back().checksum &&
+                                                       batch->place.number == parsed.batches.back().place.number + 1);
     if (!follows) {
       return parsed;
     }
@@ -152,17 +152,17 @@ absl::Status Journal::Replay(uint64_t first,
     parsed[i] = Parse(options_.store_id, contents[i].view());
   }
   const auto first_number = [&](size_t i) {
-    return parsed[i].batches.empty() ? uint64_t{0} : parsed[i].batches.front().number;
+    return parsed[i].batches.empty() ? uint64_t{0} : parsed[i].batches.front().place.number;
   };
   const size_t older = first_number(0) <= first_number(1) ? 0 : 1;
   uint64_t next = first;
   for (const size_t i : {older, 1 - older}) {
     for (const ReadBatch& batch : parsed[i].batches) {
-      if (batch.number > next) {
+      if (batch.place.number > next) {
         return DamagedError(options_.directory, next);
       }
-      if (batch.number == next) {
-        DUNLIN_RETURN_IF_ERROR(visit(batch.number, batch.rows));
+      if (batch.place.number == next) {
+        DUNLIN_RETURN_IF_ERROR(visit(next, batch.rows));
         ++next;
         current_ = i;
         used_bytes_ = parsed[i].end;
@@ -174,9 +174,15 @@ absl::Status Journal::Replay(uint64_t first,
   // checksum has to be made.
   const uint64_t numbers_max = next + (contents[0].size + contents[1].size) / kJournalBatchSizeMinBytes;
   for (size_t i = 0; i < kSegments; ++i) {
-    if (HoldsJournalBatch(options_.store_id, next, numbers_max, contents[i].view().substr(parsed[i].end))) {
+    if (TellsOfSyncedCommit(options_.store_id, next, numbers_max, contents[i].view().substr(parsed[i].end))) {
       return DamagedError(options_.directory, next);
     }
+  }
+  last_number_ = next - 1;
+  synced_upto_ = first - 1;
+  // What was read may be in the system's memory alone, if only the process had ended.
+  for (size_t i = 0; i < kSegments && next > first; ++i) {
+    DUNLIN_RETURN_IF_ERROR(Sync(i));
   }
   return absl::OkStatus();
 }
@@ -188,19 +194,28 @@ absl::Status Journal::Error(int error, absl::string_view what) const {
   return IsDiskFailure(error) ? failure_->Note(status) : status;
 }
 
-absl::Status Journal::Append(uint64_t number, JournalBatch* batch) {
-  const absl::string_view bytes = batch->Finish(options_.store_id, number, last_checksum_);
+absl::Status Journal::Append(uint64_t number, JournalBatch* batch, Persistence persistence) {
+  const absl::string_view bytes = batch->Finish(options_.store_id, {number, last_checksum_, synced_upto_});
   Segment& segment = segments_[current_];
   DUNLIN_RETURN_IF_ERROR(Reserve(&segment, std::max(options_.segment_size_bytes, used_bytes_ + bytes.size())));
   if (const int error = WriteAll(segment.descriptor, bytes, used_bytes_); error != 0) {
     return Error(error, "writing");
   }
-  // Any error: what the disk has of the commit is unknown from here on.
-  if (options_.sync && fdatasync(segment.descriptor) != 0) {
-    return failure_->Note(ErrnoToStatus(errno, PathOf(options_.directory, current_), "syncing"));
+  last_number_ = number;
+  if (persistence == Persistence::kSynced) {
+    DUNLIN_RETURN_IF_ERROR(Sync(current_));
   }
   used_bytes_ += bytes.size();
   last_checksum_ = batch->checksum();
+  return absl::OkStatus();
+}
+
+// Any error: what the disk has is unknown from here on.
+absl::Status Journal::Sync(size_t segment) {
+  if (options_.sync && fdatasync(segments_[segment].descriptor) != 0) {
+    return failure_->Note(ErrnoToStatus(errno, PathOf(options_.directory, segment), "syncing"));
+  }
+  synced_upto_ = last_number_;
   return absl::OkStatus();
 }
 
@@ -219,16 +234,22 @@ absl::Status Journal::Reserve(Segment* segment, size_t size_bytes) {
 }
 
 void Journal::Switch() {
+  // Of a disk that has failed nothing can be believed any more.
+  if (synced_upto_ != last_number_ && failure_->status().ok()) {
+    (void)Sync(current_);
+  }
   Segment& other = segments_[1 - current_];
   if (other.size_bytes > options_.segment_size_bytes && options_.segment_size_bytes > 0 &&
       ftruncate(other.descriptor, static_cast<off_t>(options_.segment_size_bytes)) == 0) {
     other.size_bytes = options_.segment_size_bytes;
   }
   current_ = 1 - current_;
-  Restart();
+  used_bytes_ = 0;
+  last_checksum_ = 0;
 }
 
 void Journal::Restart() {
+  synced_upto_ = last_number_;
   used_bytes_ = 0;
   last_checksum_ = 0;
 }

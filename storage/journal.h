@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "storage/disk_failure.h"
 #include "storage/journal_batch.h"
+#include "storage/persistence.h"
 
 namespace dunlin {
 
@@ -20,8 +21,8 @@ namespace dunlin {
 // costs one write of the disk, wherever its rows belong. It has two segments, DIRECTORY/journal.0 and .1, of a fixed
 // size: while the database takes over what one of them has, commits go to the other one.
 //
-// After a crash, Replay() gives back every commit that was answered, in order. What a power failure has cut off at the
-// end is not there; it was not answered.
+// After the process has ended, in whatever way, Replay() gives back every commit, in order. A power failure cuts off
+// the end, but nothing that was synced, or stands before what was.
 //
 // Errors: kResourceExhausted when the disk is full: then nothing has happened. When a write or a sync fails otherwise,
 // the disk has failed: `failure` is told, and it is its status that is returned.
@@ -57,14 +58,15 @@ class Journal {
   // Errors: kDataLoss when one is damaged or missing that was there; those of reading.
   absl::Status Replay(uint64_t first, absl::FunctionRef<absl::Status(uint64_t number, absl::string_view rows)> visit);
 
-  // Appends commit `number` and syncs it. It takes the checksum of the batch before it from here. After an error the
-  // next one takes its place.
-  absl::Status Append(uint64_t number, JournalBatch* batch);
+  // Appends commit `number`, and syncs it and all before it if it is to be. After an error the next one takes its
+  // place.
+  absl::Status Append(uint64_t number, JournalBatch* batch, Persistence persistence);
 
   // How many bytes of the segment are in use.
   size_t used_bytes() const { return used_bytes_; }
 
-  // The database has all that the other segment holds: the next commits go there.
+  // The database has all that the other segment holds: the next commits go there, once all that the present one holds
+  // is synced. When that fails, `failure` tells.
   void Switch();
 
   // The database has everything: the segment begins anew.
@@ -87,6 +89,7 @@ class Journal {
 
   absl::Status OpenSegment(size_t number);
   absl::StatusOr<Content> ReadSegment(size_t number) const;
+  absl::Status Sync(size_t segment);
   // Gives the segment at least this size on the disk.
   absl::Status Reserve(Segment* segment, size_t size_bytes);
   absl::Status Error(int error, absl::string_view what) const;
@@ -98,6 +101,9 @@ class Journal {
   size_t current_ = 0;
   size_t used_bytes_ = 0;
   uint64_t last_checksum_ = 0;
+  // The last commit that was written, and the last that was synced.
+  uint64_t last_number_ = 0;
+  uint64_t synced_upto_ = 0;
 };
 
 }  // namespace dunlin

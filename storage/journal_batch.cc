@@ -56,12 +56,13 @@ void JournalBatch::Add(Table table, absl::string_view key, absl::string_view val
   bytes_.append(value.data(), value.size());
 }
 
-absl::string_view JournalBatch::Finish(uint64_t store_id, uint64_t number, uint64_t previous_checksum) {
+absl::string_view JournalBatch::Finish(uint64_t store_id, const JournalPlace& place) {
   const size_t rows_size = bytes_.size() - kHeaderSizeBytes;
   bytes_.resize(Aligned(bytes_.size()));
-  WriteBigEndian64(previous_checksum, &bytes_[8]);
-  WriteBigEndian64(number, &bytes_[16]);
-  WriteBigEndian64(rows_size, &bytes_[24]);
+  WriteBigEndian64(place.previous_checksum, &bytes_[8]);
+  WriteBigEndian64(place.number, &bytes_[16]);
+  WriteBigEndian64(place.synced_upto, &bytes_[24]);
+  WriteBigEndian64(rows_size, &bytes_[32]);
   WriteBigEndian64(ChecksumOf(store_id, bytes_), &bytes_[0]);
   return bytes_;
 }
@@ -72,7 +73,7 @@ absl::optional<ReadBatch> ReadJournalBatch(uint64_t store_id, absl::string_view 
   if (bytes.size() < kHeaderSizeBytes) {
     return absl::nullopt;
   }
-  const uint64_t rows_size = ReadBigEndian64(bytes.substr(24));
+  const uint64_t rows_size = ReadBigEndian64(bytes.substr(32));
   if (rows_size > bytes.size() - kHeaderSizeBytes) {
     return absl::nullopt;
   }
@@ -82,18 +83,20 @@ absl::optional<ReadBatch> ReadJournalBatch(uint64_t store_id, absl::string_view 
   }
   ReadBatch batch;
   batch.checksum = ReadBigEndian64(bytes);
-  batch.previous_checksum = ReadBigEndian64(bytes.substr(8));
-  batch.number = ReadBigEndian64(bytes.substr(16));
+  batch.place = {ReadBigEndian64(bytes.substr(16)), ReadBigEndian64(bytes.substr(8)),
+                 ReadBigEndian64(bytes.substr(24))};
   batch.size_bytes = size;
   batch.rows = bytes.substr(kHeaderSizeBytes, rows_size);
   return batch;
 }
 
-bool HoldsJournalBatch(uint64_t store_id, uint64_t number_min, uint64_t number_max, absl::string_view bytes) {
+bool TellsOfSyncedCommit(uint64_t store_id, uint64_t number, uint64_t number_max, absl::string_view bytes) {
   for (size_t at = 0; at + kHeaderSizeBytes <= bytes.size(); at += kAlignment) {
-    // The number is looked at first: a checksum costs more.
-    const uint64_t number = ReadBigEndian64(bytes.substr(at + 16));
-    if (number >= number_min && number <= number_max && ReadJournalBatch(store_id, bytes.substr(at)).has_value()) {
+    // The numbers are looked at first: a checksum costs more.
+    const uint64_t later = ReadBigEndian64(bytes.substr(at + 16));
+    const uint64_t synced_upto = ReadBigEndian64(bytes.substr(at + 24));
+    if (synced_upto >= number && later > synced_upto && later <= number_max &&
+        ReadJournalBatch(store_id, bytes.substr(at)).has_value()) {
       return true;
     }
   }

@@ -78,6 +78,13 @@ inline constexpr absl::Duration kCheckpointPeriod = absl::Milliseconds(100);
 // How often a database that is full is tried again while nobody asks for room.
 inline constexpr absl::Duration kCheckpointRetryDelay = absl::Seconds(1);
 
+// Revisions that are passed over when a machine has ended without warning: more than commits that are told before they
+// are synced can have. Those are in one segment of the journal, which grows to 32 MiB at most, and each takes over 64
+// bytes there.
+inline constexpr uint64_t kRevisionsPassedOver = uint64_t{1} << 20;
+// Such occasions that a store remembers one by one. Whoever resumes from before the last so many reads everything anew.
+inline constexpr size_t kLostRangesMax = 64;
+
 // ---- Database ----
 
 // Address space, not disk: the file grows as it is used.

@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
+#include "storage/boot_id.h"
 #include "storage/journal.h"
 #include "storage/lmdb_error.h"
 #include "storage/page_check.h"
@@ -88,6 +89,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenAsItIs(const Options& options,
   tables.write_buffer_bytes = options.write_buffer_bytes;
   DUNLIN_ASSIGN_OR_RETURN(store->tables_, TableEnv::Open(tables, std::move(database)));
   DUNLIN_RETURN_IF_ERROR(store->Load());
+  DUNLIN_RETURN_IF_ERROR(store->PassOverLostRevisions(options.boot_id.empty() ? MachineBootId() : options.boot_id));
   return store;
 }
 
@@ -166,6 +168,37 @@ absl::Status Store::Load() {
   clock_->SetOffset(absl::Microseconds(loaded.clock_offset_us));
   loaded.own_revision = loaded.revision;
   SetState(loaded);
+  return absl::OkStatus();
+}
+
+// What others have written is told before it is synced, so that revisions may have been told that are not here any more
+// when the machine has ended without warning. They must not come to mean something else. The same machine that has not
+// ended since has lost nothing.
+absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
+  bool has_boot = false;
+  {
+    DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
+    DUNLIN_ASSIGN_OR_RETURN(const auto lost, txn.Get(Table::kMeta, kMetaLost));
+    if (lost.has_value()) {
+      DUNLIN_ASSIGN_OR_RETURN(lost_revisions_, LostRevisions::Decode(*lost));
+    }
+    DUNLIN_ASSIGN_OR_RETURN(const auto boot, txn.Get(Table::kMeta, kMetaBoot));
+    if (boot == boot_id && !boot_id.empty()) {
+      return absl::OkStatus();
+    }
+    has_boot = boot.has_value();
+  }
+  DUNLIN_ASSIGN_OR_RETURN(TableTxn txn, tables_->BeginWrite());
+  StoreState state = this->state();
+  if (has_boot) {
+    lost_revisions_.Add(state.revision + 1, state.revision + kRevisionsPassedOver);
+    state.revision += kRevisionsPassedOver;
+    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaLost, lost_revisions_.Encode()));
+    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(state)));
+  }
+  DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaBoot, boot_id));
+  DUNLIN_RETURN_IF_ERROR(txn.Commit());
+  SetState(state);
   return absl::OkStatus();
 }
 
@@ -299,6 +332,10 @@ absl::StatusOr<std::vector<size_t>> Store::FindOlder(const std::vector<KeyAndOrd
 StoreState Store::state() const {
   MutexLock lock(&mutex_);
   return state_;
+}
+
+bool Store::GoesOnFrom(const Position& position) const {
+  return position.store_id == store_id() && !lost_revisions_.Contains(position.revision);
 }
 
 Position Store::position() const {

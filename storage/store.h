@@ -20,6 +20,7 @@
 #include "storage/limits.h"
 #include "storage/lmdb_env.h"
 #include "storage/logger.h"
+#include "storage/lost_revisions.h"
 #include "storage/mutex.h"
 #include "storage/revision_history.h"
 #include "storage/store_check.h"
@@ -101,6 +102,8 @@ class Store {
     StoreCheck check = StoreCheck::kOff;
     // The id of a store that is created; 0 draws one. The simulator sets it, so that a seed gives the same world.
     uint64_t new_store_id = 0;
+    // As MachineBootId(), which is asked if it is empty.
+    std::string boot_id;
     // Told of what is damaged; must outlive the store. Null: nobody is.
     Logger* logger = nullptr;
   };
@@ -167,6 +170,10 @@ class Store {
   // The position as of the latest commit.
   Position position() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether the store goes on from `position`: it is its own, and no power failure has taken back what it tells of. It
+  // may be of the future all the same, if the files were put back to an older copy.
+  bool GoesOnFrom(const Position& position) const;
+
   absl::StatusOr<uint64_t> UsedBytes() const { return tables_->UsedBytes(); }
 
   // As it was when the store was opened.
@@ -190,6 +197,7 @@ class Store {
   absl::Status CreateJournal(const Options& options) const;
   absl::Status CheckAndUpgrade(const Options& options, LmdbTxn txn);
   absl::Status Load();
+  absl::Status PassOverLostRevisions(const std::string& boot_id);
   uint64_t ExpiredAtMost(const StoreState& state) const;
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.
@@ -207,6 +215,7 @@ class Store {
   HybridClock* const clock_;
   StoreIdentity identity_;
   RevisionHistory revision_history_;
+  LostRevisions lost_revisions_;
 
   // Synchronised by itself.
   mutable DamagedRecords damaged_;

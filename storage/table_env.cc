@@ -124,12 +124,12 @@ absl::StatusOr<TableTxn> TableEnv::BeginWrite() {
   return TableTxn(mem_tables_, committed_ + 1, std::move(database), std::move(changes));
 }
 
-absl::Status TableEnv::Commit(JournalBatch* batch, uint64_t number) {
+absl::Status TableEnv::Commit(uint64_t number, JournalBatch* batch, Persistence persistence) {
   if (batch->empty()) {
     return absl::OkStatus();
   }
   DUNLIN_RETURN_IF_ERROR(failure());
-  DUNLIN_RETURN_IF_ERROR(journal_->Append(number, batch));
+  DUNLIN_RETURN_IF_ERROR(journal_->Append(number, batch, persistence));
   MutexLock lock(&mutex_);
   committed_ = number;
   return absl::OkStatus();
@@ -142,7 +142,8 @@ absl::StatusOr<uint64_t> TableEnv::UsedBytes() {
 
 // Keeps the newest MemTable and its segment from growing without a bound while the database is slow, or full.
 absl::Status TableEnv::MakeRoom() {
-  const size_t max_bytes = 2 * options_.write_buffer_bytes;
+  // What was in two tables before a restart is in one.
+  const size_t max_bytes = (spans_both_segments_ ? 4 : 2) * options_.write_buffer_bytes;
   const size_t bytes = std::max(mem_tables()->newest->bytes(), journal_->used_bytes());
   if (bytes < max_bytes || Freeze()) {
     return absl::OkStatus();

@@ -16,6 +16,7 @@
 #include "storage/lmdb_env.h"
 #include "storage/mem_table.h"
 #include "storage/mutex.h"
+#include "storage/persistence.h"
 #include "storage/table_txn.h"
 
 namespace dunlin {
@@ -23,7 +24,7 @@ namespace dunlin {
 // TableEnv is the tables of a store on the disk: a database that takes changes in bulk, in front of it what it has not
 // taken yet, in memory, and a journal that makes that durable.
 //
-//   Commit():      rows -> newest MemTable, journal (synced); then they are visible
+//   Commit():      rows -> newest MemTable, journal (synced, if asked for); then they are visible
 //   Freeze():      the newest MemTable becomes the frozen one; a new one takes its place, with the other segment
 //   WriteFrozen(): the rows of the frozen one -> database, in the order of their keys, in one transaction with a sync
 //   reading:       the newest MemTable, the frozen one, the database: the first that knows of a row tells
@@ -103,7 +104,7 @@ class TableEnv {
       : options_(options), database_(std::move(database)) {}
 
   absl::Status Replay();
-  absl::Status Commit(JournalBatch* batch, uint64_t number) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Commit(uint64_t number, JournalBatch* batch, Persistence persistence) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status MakeRoom() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   bool Freeze() ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const MemTables> mem_tables() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -64,8 +64,8 @@ absl::StatusOr<uint64_t> TableTxn::UsedBytes() const {
   return bytes + mem_tables_->newest->bytes() + (mem_tables_->frozen != nullptr ? mem_tables_->frozen->bytes() : 0);
 }
 
-absl::Status TableTxn::Commit() {
-  const absl::Status status = changes_->env->Commit(&changes_->batch, number_);
+absl::Status TableTxn::Commit(Persistence persistence) {
+  const absl::Status status = changes_->env->Commit(number_, &changes_->batch, persistence);
   if (!status.ok()) {
     Discard();
     return status;

@@ -14,6 +14,7 @@
 #include "storage/lmdb_env.h"
 #include "storage/mem_table.h"
 #include "storage/merged_cursor.h"
+#include "storage/persistence.h"
 #include "storage/table.h"
 
 namespace dunlin {
@@ -49,9 +50,9 @@ class TableTxn {
   // The number of keys in `table`, as far as they were appended and deleted.
   absl::StatusOr<uint64_t> Count(Table table) const;
 
-  // Makes the changes durable and visible, and ends the transaction. Errors: kResourceExhausted when the disk is full,
-  // kUnavailable once it has failed (see TableEnv::failure()).
-  absl::Status Commit();
+  // Makes the changes visible, and as durable as asked, and ends the transaction. Errors: kResourceExhausted when the
+  // disk is full, kUnavailable once it has failed (see TableEnv::failure()).
+  absl::Status Commit(Persistence persistence = Persistence::kSynced);
 
   // ----
 

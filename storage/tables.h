@@ -16,8 +16,8 @@
 //   records   key                     -> revision (8) | row flags (1) | record (see record.h)
 //   changes   revision (8)            -> first revision of its batch (8) | key
 //   expiries  expiry ms (8) | key     -> nothing
-//   meta      "format" "identity" "state" "history" "expired" "checkpoint" -> see below; for "history",
-//             revision_history.h
+//   meta      "format" "identity" "state" "history" "expired" "checkpoint" "boot" "lost" -> see below; for "history",
+//             revision_history.h, for "lost", lost_revisions.h
 //
 // Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
 namespace dunlin {
@@ -34,6 +34,10 @@ inline constexpr absl::string_view kMetaExpired = "expired";
 // The number of the last commit that the database holds (8); those after it are in the journal. A store that is new has
 // no such row.
 inline constexpr absl::string_view kMetaCheckpoint = "checkpoint";
+// MachineBootId() of the machine that writes to the store. A store that is older than this row, or new, has none.
+inline constexpr absl::string_view kMetaBoot = "boot";
+// The revisions that power failures have taken back. None yet: no such row.
+inline constexpr absl::string_view kMetaLost = "lost";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.
 struct RecordRow {

@@ -91,6 +91,9 @@ struct RemoteBatch {
   // The moment on the fleet's clock as of which, with these records, the store holds everything that the fleet had; 0
   // if that is not known. It may be earlier than it was before: that clock may have been put back.
   uint64_t complete_as_of_unix_ms = 0;
+  // Somebody is going to be told that the records are stored: the answer comes when a power failure cannot take them
+  // back any more. Else they are stored as soon as they can be read, and had again from Redis after that.
+  bool awaits_sync = false;
   // The epoch in which Redis was seen to have the records. If the store has left it since, Redis may have lost them,
   // and those that are stored are put into the outbox. 0: Redis has them.
   uint64_t seen_in_epoch = 0;

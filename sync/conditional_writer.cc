@@ -147,6 +147,7 @@ ConditionalWriter::Outcome ConditionalWriter::Decide(absl::Status error) {
   outcome.error = std::move(error);
   outcome.version = version_;
   outcome.existed = request.precondition.kind == Precondition::Kind::kVersion;
+  outcome.record.awaits_sync = true;
   outcome.record.seen_in_epoch = epoch_;
   outcome.record.records.push_back(VersionedRecord{request.mutation.key, std::move(record_)});
   outcome.done = std::move(request.done);

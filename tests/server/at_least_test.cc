@@ -93,6 +93,22 @@ TEST_F(AtLeastTest, AStoreThatWasPutBackDoesNotHaveItsOwnFuture) {
   EXPECT_THAT(status.error_message(), HasSubstr("put back to an older copy"));
 }
 
+TEST_F(AtLeastTest, AStoreDoesNotHaveWhatAPowerFailureHasTakenBack) {
+  Position lost;
+  ReplicaTester::Options options;
+  options.prepare = [&](StoreParts* data) {
+    lost = data->Put("a", "1").position;
+    lost.revision += 1;
+    data->LosePower();
+    data->Put("b", "1");
+  };
+  ReplicaTester tester(options);
+  ASSERT_LT(lost.revision, tester.data.store->position().revision);
+  const grpc::Status status = Get(&tester, "a", EncodePositionToken(lost));
+  EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("a power failure has taken it back"));
+}
+
 TEST_F(AtLeastTest, WithoutRedisTheCallerHearsOfItBeforeItGivesUp) {
   ReplicaTester tester(Replicated());
   tester.data.Put("a", "1");

@@ -32,6 +32,7 @@ void StoreParts::Open() {
   options.directory = directory.path();
   options.map_size_bytes = size_t{1} << 30;
   options.sync = false;
+  options.boot_id = absl::StrCat("boot ", boots_);
   store = OrDie(Store::Open(options, &clock));
   committer = std::make_unique<Committer>(Committer::Options(), store.get(), &clock, &feed);
 }
@@ -82,6 +83,13 @@ void StoreParts::Damage(absl::string_view key) {
   committer.reset();
   store.reset();
   DamageRecord(directory.path(), key);
+  Open();
+}
+
+void StoreParts::LosePower() {
+  committer.reset();
+  store.reset();
+  ++boots_;
   Open();
 }
 

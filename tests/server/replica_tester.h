@@ -52,6 +52,10 @@ class StoreParts {
   // Closes the store, flips a bit in the record of `key`, and opens the store again.
   void Damage(absl::string_view key);
 
+  // Closes the store and opens it on a machine that does not know whether it has everything that was written. Nothing
+  // of it is missing.
+  void LosePower();
+
   // Waits until the committer has answered what was given to it before.
   void Apply(RemoteBatch batch);
 
@@ -64,6 +68,8 @@ class StoreParts {
 
  private:
   void Open();
+
+  int boots_ = 0;
 };
 
 // ReplicaTester is a stand-alone replica inside the test: real store, services and gRPC server on a port of 127.0.0.1,

@@ -101,6 +101,26 @@ TEST_F(WatchSessionTest, ResumeContinuesAfterTheToken) {
   EXPECT_EQ(Describe(Drain(session.get())), "b=3 SYNCED ");
 }
 
+// What others have written is told before it is synced. A token of what a power failure has taken back must not come to
+// stand for what is written later.
+TEST_F(WatchSessionTest, ATokenOfWhatAPowerFailureHasTakenBackBeginsAnew) {
+  data_.Put("a", "1");
+  const Position known = data_.store->position();
+  data_.LosePower();
+  Position lost = known;
+  lost.revision += 3;
+  for (int i = 0; i < 5; ++i) {
+    data_.Put("b", absl::StrCat(i));
+  }
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(lost)).get())), "RESET a=1 b=4 SYNCED ");
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(known)).get())), "b=4 SYNCED ");
+  const Position later = data_.store->position();
+  data_.LosePower();
+  data_.Put("c", "1");
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(lost)).get())), "RESET a=1 b=4 c=1 SYNCED ");
+  EXPECT_EQ(Describe(Drain(Open(ResumeAt(later)).get())), "c=1 SYNCED ");
+}
+
 TEST_F(WatchSessionTest, ALongResumeHasTokensOnTheWay) {
   const Position token = data_.Put("a", "1").position;
   for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", i), "v");

@@ -239,6 +239,23 @@ TEST_P(FullDiskTest, AReplicaCanBeStartedAndRead) {
   EXPECT_TRUE(tester_->Put("new", LargeValue()).ok());
 }
 
+// What the database could not take is in one table in memory then.
+TEST_P(FullDiskTest, OnAnotherRunOfTheMachineItStartsTooAndDeletesMakeRoom) {
+  ASSERT_EQ(PutUntilRefused().code(), absl::StatusCode::kResourceExhausted);
+  const uint64_t revision = tester_->state().revision;
+  tester_->Close();
+  tester_->store_options().boot_id = "another";
+  ASSERT_TRUE(tester_->Open().ok());
+  EXPECT_EQ(tester_->state().revision, revision + kRevisionsPassedOver);
+  for (int i = 0; i < 10; ++i) {
+    const absl::Status deleted = tester_->Delete(absl::StrCat("large", i)).status();
+    EXPECT_TRUE(deleted.ok()) << deleted;
+  }
+  const absl::Status put = tester_->Put("again", LargeValue()).status();
+  EXPECT_TRUE(put.ok()) << put;
+  EXPECT_EQ(Check(), "");
+}
+
 // LMDB's table of readers is a file of its own, written through a mapping: where it had no place on the disk, the write
 // would end the process.
 TEST_P(FullDiskTest, EveryReaderFindsItsPlace) {

@@ -41,12 +41,12 @@ std::vector<OwnedRow> SomeRows() {
   return rows;
 }
 
-std::string Encode(const std::vector<OwnedRow>& rows, uint64_t number, uint64_t previous = 5) {
+std::string Encode(const std::vector<OwnedRow>& rows, uint64_t number, uint64_t synced_upto = 9) {
   JournalBatch batch;
   for (const OwnedRow& row : rows) {
     row.deleted ? batch.Delete(row.table, row.key) : batch.Put(row.table, row.key, row.value);
   }
-  return std::string(batch.Finish(kStoreId, number, previous));
+  return std::string(batch.Finish(kStoreId, {number, /*previous_checksum=*/5, synced_upto}));
 }
 
 RC_GTEST_PROP(JournalBatchTest, IsReadAsItWasWritten, ()) {
@@ -55,8 +55,9 @@ RC_GTEST_PROP(JournalBatchTest, IsReadAsItWasWritten, ()) {
   RC_ASSERT(bytes.size() % 8 == 0);
   const auto batch = ReadJournalBatch(kStoreId, absl::StrCat(bytes, "whatever follows"));
   RC_ASSERT(batch.has_value());
-  RC_ASSERT(batch->number == 12);
-  RC_ASSERT(batch->previous_checksum == 5);
+  RC_ASSERT(batch->place.number == 12);
+  RC_ASSERT(batch->place.previous_checksum == 5);
+  RC_ASSERT(batch->place.synced_upto == 9);
   RC_ASSERT(batch->size_bytes == bytes.size());
   const auto again = ReadJournalBatch(kStoreId, bytes);
   std::vector<OwnedRow> read;
@@ -79,10 +80,11 @@ RC_GTEST_PROP(JournalBatchTest, IsFoundBehindWhateverIsNone, ()) {
   const size_t words = *rc::gen::inRange<size_t>(0, 20);
   const std::string before = *rc::gen::container<std::string>(8 * words, rc::gen::arbitrary<char>());
   const std::string bytes = absl::StrCat(before, Encode(SomeRows(), 12));
-  RC_ASSERT(HoldsJournalBatch(kStoreId, 12, 20, bytes));
-  RC_ASSERT(HoldsJournalBatch(kStoreId, 3, 12, bytes));
-  RC_ASSERT(!HoldsJournalBatch(kStoreId, 13, 20, bytes));
-  RC_ASSERT(!HoldsJournalBatch(kStoreId, 12, 20, bytes.substr(0, bytes.size() - 8)));
+  RC_ASSERT(TellsOfSyncedCommit(kStoreId, 9, 20, bytes));
+  RC_ASSERT(TellsOfSyncedCommit(kStoreId, 3, 12, bytes));
+  RC_ASSERT(!TellsOfSyncedCommit(kStoreId, 3, 11, bytes));
+  RC_ASSERT(!TellsOfSyncedCommit(kStoreId, 10, 20, bytes));
+  RC_ASSERT(!TellsOfSyncedCommit(kStoreId, 9, 20, bytes.substr(0, bytes.size() - 8)));
 }
 
 TEST(JournalBatchTest, RowsThatAreCutOffAreSaidToBe) {
@@ -103,12 +105,12 @@ TEST(JournalBatchTest, BeginsAnew) {
   EXPECT_TRUE(batch.empty());
   batch.Put(Table::kRecords, "a", "1");
   EXPECT_FALSE(batch.empty());
-  const std::string first(batch.Finish(kStoreId, 1, 0));
+  const std::string first(batch.Finish(kStoreId, {1, 0, 0}));
   EXPECT_EQ(batch.checksum(), ReadJournalBatch(kStoreId, first)->checksum);
   batch.Clear();
   EXPECT_TRUE(batch.empty());
   batch.Put(Table::kRecords, "a", "1");
-  EXPECT_EQ(batch.Finish(kStoreId, 1, 0), first);
+  EXPECT_EQ(batch.Finish(kStoreId, {1, 0, 0}), first);
 }
 
 }  // namespace

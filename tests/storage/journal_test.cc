@@ -60,10 +60,10 @@ class JournalTest : public ::testing::Test {
     return commits;
   }
 
-  absl::Status Append(uint64_t number, const std::string& value = "x") {
+  absl::Status Append(uint64_t number, const std::string& value = "x", Persistence persistence = Persistence::kSynced) {
     JournalBatch batch;
     batch.Put(Table::kRecords, "key", value);
-    return journal_->Append(number, &batch);
+    return journal_->Append(number, &batch, persistence);
   }
 
   std::string PathOf(size_t segment) { return Journal::PathOf(dir_.path(), segment); }
@@ -136,6 +136,49 @@ TEST_F(JournalTest, WhatIsDamagedBeforeTheEndIsNotPassedOver) {
     Turn(0, at);
   }
   EXPECT_EQ(Reopen(1).size(), 3u);
+}
+
+// A power failure may leave any part of it.
+TEST_F(JournalTest, WhatWasNotSyncedIsCutOffWhereTheFirstOfItIsMissing) {
+  ASSERT_TRUE(Append(1).ok());
+  const size_t end_of_first = journal_->used_bytes();
+  ASSERT_TRUE(Append(2, "b", Persistence::kWritten).ok());
+  const size_t end_of_second = journal_->used_bytes();
+  ASSERT_TRUE(Append(3, "c", Persistence::kWritten).ok());
+  ASSERT_TRUE(Append(4, "d", Persistence::kWritten).ok());
+  const std::string whole = ReadFile(PathOf(0));
+  EXPECT_EQ(Reopen(1).size(), 4u) << "as long as the system lives";
+  for (size_t at = end_of_first; at < end_of_second; ++at) {
+    std::ofstream(PathOf(0), std::ios::binary) << whole;
+    Turn(0, at);
+    ASSERT_EQ(Reopen(1), (std::vector<std::string>{"1+key=x"})) << at;
+    // What follows the old commits, and stands before what is left of others, is not taken for one of them.
+    ASSERT_TRUE(Append(2, "", Persistence::kWritten).ok());
+    ASSERT_EQ(Reopen(1), (std::vector<std::string>{"1+key=x", "2+key="})) << at;
+    ASSERT_TRUE(Append(3, "again").ok());
+    ASSERT_EQ(Reopen(1), (std::vector<std::string>{"1+key=x", "2+key=", "3+key=again"})) << at;
+  }
+}
+
+TEST_F(JournalTest, ASyncCoversWhatWasWrittenBefore) {
+  ASSERT_TRUE(Append(1, "a", Persistence::kWritten).ok());
+  ASSERT_TRUE(Append(2, "b").ok());
+  ASSERT_TRUE(Append(3, "c", Persistence::kWritten).ok());
+  Turn(0, 45);
+  EXPECT_TRUE(absl::StrContains(Reopen(1).back(), "commit 1 is damaged or missing")) << Reopen(1).back();
+}
+
+TEST_F(JournalTest, GoesOnInTheOtherSegmentOnlyWhenAllIsSynced) {
+  journal_.reset();
+  RecordedFiles files(dir_.path());
+  ASSERT_EQ(Reopen(1).size(), 0u);
+  ASSERT_TRUE(Append(1).ok());
+  files.FailSyncAfter(FileHandler::SyncKind::kFile, 0, EIO);
+  journal_->Switch();
+  EXPECT_TRUE(failure_.status().ok()) << "all was synced";
+  ASSERT_TRUE(Append(2, "b", Persistence::kWritten).ok());
+  journal_->Switch();
+  EXPECT_FALSE(failure_.status().ok()) << "the sync has failed";
 }
 
 TEST_F(JournalTest, ASegmentThatHasLostItsEndIsMissed) {

@@ -104,15 +104,17 @@ void PowerLossMachine::StartWrite(LocalWrite write) {
 void PowerLossMachine::StartApply(RemoteBatch batch) {
   Pending pending;
   pending.number = next_number_++;
+  batch.awaits_sync = scenario_.OneIn(2);
   pending.batch = batch;
-  tester_->committer().Apply(std::move(batch), [files = files_.get(), number = pending.number,
-                                                answer = pending.apply_answer.Callback()](auto result) mutable {
-    // A position alone may wait for a while.
-    if (result.ok() && result->applied > 0) {
-      files->Mark(number);
-    }
-    answer(std::move(result));
-  });
+  tester_->committer().Apply(std::move(batch),
+                             [files = files_.get(), number = pending.number, is_durable = pending.batch.awaits_sync,
+                              answer = pending.apply_answer.Callback()](auto result) mutable {
+                               // A position alone may wait for a while.
+                               if (result.ok() && is_durable && result->applied > 0) {
+                                 files->Mark(number);
+                               }
+                               answer(std::move(result));
+                             });
   pending_.push_back(std::move(pending));
 }
 

@@ -154,7 +154,7 @@ TEST(PowerLossTest, AfterASyncThatFailedNothingIsAnsweredAndNothingIsLost) {
       ASSERT_TRUE(machine.tester().store().List("", "", 10, 1000, /*keys_only=*/false).ok()) << "reads go on";
       tally.operations += machine.answered();
       const std::vector<FileEvent> events = machine.Finish();
-      FailPower(machine, events, StrideFor(events, 40), 1, seed, kind == FileHandler::SyncKind::kWrite, &tally);
+      FailPower(machine, events, StrideFor(events, 40), 1, seed, /*failed_in_last_step=*/true, &tally);
       ASSERT_EQ(tally.first, "");
     }
   }

@@ -62,6 +62,44 @@ TEST_F(StoreTest, ReopeningKeepsTheIdentityTheDataAndTheState) {
   EXPECT_EQ(tester_.store().position().sequence, 5u) << "positions are written down when the committer stops";
 }
 
+// What was told before it was synced may be gone then, and must not be told of something else.
+TEST_F(StoreTest, OnAnotherRunOfTheMachineRevisionsThatMayHaveBeenToldArePassedOver) {
+  tester_.Close();
+  tester_.store_options().boot_id = "one";
+  ASSERT_TRUE(tester_.Open().ok()) << "a store that does not say is one that has lost nothing";
+  ASSERT_TRUE(tester_.Put("key", "1").ok());
+  Position before = tester_.store().position();
+  tester_.Close();
+  ASSERT_TRUE(tester_.Open().ok());
+  EXPECT_EQ(tester_.state().revision, before.revision) << "the machine has not ended";
+  for (const char* boot : {"two", "three"}) {
+    before = tester_.store().position();
+    tester_.Close();
+    tester_.store_options().boot_id = boot;
+    ASSERT_TRUE(tester_.Open().ok());
+    EXPECT_EQ(tester_.state().revision, before.revision + kRevisionsPassedOver);
+    EXPECT_EQ(tester_.Put("key", boot)->revisions[0], before.revision + kRevisionsPassedOver + 1);
+  }
+  const std::string state = EncodeState(tester_.state());
+  tester_.Close();
+  ASSERT_TRUE(tester_.Open().ok());
+  EXPECT_EQ(EncodeState(tester_.state()), state);
+  EXPECT_EQ(tester_.Get("key"), "three");
+
+  Position position = tester_.store().position();
+  EXPECT_TRUE(tester_.store().GoesOnFrom(position));
+  for (const uint64_t lost : {before.revision + 1, before.revision + kRevisionsPassedOver}) {
+    position.revision = lost;
+    EXPECT_FALSE(tester_.store().GoesOnFrom(position)) << lost;
+  }
+  position.revision = before.revision - kRevisionsPassedOver;
+  EXPECT_FALSE(tester_.store().GoesOnFrom(position)) << "of the time before";
+  EXPECT_TRUE(tester_.store().GoesOnFrom(before));
+  position = tester_.store().position();
+  ++position.store_id;
+  EXPECT_FALSE(tester_.store().GoesOnFrom(position));
+}
+
 TEST_F(StoreTest, EachStoreHasAnIdOfItsOwn) {
   TempDir other_dir;
   StoreTester other(other_dir.path());
