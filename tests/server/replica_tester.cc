@@ -6,6 +6,7 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "tests/storage/tamper.h"
 
 namespace dunlin {
