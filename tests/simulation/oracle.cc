@@ -258,6 +258,14 @@ bool Oracle::IsWrittenAfter(uint64_t epoch, uint64_t sequence, const std::string
                      [&](const auto& write) { return write.second.key == key; });
 }
 
+// Whether Redis, in another epoch than `epoch`, has taken a later write of `key`, which the replica reads when it has
+// entered that.
+bool Oracle::IsReplacedInAnotherEpoch(uint64_t epoch, const std::string& key, const Version& version) const {
+  const ModelRedis::Contents& redis = redis_->contents();
+  const auto record = redis.data.find(key);
+  return redis.meta.epoch != epoch && record != redis.data.end() && version < ReadVersion(record->second);
+}
+
 // Whether a replica in this state may lack what Redis accepted as `version` at a sequence that it has applied.
 bool Oracle::MayLack(const StoreState& state, const std::string& key, const Version& version) const {
   const ModelRedis::Contents& redis = redis_->contents();
@@ -269,7 +277,7 @@ bool Oracle::MayLack(const StoreState& state, const std::string& key, const Vers
   const auto place = redis.index.find(key);
   const bool still_to_come =
       (state.epoch == redis.meta.epoch && place != redis.index.end() && place->second > state.applied_sequence) ||
-      IsWrittenAfter(state.epoch, state.applied_sequence, key);
+      IsWrittenAfter(state.epoch, state.applied_sequence, key) || IsReplacedInAnotherEpoch(state.epoch, key, version);
   // Redis had accepted it when its clock was another; the replica hears of it once more when it sends its own.
   const bool restamped = MayHaveLostToEarlier(key);
   return collected || still_to_come || restamped;

@@ -155,6 +155,7 @@ class Oracle {
   bool MayBeDrop(int number, const std::string& key, const Version& version) const;
   Version LatestOf(const std::string& key, Version version) const;
   bool IsWrittenAfter(uint64_t epoch, uint64_t sequence, const std::string& key) const;
+  bool IsReplacedInAnotherEpoch(uint64_t epoch, const std::string& key, const Version& version) const;
   bool MayLack(const StoreState& state, const std::string& key, const Version& version) const;
   bool IsRestamped(const Stored& stored, const Change& change) const;
   // Whether the change has the stored record's content and origin.
