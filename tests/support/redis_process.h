@@ -1,6 +1,8 @@
 #ifndef DUNLIN_TESTS_SUPPORT_REDIS_PROCESS_H_
 #define DUNLIN_TESTS_SUPPORT_REDIS_PROCESS_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,6 +33,8 @@ class RedisProcess {
   RedisProcess& operator=(const RedisProcess&) = delete;
 
   uint16_t port() const { return port_.port(); }
+  // REQUIRES: it has been started.
+  pid_t pid() const { return process_->pid(); }
 
   // Ends it in good order.
   void Stop();
