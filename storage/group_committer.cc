@@ -46,10 +46,11 @@ bool IsDelete(const Operation& operation) {
 }
 
 // Whether what the operation does may be taken back by a power failure after it was answered: what Redis or another
-// replica has is had again from there, and what was sent is sent again.
+// replica has is had again from there, and what was sent is sent again. A rebuild also changes what was written here.
 bool MayBeLost(const Operation& operation) {
   const auto* apply = std::get_if<ApplyOperation>(&operation);
-  return apply != nullptr ? !apply->batch.awaits_sync : std::holds_alternative<MirrorProgress>(operation);
+  return apply != nullptr ? !apply->batch.awaits_sync && apply->batch.fleet_keys == nullptr
+                          : std::holds_alternative<MirrorProgress>(operation);
 }
 
 Persistence PersistenceOf(const OperationGroup& group) {

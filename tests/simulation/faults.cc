@@ -83,12 +83,14 @@ void Faults::CrashReplica() {
   if (!replica.running()) {
     return;
   }
+  const bool fails = dice_->Chance(0.5);
+  const SimReplica::End end = fails ? SimReplica::End::kPowerFailure : SimReplica::End::kKill9;
   if (dice_->Chance(0.3)) {
-    replica.SetCrashAfterCommit(true);
+    replica.SetCrashAfterCommit(end);
   } else {
-    replica.Crash();
+    replica.Crash(end);
   }
-  fleet_->Trace(absl::StrCat("replica ", replica.number(), " crashes"));
+  fleet_->Trace(absl::StrCat(fails ? "the power fails under replica " : "killed: replica ", replica.number()));
   Soon(AbsenceMax(absl::Seconds(5)), [this, &replica] {
     if (!replica.running()) {
       replica.Start();
@@ -228,7 +230,7 @@ void Faults::End() {
   }
   for (const auto& replica : fleet_->replicas()) {
     redis.SetPartition(replica->number(), SimRedis::Partition::kNone);
-    replica->SetCrashAfterCommit(false);
+    replica->SetCrashAfterCommit(absl::nullopt);
     if (!replica->running()) {
       replica->Start();
     }

@@ -17,11 +17,11 @@ namespace dunlin {
 //
 // The fault model: connections break, each by itself, before or after a call took place; events are lost, repeated and
 // held up; replicas are cut off, both ways or from the answers alone, crash at any moment, also between a commit and
-// its answers, and come back, after longer than tombstones live too; machines' clocks are wrong by up to ten minutes
-// and step, Redis' own among them; the ring is small enough to overflow, and the outbox to be full; Redis stops, comes
-// back with everything, with nothing or as it was a while ago, fails over to a lagging replica, is flushed while it
-// runs or loses one of its keys, refuses, is slow. Disks keep what was synced: other faults of disks are tested
-// elsewhere (tests/README.md).
+// its answers, half of the times by a power failure, and come back, after longer than tombstones live too; machines'
+// clocks are wrong by up to ten minutes and step, Redis' own among them; the ring is small enough to overflow, and the
+// outbox to be full; Redis stops, comes back with everything, with nothing or as it was a while ago, fails over to a
+// lagging replica, is flushed while it runs or loses one of its keys, refuses, is slow. Disks keep what was synced:
+// other faults of disks are tested elsewhere (tests/README.md).
 //
 // Thread-safety: one thread.
 class Faults {

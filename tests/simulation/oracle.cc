@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/limits.h"
 #include "storage/record.h"
 #include "sync/epoch.h"
 #include "sync/event_message.h"
@@ -88,6 +89,9 @@ void Oracle::OnCommitted(int number, absl::Span<const ChangePtr> changes) {
     if (change->type == ChangeType::kExpire) {
       expired_.insert({change->key, change->version});
     }
+    const auto known = replica.stored.find(change->key);
+    replica.unsynced.push_back(
+        {change->key, known == replica.stored.end() ? absl::nullopt : absl::make_optional(known->second)});
     Stored& stored = replica.stored[change->key];
     if (change->version < stored.version && IsRestamped(stored, *change)) {
       Restamp(change->key, stored.version, change->version);
@@ -124,55 +128,6 @@ bool Oracle::IsLate(const Replica& replica, const std::string& key, const Versio
 bool Oracle::IsForgotten(const Replica& replica, const Stored& stored, const Change& change) {
   return change.type == ChangeType::kDelete &&
          change.version == Version{std::max<uint64_t>(stored.version.time, 1) - 1, replica.store_id};
-}
-
-// Whether a write of this replica that nobody else has heard of says the same under another version. A Redis that takes
-// over may have an earlier clock than the one that had accepted it.
-bool Oracle::IsRestamped(const Stored& stored, const Change& change) const {
-  return (published_.count({change.key, stored.version}) == 0 || redis_losses_ > 0) && SaysTheSame(stored, change);
-}
-
-bool Oracle::SaysTheSame(const Stored& stored, const Change& change) {
-  const absl::StatusOr<Record> before = DecodeRecord(stored.record);
-  const absl::StatusOr<Record> after = DecodeRecord(change.encoded_record);
-  return before.ok() && after.ok() && before->version.origin == after->version.origin &&
-         before->tombstone == after->tombstone && before->value == after->value;
-}
-
-// A write that has waited for longer than deletions are remembered gets a higher version, under which it also replaces
-// what others have written meanwhile.
-void Oracle::AcknowledgeAgain(const std::string& key, const Version& before, const Version& after) {
-  auto& writes = acknowledged_[key];
-  if (const auto found = writes.find(before); found != writes.end()) {
-    Acknowledged write = found->second;
-    write.version = after;
-    writes.emplace(after, std::move(write));
-  }
-}
-
-void Oracle::Restamp(const std::string& key, const Version& before, const Version& after) {
-  ++restamped_count_;
-  restamped_keys_.insert(key);
-  restamped_to_[{key, before}] = after;
-  auto& writes = acknowledged_[key];
-  const auto found = writes.find(before);
-  // It may not have been acknowledged yet, or never: a crash has come between.
-  if (found != writes.end()) {
-    Acknowledged write = found->second;
-    write.version = after;
-    writes.emplace(after, std::move(write));
-  }
-  // What it has replaced while the clock was wrong stays replaced.
-  for (auto it = writes.upper_bound(after); it != writes.end() && !(before < it->first);) {
-    const bool nobody_knows = published_.count({key, it->first}) == 0 || redis_losses_ > 0;
-    if (it->first.origin == before.origin && nobody_knows) {
-      restamped_to_[{key, it->first}] = after;
-      it = writes.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  writes.erase(before);
 }
 
 void Oracle::CheckBatches(int number, const Replica& replica, const std::set<std::string>& touched) {
@@ -220,6 +175,32 @@ void Oracle::OnState(int number, const StoreState& state) {
     }
   }
   replica.checked_sequence = state.applied_sequence;
+}
+
+uint64_t Oracle::OnPowerBack(int number, const StoreState& state) {
+  Replica& replica = replicas_[number];
+  // Revisions that may have been told are to be passed over. Whether that is done is for watchers to see.
+  const uint64_t found = state.revision > replica.revision
+                             ? state.revision - std::min(state.revision, kRevisionsPassedOver)
+                             : state.revision;
+  uint64_t lost = 0;
+  for (; replica.revision > found && !replica.unsynced.empty(); --replica.revision) {
+    const Unsynced& last = replica.unsynced.back();
+    if (last.before.has_value()) {
+      replica.stored[last.key] = *last.before;
+    } else {
+      replica.stored.erase(last.key);
+    }
+    replica.unsynced.pop_back();
+    ++lost;
+  }
+  if (replica.revision != found) {
+    Fail(number, absl::StrCat("came back at revision ", found, ", but ", replica.revision, " was synced"));
+  }
+  replica.unsynced.clear();
+  replica.revision = state.revision;
+  lost_count_ += lost;
+  return lost;
 }
 
 void Oracle::OnDropped(int number, const std::string& message) {
@@ -291,15 +272,6 @@ void Oracle::OnAcknowledged(int number, const Acknowledged& write) {
     Fail(number, "acknowledged a write that it has not committed", write.key);
   }
   acknowledged_[write.key].emplace(write.version, write);
-}
-
-// The version that has taken the place of one that was stamped anew, or that one.
-Version Oracle::LatestOf(const std::string& key, Version version) const {
-  for (auto it = restamped_to_.find({key, version}); it != restamped_to_.end();
-       it = restamped_to_.find({key, version})) {
-    version = it->second;
-  }
-  return version;
 }
 
 void Oracle::OnMirrored(int number, const Acknowledged& write, uint64_t losses) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/clock.h"
@@ -58,6 +59,10 @@ class Oracle {
   void OnPublished(const std::string& message);
   void OnCommitted(int number, absl::Span<const ChangePtr> changes);
   void OnState(int number, const StoreState& state);
+  // Nothing that the replica has committed can be lost any more.
+  void OnSynced(int number) { replicas_[number].unsynced.clear(); }
+  // The replica has started after a power failure. Returns how many changes it has lost.
+  uint64_t OnPowerBack(int number, const StoreState& state);
   // The replica's ring was full, so that this event has not reached its follower.
   void OnDropped(int number, const std::string& message);
   // The replica's barrier is open, now that it has looked at everything that was there to be seen.
@@ -114,6 +119,7 @@ class Oracle {
 
   uint64_t acknowledged() const { return acknowledged_count_; }
   uint64_t restamped() const { return restamped_count_; }
+  uint64_t lost() const { return lost_count_; }
   // How often Redis has lost data.
   uint64_t redis_losses() const { return redis_losses_; }
 
@@ -123,10 +129,17 @@ class Oracle {
     std::string record;
     absl::Time since;
   };
+  // A change that a power failure may take back, with what it has replaced.
+  struct Unsynced {
+    std::string key;
+    absl::optional<Stored> before;
+  };
   struct Replica {
     uint64_t store_id = 0;
     uint64_t revision = 0;
     std::map<std::string, Stored> stored;
+    // The last ones.
+    std::vector<Unsynced> unsynced;
     // Up to where its claims have been checked.
     uint64_t checked_epoch = 0;
     uint64_t checked_sequence = 0;
@@ -191,6 +204,7 @@ class Oracle {
   uint64_t redis_losses_ = 0;
   uint64_t acknowledged_count_ = 0;
   uint64_t restamped_count_ = 0;
+  uint64_t lost_count_ = 0;
   std::string violation_;
 };
 

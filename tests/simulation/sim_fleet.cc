@@ -59,9 +59,12 @@ SimReplica::Observer SimFleet::ObserverOf(int number) {
       }
     }
   };
-  observer.on_commit = [this, number](const StoreState& state) {
+  observer.on_commit = [this, number](const StoreState& state, bool synced) {
     knows_fleet_[static_cast<size_t>(number)] = state.fleet_id != 0;
     oracle_.OnState(number, state);
+    if (synced) {
+      oracle_.OnSynced(number);
+    }
     TraceState(number, state);
   };
   observer.on_dropped = [this, number](const std::string& event) { oracle_.OnDropped(number, event); };
@@ -69,6 +72,10 @@ SimReplica::Observer SimFleet::ObserverOf(int number) {
     oracle_.OnBarrierOpen(number, status.epoch, status.applied_sequence, subscribed);
   };
   observer.on_crash = [this, number] { on_crash(number); };
+  observer.on_power_back = [this, number](const StoreState& state) {
+    const uint64_t lost = oracle_.OnPowerBack(number, state);
+    Trace(absl::StrCat("replica ", number, " has lost ", lost, " changes"));
+  };
   return observer;
 }
 

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/change_feed.h"
 #include "storage/group_committer.h"
 #include "storage/hybrid_clock.h"
@@ -12,6 +13,7 @@
 #include "sync/checkpoints.h"
 #include "sync/event_ring.h"
 #include "tests/simulation/sim_committer.h"
+#include "tests/simulation/sim_disk.h"
 #include "tests/simulation/sim_follower.h"
 #include "tests/simulation/sim_mirror.h"
 #include "tests/simulation/sim_subscriber.h"
@@ -20,6 +22,8 @@ namespace dunlin {
 namespace {
 
 constexpr size_t kMapSizeBytes = size_t{64} << 20;
+// The database takes over what was written now and then, and a journal takes no time to make.
+constexpr size_t kWriteBufferBytes = size_t{16} << 10;
 
 template <typename T>
 T ValueOrDie(absl::StatusOr<T> result) {
@@ -70,8 +74,8 @@ struct SimReplica::Life final : ChangeFeed::Listener {
     Store::Options options;
     options.directory = replica.directory_.path();
     options.map_size_bytes = kMapSizeBytes;
-    // The machine under the simulator does not fail.
-    options.sync = false;
+    options.write_buffer_bytes = kWriteBufferBytes;
+    options.boot_id = absl::StrCat("boot ", replica.power_failures_);
     options.new_store_id = replica.options_.store_id;
     return ValueOrDie(Store::Open(options, &clock));
   }
@@ -135,25 +139,37 @@ SimReplica::SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimR
 
 SimReplica::~SimReplica() = default;
 
-void SimReplica::Start() { life_ = std::make_unique<Life>(this); }
+void SimReplica::Start() {
+  SimDisk::Get();
+  life_ = std::make_unique<Life>(this);
+  if (std::exchange(power_was_lost_, false)) {
+    observer_.on_power_back(state());
+  }
+}
 
-void SimReplica::Crash() {
+void SimReplica::Crash(End end) {
   observer_.on_crash();
   rebuilds_ = rebuilds();
   collected_ = collected();
   reindexed_ = reindexed();
   late_ = late();
   life_.reset();
+  if (end == End::kPowerFailure) {
+    SimDisk::Get().LosePower(directory_.path(), dice_);
+    ++power_failures_;
+    power_was_lost_ = true;
+  }
 }
 
 // Returns whether callers are to be answered.
 bool SimReplica::OnCommit(const StoreState& state) {
-  observer_.on_commit(state);
-  if (!std::exchange(crash_after_commit_, false)) {
+  observer_.on_commit(state, SimDisk::Get().IsSynced(directory_.path()));
+  const absl::optional<End> end = std::exchange(crash_after_commit_, absl::nullopt);
+  if (!end.has_value()) {
     return true;
   }
   // Not from within its own commit.
-  loop_->After(absl::ZeroDuration(), [this] { Crash(); });
+  loop_->After(absl::ZeroDuration(), [this, end = *end] { Crash(end); });
   return false;
 }
 

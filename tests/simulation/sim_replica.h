@@ -28,7 +28,8 @@ namespace dunlin {
 // SimReplica is a replica in virtual time: the real store, group committer, ring and state machines, driven by one
 // thread instead of four, over a SimRedis. What it models is only what the threads do: wait, hand over, call.
 //
-// The disk: what GroupCommitter has committed survives a crash, whatever waits for it does not.
+// The disk: what GroupCommitter has committed survives a crash, whatever waits for it does not. A power failure also
+// takes back what was committed and not synced (SimDisk).
 //
 // Thread-safety: one thread.
 class SimReplica {
@@ -51,14 +52,16 @@ class SimReplica {
   struct Observer {
     // As ChangeFeed::Listener.
     std::function<void(absl::Span<const ChangePtr> changes)> on_changes;
-    // After each group, before anybody is answered.
-    std::function<void(const StoreState& state)> on_commit;
+    // After each group, before anybody is answered, with whether all is synced.
+    std::function<void(const StoreState& state, bool synced)> on_commit;
     // An event that the ring, being full, has not taken.
     std::function<void(const std::string& event)> on_dropped;
     // After each turn of the follower that leaves the barrier open, with whether there is a subscription.
     std::function<void(const Follower::Status& status, bool subscribed)> on_open;
     // Before it ends; its store and feed are still there.
     std::function<void()> on_crash;
+    // It has started after a power failure, with this state.
+    std::function<void(const StoreState& state)> on_power_back;
   };
 
   SimReplica(const Options& options, EventLoop* loop, Dice* dice, SimRedis* redis, Observer observer);
@@ -71,10 +74,11 @@ class SimReplica {
   // Opens the store and starts to replicate.
   // REQUIRES: !running().
   void Start();
-  // Ends at once, as by kill -9: what is not committed, and whom to answer, is forgotten.
-  void Crash();
-  // Whether to crash after the next group has been committed, before anybody is answered.
-  void SetCrashAfterCommit(bool crash) { crash_after_commit_ = crash; }
+  // Ends at once: what is not committed, and whom to answer, is forgotten.
+  enum class End { kKill9, kPowerFailure };
+  void Crash(End end);
+  // Crashes after the next group has been committed, before anybody is answered; nullopt: does not.
+  void SetCrashAfterCommit(absl::optional<End> end) { crash_after_commit_ = end; }
   bool running() const { return life_ != nullptr; }
   // What to add to virtual time to get this machine's clock.
   void SetClockError(absl::Duration error) { wall_clock_.error = error; }
@@ -133,7 +137,10 @@ class SimReplica {
   const TempDir directory_;
   TickingClock wall_clock_;
   TickingClock steady_clock_;
-  bool crash_after_commit_ = false;
+  absl::optional<End> crash_after_commit_;
+  // How often the power has failed; and whether that was last.
+  int power_failures_ = 0;
+  bool power_was_lost_ = false;
   // In former lives.
   uint64_t rebuilds_ = 0;
   uint64_t collected_ = 0;

@@ -25,12 +25,13 @@ constexpr uint64_t kWorldsPerReport = 5000;
 void Report(uint64_t worlds, const World::Result& total, absl::Duration took) {
   const double hours = absl::ToDoubleHours(total.lived);
   std::cout << worlds << " worlds, " << total.acknowledged << " acknowledged writes, " << total.faults << " faults, "
-            << total.restamped << " writes stamped anew, " << total.refused << " refused for a full outbox, "
-            << total.collected << " tombstones collected, " << total.rebuilds << " replicas rebuilt, " << total.late
-            << " batches too late, " << total.reindexed << " records reindexed, " << total.events
-            << " watch events over " << total.moved << " moves of watchers, " << total.resumed
-            << " of them without a reset, " << total.read_elsewhere << " reads of what was written elsewhere, " << hours
-            << " simulated hours, " << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
+            << total.restamped << " writes stamped anew, " << total.lost << " changes lost to power failures, "
+            << total.refused << " refused for a full outbox, " << total.collected << " tombstones collected, "
+            << total.rebuilds << " replicas rebuilt, " << total.late << " batches too late, " << total.reindexed
+            << " records reindexed, " << total.events << " watch events over " << total.moved << " moves of watchers, "
+            << total.resumed << " of them without a reset, " << total.read_elsewhere
+            << " reads of what was written elsewhere, " << hours << " simulated hours, "
+            << hours / absl::ToDoubleSeconds(took) << " simulated hours a second" << std::endl;
 }
 
 // In two halves, so that two cores live through them.
@@ -61,6 +62,7 @@ TEST_P(Simulation, NothingAcknowledgedIsLostAndAllBecomeEqual) {
   // A simulation in which nothing happens proves nothing.
   EXPECT_GT(total.acknowledged, 50 * worlds);
   EXPECT_GT(total.restamped, 0u);
+  EXPECT_GT(total.lost, 0u);
   EXPECT_GT(total.refused, 0u);
   EXPECT_GT(total.collected, 0u);
   EXPECT_GT(total.rebuilds, 0u);

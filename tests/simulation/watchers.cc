@@ -89,8 +89,8 @@ void Watchers::Open(Watcher* watcher) {
   WatchSession::Options options;
   options.initial_state = true;
   options.resume = watcher->token;
-  options.awaits_arrival = watcher->token.has_value() && watcher->token->epoch != 0 &&
-                           watcher->token->store_id != replica.store().store_id();
+  options.awaits_arrival =
+      watcher->token.has_value() && watcher->token->epoch != 0 && !replica.store().GoesOnFrom(*watcher->token);
   watcher->replica = &replica;
   watcher->revision = 0;
   watcher->synced = false;

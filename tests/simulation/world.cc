@@ -34,6 +34,7 @@ World::Result& World::Result::operator+=(const Result& other) {
   acknowledged += other.acknowledged;
   faults += other.faults;
   restamped += other.restamped;
+  lost += other.lost;
   refused += other.refused;
   rebuilds += other.rebuilds;
   collected += other.collected;
@@ -105,6 +106,7 @@ World::Result World::Outcome(const std::string& violation_at_rest) {
   result.acknowledged = oracle.acknowledged();
   result.faults = faults_.count();
   result.restamped = oracle.restamped();
+  result.lost = oracle.lost();
   result.refused = clients_.refused();
   result.read_elsewhere = clients_.read_elsewhere();
   result.moved = watchers_.moved();

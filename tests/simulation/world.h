@@ -35,6 +35,8 @@ class World {
     // Writes that got another version, that were refused for a full outbox; replicas that were rebuilt; tombstones that
     // were removed from Redis for their age.
     uint64_t restamped = 0;
+    // Changes that power failures have taken back.
+    uint64_t lost = 0;
     uint64_t refused = 0;
     uint64_t rebuilds = 0;
     uint64_t collected = 0;
