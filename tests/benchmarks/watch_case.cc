@@ -154,37 +154,17 @@ class WatchedServer {
   GrpcTarget put_;
 };
 
-}  // namespace
-
-Report MeasureWatch(const BenchOptions& options) {
-  const Dialect dunlin_dialect = DunlinDialect();
-  const Dialect etcd_dialect = EtcdDialect();
-  const bool has_etcd = !EtcdServer::Program().empty();
+// What was measured of each server.
+struct Sides {
   Figures dunlin;
+  // Without heartbeats.
   Figures quiet;
   Figures bare;
   Figures etcd;
-  for (size_t round = 0; round < options.rounds; ++round) {
-    options.progress(absl::StrCat("watch: round ", round + 1, " of ", options.rounds));
-    {
-      const DunlinServer server;
-      WatchedServer(options, server, dunlin_dialect, &dunlin).MeasureAll();
-    }
-    {
-      // Its heartbeats are those of the streams, not of the writes.
-      const DunlinServer server({"--watch-heartbeat", "1h"});
-      WatchedServer(options, server, dunlin_dialect, &quiet).MeasureWrites();
-    }
-    {
-      const FloorServer server("stream_server");
-      WatchedServer(options, server, dunlin_dialect, &bare).MeasureAll();
-    }
-    if (has_etcd) {
-      const EtcdServer server;
-      WatchedServer(options, server, etcd_dialect, &etcd).MeasureAll();
-    }
-  }
+};
 
+std::vector<Result> ResultsOf(bool has_etcd, Sides* sides) {
+  auto& [dunlin, quiet, bare, etcd] = *sides;
   const auto beside = [](const char* name, const char* unit, const std::string& figure, Figures* ours,
                          const char* baseline, Figures* theirs, Goal goal = {}) {
     return Compare(name, unit, (*ours)[figure], baseline, (*theirs)[figure], goal);
@@ -217,7 +197,37 @@ Report MeasureWatch(const BenchOptions& options) {
     };
     results.insert(results.end(), more.begin(), more.end());
   }
-  return {results};
+  return results;
+}
+
+}  // namespace
+
+Report MeasureWatch(const BenchOptions& options) {
+  const Dialect dunlin_dialect = DunlinDialect();
+  const Dialect etcd_dialect = EtcdDialect();
+  const bool has_etcd = !EtcdServer::Program().empty();
+  Sides sides;
+  for (size_t round = 0; round < options.rounds; ++round) {
+    options.progress(absl::StrCat("watch: round ", round + 1, " of ", options.rounds));
+    {
+      const DunlinServer server;
+      WatchedServer(options, server, dunlin_dialect, &sides.dunlin).MeasureAll();
+    }
+    {
+      // Its heartbeats are those of the streams, not of the writes.
+      const DunlinServer server({"--watch-heartbeat", "1h"});
+      WatchedServer(options, server, dunlin_dialect, &sides.quiet).MeasureWrites();
+    }
+    {
+      const FloorServer server("stream_server");
+      WatchedServer(options, server, dunlin_dialect, &sides.bare).MeasureAll();
+    }
+    if (has_etcd) {
+      const EtcdServer server;
+      WatchedServer(options, server, etcd_dialect, &sides.etcd).MeasureAll();
+    }
+  }
+  return {ResultsOf(has_etcd, &sides)};
 }
 
 }  // namespace dunlin::bench
