@@ -41,14 +41,19 @@ const grpc::Slice& EventEncoder::EventOf(const Change& change, EventForm form) {
     event = Serialize(message);
     size_bytes_ += event.size();
     ++encoded_;
-    // One slot is never too much.
-    for (; size_bytes_ > kSharedEventsMaxBytes; hand_ = (hand_ + 1) % slots_.size()) {
-      if (&slots_[hand_] != &slot) {
-        Clear(&slots_[hand_]);
-      }
-    }
+    MakeRoomBeside(slot);
   }
   return event;
+}
+
+void EventEncoder::MakeRoomBeside(const Slot& kept) {
+  // Once around, and the rest is what has to be kept.
+  for (size_t i = 0; i < slots_.size() && size_bytes_ > kSharedEventsMaxBytes; ++i) {
+    if (&slots_[hand_] != &kept) {
+      Clear(&slots_[hand_]);
+    }
+    hand_ = (hand_ + 1) % slots_.size();
+  }
 }
 
 void EventEncoder::Clear(Slot* slot) {

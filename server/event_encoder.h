@@ -18,7 +18,8 @@ namespace dunlin {
 // and they share the bytes: a message is the bytes of its events, one after the other, and then those of the rest,
 // which is the encoding of a message that has both.
 //
-// Events are remembered by their revision, the latest kSharedEventsMax and up to kSharedEventsMaxBytes of them.
+// Events are remembered by their revision, the latest kSharedEventsMax and up to kSharedEventsMaxBytes of them; the one
+// that was said last in all its forms, whatever their size.
 //
 // Thread-safety: one thread uses it. The bytes may be used by any.
 class EventEncoder {
@@ -43,6 +44,8 @@ class EventEncoder {
   };
 
   const grpc::Slice& EventOf(const Change& change, EventForm form);
+  // Forgets others until there are no more bytes than may be.
+  void MakeRoomBeside(const Slot& kept);
   void Clear(Slot* slot);
 
   // By the revision's remainder.

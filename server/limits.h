@@ -51,10 +51,10 @@ inline constexpr int kWatchThreadNiceness = 5;
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.
 inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);
 // Events whose encoding is kept for the streams that have not said them yet: no less than a stream may leave unread, so
-// that those who keep up never encode one twice. An event's
-// forms (bytes, with text, without values; and each with what was replaced) must fit at once.
+// that those who keep up never encode one twice, and no more, since it stays when nobody needs it any longer. The latest
+// event is kept whatever its size.
 inline constexpr size_t kSharedEventsMax = kStreamQueueEventsMax;
-inline constexpr size_t kSharedEventsMaxBytes = size_t{32} << 20;
+inline constexpr size_t kSharedEventsMaxBytes = kStreamQueueMaxBytes;
 // Selectors of one stream: each is a range of keys to read for the initial state, and a place in the index of watchers.
 inline constexpr size_t kWatchSelectorsMax = 256;
 // How little a reader may be allowed to lag. A pause of a second is common, in the network or in a garbage collector.
@@ -126,7 +126,6 @@ static_assert(kReplySizeMaxBytes + kKeySizeMaxBytes + kListPageEntriesMax * kEnt
                       kMessageOverheadMaxBytes <=
                   kClientMessageMaxBytes,
               "a full page, or the largest value, must fit a message");
-static_assert(6 * kClientMessageMaxBytes <= kSharedEventsMaxBytes, "an event must fit in each of its forms");
 static_assert(kBatchEntriesMax <= kListPageEntriesMax, "an answer to BatchGet has no more entries than a page");
 static_assert(kWatchMessageMaxBytes + kWatchMessageEventsMax * kEntryOverheadMaxBytes <= kReplySizeMaxBytes);
 

@@ -32,9 +32,14 @@
 namespace dunlin {
 namespace {
 
-constexpr int kKeys = 1000;
-constexpr int kBatch = 500;
-constexpr int kRoundWrites = 20000;
+// What is written in a round: batches of values to some keys by turns.
+struct Load {
+  int keys;
+  int batch;
+  int round_writes;
+  size_t value_size;
+};
+
 constexpr int64_t kMemoryGrowthMaxBytes = int64_t{8} << 20;
 constexpr char kFence[] = "fence";
 
@@ -81,7 +86,8 @@ class FenceWatch {
 // A stand-alone replica, a watcher of it, and a reader that is a process.
 class Watched {
  public:
-  Watched(const TempDir& directory, const std::string& name) : output_path_(directory.Join(name + ".out")) {
+  Watched(const TempDir& directory, const std::string& name, const Load& load)
+      : output_path_(directory.Join(name + ".out")), load_(load) {
     ReplicaProcess::Options options;
     options.data_dir = directory.Join(name);
     options.log_path = directory.Join(name + ".log");
@@ -101,12 +107,12 @@ class Watched {
   // Returns how long it took until the watcher had everything.
   absl::Duration WriteRound(int round) {
     const absl::Time start = absl::Now();
-    for (int first = 0; first < kRoundWrites; first += kBatch) {
+    const std::string filling(load_.value_size, 'v');
+    for (int first = 0; first < load_.round_writes; first += load_.batch) {
       std::vector<client::Write> batch;
-      for (int i = 0; i < kBatch; ++i) {
-        batch.push_back(client::BatchPut{absl::StrCat("key/", (first + i) % kKeys),
-                                         absl::StrFormat("%d:%d:%s", round, first + i, std::string(100, 'v')),
-                                         {}});
+      for (int i = 0; i < load_.batch; ++i) {
+        batch.push_back(client::BatchPut{
+            absl::StrCat("key/", (first + i) % load_.keys), absl::StrCat(round, ":", first + i, ":", filling), {}});
       }
       const auto written = replica_->client().BatchWrite(batch);
       EXPECT_TRUE(written.ok()) << written.status();
@@ -141,7 +147,7 @@ class Watched {
       for (const client::Entry& entry : page->entries) state[entry.key] = entry.value;
       options.page_token = page->next_page_token;
     } while (!options.page_token.empty());
-    EXPECT_EQ(state.size(), static_cast<size_t>(kKeys) + 1);
+    EXPECT_EQ(state.size(), static_cast<size_t>(load_.keys) + 1);
     EXPECT_EQ(held, state);
   }
 
@@ -155,20 +161,22 @@ class Watched {
   }
 
   const std::string output_path_;
+  const Load load_;
   std::unique_ptr<ReplicaProcess> replica_;
   std::unique_ptr<FenceWatch> watch_;
   std::unique_ptr<Process> reader_;
 };
 
-TEST(StoppedReaderTest, AMillionWritesPassAReaderThatIsStopped) {
+// Writes `rounds` rounds of `load` past a reader that is stopped, expects that it costs little memory, and lets it go
+// on. Returns how fast its replica was, as the median of its speed to that of a replica whose reader reads.
+double WritePastAStoppedReader(const Load& load, int rounds) {
   const TempDir directory;
-  Watched stopped(directory, "stopped");
-  Watched lively(directory, "lively");
-  const int rounds = TestRepetitions(50, 3);
+  Watched stopped(directory, "stopped", load);
+  Watched lively(directory, "lively", load);
   // What a replica needs to work is there after a round with readers that read.
   stopped.WriteRound(-1);
   lively.WriteRound(-1);
-  ASSERT_TRUE(stopped.ReaderHasSeen("-1"));
+  EXPECT_TRUE(stopped.ReaderHasSeen("-1"));
   const int64_t stopped_before = stopped.memory();
   const int64_t lively_before = lively.memory();
   stopped.reader().Signal(SIGSTOP);
@@ -187,20 +195,29 @@ TEST(StoppedReaderTest, AMillionWritesPassAReaderThatIsStopped) {
   std::sort(ratios.begin(), ratios.end());
   const double median = ratios[ratios.size() / 2];
   std::cout << absl::StrFormat(
-                   "%d writes in %d rounds; speed beside a stopped reader to that beside one that reads: median %.3f, "
-                   "%.3f to %.3f; memory grew by %.1f MiB, beside one that reads by %.1f MiB",
-                   rounds * kRoundWrites, rounds, median, ratios.front(), ratios.back(),
+                   "%d writes of %d bytes in %d rounds; speed beside a stopped reader to that beside one that reads: "
+                   "median %.3f, %.3f to %.3f; memory grew by %.1f MiB, beside one that reads by %.1f MiB",
+                   rounds * load.round_writes, load.value_size, rounds, median, ratios.front(), ratios.back(),
                    static_cast<double>(stopped_most - stopped_before) / (1 << 20),
                    static_cast<double>(lively_most - lively_before) / (1 << 20))
             << std::endl;
-  EXPECT_GE(median, 0.9);
   if (!IsSanitized()) {
     EXPECT_LT(stopped_most - stopped_before, kMemoryGrowthMaxBytes);
   }
   stopped.reader().Signal(SIGCONT);
   stopped.WriteFence("end");
-  ASSERT_TRUE(stopped.ReaderHasSeen("end"));
+  EXPECT_TRUE(stopped.ReaderHasSeen("end"));
   stopped.ExpectReaderHoldsTheState();
+  return median;
+}
+
+TEST(StoppedReaderTest, AMillionWritesPassAReaderThatIsStopped) {
+  EXPECT_GE(WritePastAStoppedReader({1000, 500, 20000, 100}, TestRepetitions(50, 3)), 0.9);
+}
+
+TEST(StoppedReaderTest, LargeValuesPassAReaderThatIsStopped) {
+  // Its speed is that of the disk, which is a matter of luck in rounds so short.
+  (void)WritePastAStoppedReader({50, 10, 200, 80000}, TestRepetitions(15, 3));
 }
 
 }  // namespace

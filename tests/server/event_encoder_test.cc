@@ -106,5 +106,19 @@ TEST(EventEncoderTest, NoMoreBytesAreRememberedThanTheLimit) {
   EXPECT_GE(encoder.size_bytes(), kSharedEventsMaxBytes / 2);
 }
 
+TEST(EventEncoderTest, TheLatestEventIsRememberedWhateverItsSize) {
+  EventEncoder encoder;
+  const WatchOutput small = Say({MakePut(1, "small")});
+  const WatchOutput large = Say({MakePut(2, std::string(kSharedEventsMaxBytes, 'x'))});
+  (void)encoder.Encode(small, ValueForm::kBytes);
+  (void)encoder.Encode(large, ValueForm::kBytes);
+  (void)encoder.Encode(large, ValueForm::kBytes);
+  EXPECT_EQ(encoder.encoded(), 2u);
+  EXPECT_GT(encoder.size_bytes(), kSharedEventsMaxBytes);
+  (void)encoder.Encode(small, ValueForm::kBytes);
+  EXPECT_EQ(encoder.encoded(), 3u) << "there was no room for it beside the large one";
+  EXPECT_LE(encoder.size_bytes(), kSharedEventsMaxBytes);
+}
+
 }  // namespace
 }  // namespace dunlin
