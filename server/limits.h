@@ -44,6 +44,15 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
 // ---- Watch ----
 
+// Blocks of memory from which on each is had from the system by itself and goes back there when it is freed: what that
+// costs, some hundred microseconds, is little beside filling it. And how much that is free may be kept at the end of
+// each arena of the allocator, for the next call.
+inline constexpr int kSeparateBlockMinBytes = 1 << 20;
+inline constexpr int kArenaSpareMaxBytes = 1 << 20;
+// When memory that is free elsewhere goes back: some milliseconds of work for a gigabyte, in which calls may wait.
+inline constexpr absl::Duration kTrimPeriod = absl::Seconds(5);
+inline constexpr size_t kUntrimmedMaxBytes = size_t{8} << 20;
+
 // How far behind other threads the one that serves all streams stands where processors are short, as nice(1) has it: at
 // 5 it still gets a third of what one of them gets.
 inline constexpr int kWatchThreadNiceness = 5;

@@ -23,6 +23,7 @@
 #include "server/kv_service.h"
 #include "server/logging.h"
 #include "server/options.h"
+#include "server/process_memory.h"
 #include "server/readiness_loop.h"
 #include "server/replica_parts.h"
 #include "server/replica_service.h"
@@ -138,6 +139,7 @@ absl::StatusOr<absl::Time> ServeUntilSignal(const Options& options, const RpcSer
 // Runs a replica until it is told to stop. The order of the declarations is the order of the start; the end, in the
 // opposite order, is the list in docs/ARCHITECTURE.md.
 absl::Status RunReplica(const Options& options, StopSignals* signals, Logger* logger) {
+  const MemoryTrimmer trimmer;
   const SystemClock system_clock;
   const BootClock boot_clock;
   HybridClock clock(&system_clock, &boot_clock);
@@ -200,6 +202,7 @@ void LogOptions(const Options& options, Logger* logger) {
 }
 
 int Main(int argc, char** argv) {
+  LimitSpareMemory();
   StopSignals signals;
   // The system's Abseil looks for deadlocks at every lock, which costs some percent of all work.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

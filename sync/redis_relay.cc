@@ -53,7 +53,8 @@ struct RedisRelay::WriteArguments {
 struct RedisRelay::MirrorArguments {
   MirrorArguments(const Options& options, absl::Duration clock_drift_max, const MirrorBatch& batch)
       : shared(options, batch.epoch, batch.origin, clock_drift_max, batch.not_after),
-        own{absl::StrCat(batch.covered_revision), absl::StrCat(batch.covered_before), batch.is_whole ? "1" : "0"},
+        own{FormatEpoch(batch.origin), absl::StrCat(batch.covered_revision), absl::StrCat(batch.covered_before),
+            batch.is_whole ? "1" : "0"},
         items(batch.items) {}
 
   std::vector<absl::string_view> Views() const {
@@ -67,7 +68,7 @@ struct RedisRelay::MirrorArguments {
   }
 
   const WriteArguments shared;
-  const std::string own[3];
+  const std::string own[4];
   const std::vector<KeyedRecord>& items;
 };
 
@@ -85,6 +86,7 @@ absl::Status RedisRelay::Connect(absl::Time deadline) {
   DUNLIN_ASSIGN_OR_RETURN(connected_as_of_, finder_->ConnectToPrimary(options_.client_name, deadline, &connection_));
   ask_eviction_policy_at_ = absl::InfinitePast();
   early_reply_.reset();
+  sizes_under_way_.clear();
   absl::Status status = LoadScripts(deadline);
   if (status.ok()) {
     status = LearnPrimary(deadline);
@@ -263,7 +265,7 @@ absl::Duration RedisRelay::DriftMaxOf(const MirrorBatch& batch) const {
 absl::StatusOr<MirrorReply> RedisRelay::Mirror(const MirrorBatch& batch) {
   const MirrorArguments arguments(options_, DriftMaxOf(batch), batch);
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, RunScript(ScriptId::kMirror, arguments.Views()));
-  return ParseMirrorReply(std::move(reply));
+  return ParseMirrorReply(std::move(reply), batch.items.size());
 }
 
 absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
@@ -274,16 +276,19 @@ absl::Status RedisRelay::SendMirror(const MirrorBatch& batch) {
     return absl::OkStatus();
   }
   AppendScript(ScriptId::kMirror, arguments.Views());
+  sizes_under_way_.push_back(batch.items.size());
   return connection_.Flush(Deadline());
 }
 
 absl::StatusOr<MirrorReply> RedisRelay::ReceiveMirrorReply() {
   if (early_reply_.has_value()) {
-    return ParseMirrorReply(*std::exchange(early_reply_, std::nullopt));
+    return ParseMirrorReply(*std::exchange(early_reply_, std::nullopt), 0);
   }
   DUNLIN_ASSIGN_OR_RETURN(RedisReply reply, connection_.ReadReply(Deadline()));
+  const size_t items = sizes_under_way_.front();
+  sizes_under_way_.pop_front();
   if (!reply.is_error()) {
-    return ParseMirrorReply(std::move(reply));
+    return ParseMirrorReply(std::move(reply), items);
   }
   const absl::Status error = RedisErrorToStatus(reply.text, Where(ScriptId::kMirror));
   if (RemedyOf(error) != RedisRemedy::kLoadScript) {

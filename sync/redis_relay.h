@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,8 @@ class RedisRelay final : public Relay {
   uint64_t connected_as_of_ = 0;
   // By ScriptId: the names under which Redis knows the scripts.
   std::array<std::string, kScriptCount> script_hashes_;
+  // How many items each batch has whose answer has not been received.
+  std::deque<size_t> sizes_under_way_;
   // The answer to a batch without items, which has been received already.
   std::optional<RedisReply> early_reply_;
   std::string master_replid_;

@@ -82,9 +82,6 @@ class Fields {
     return cursor;
   }
 
-  // Null after a failure.
-  RedisReply* Array() { return Take(Type::kArray, "an array"); }
-
   void Fail(absl::string_view what) {
     if (status_.ok()) {
       status_ = absl::DataLossError(absl::StrCat("unexpected answer: ", what, " at position ", next_,
@@ -105,38 +102,51 @@ class Fields {
   absl::Status status_;
 };
 
-absl::StatusOr<MirrorItemReply> ParseMirrorItem(RedisReply* reply) {
-  Fields fields(reply);
-  MirrorItemReply item;
-  switch (fields.Number()) {
-    case 0:
-      item.outcome = MirrorItemReply::Outcome::kAccepted;
-      item.sequence = fields.Number();
-      break;
+// What an answer says of one item, by the outcomes of mirror.lua.
+absl::Status ParseMirrorOutcome(Fields* fields, MirrorItemReply* item, uint64_t* next_sequence) {
+  switch (fields->Number()) {
     case 1:
-      item.outcome = MirrorItemReply::Outcome::kAlreadyThere;
-      item.sequence = fields.Number();
+      item->outcome = MirrorItemReply::Outcome::kAlreadyThere;
+      item->sequence = fields->Number();
       break;
+    case 3:
+      ++*next_sequence;
+      [[fallthrough]];
     case 2:
-      item.outcome = MirrorItemReply::Outcome::kSuperseded;
-      item.winner = fields.Text();
+      item->outcome = MirrorItemReply::Outcome::kSuperseded;
+      item->winner = fields->Text();
       break;
     default:
-      fields.Fail("an unknown outcome");
+      fields->Fail("an unknown outcome");
   }
-  DUNLIN_RETURN_IF_ERROR(fields.status());
-  return item;
+  return fields->status();
 }
 
-absl::Status ParseAppliedBatch(Fields* fields, MirrorReply* result) {
+absl::Status ParseAppliedBatch(Fields* fields, size_t items, MirrorReply* result) {
   result->epoch = fields->Epoch();
   result->sequence = fields->Number();
   result->redis_time = fields->Time();
+  uint64_t next_sequence = fields->Number() + 1;
+  result->items.resize(items);
+  size_t next = 0;
+  const auto store_up_to = [&](size_t end) {
+    for (; next < end; ++next) {
+      result->items[next].sequence = next_sequence++;
+    }
+  };
   while (fields->status().ok() && !fields->AtEnd()) {
-    RedisReply* const element = fields->Array();
+    // Lua counts from 1.
+    const uint64_t position = fields->Number();
+    if (position <= next || position > items) {
+      fields->Fail("an item that is not there");
+    }
     DUNLIN_RETURN_IF_ERROR(fields->status());
-    DUNLIN_ASSIGN_OR_RETURN(MirrorItemReply item, ParseMirrorItem(element));
-    result->items.push_back(std::move(item));
+    store_up_to(position - 1);
+    DUNLIN_RETURN_IF_ERROR(ParseMirrorOutcome(fields, &result->items[next++], &next_sequence));
+  }
+  store_up_to(items);
+  if (next_sequence != result->sequence + 1) {
+    fields->Fail("sequences that do not end where the batch does,");
   }
   return fields->status();
 }
@@ -276,12 +286,12 @@ absl::StatusOr<ReindexReply> ParseReindexReply(RedisReply reply) {
   return result;
 }
 
-absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply) {
+absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply, size_t items) {
   Fields fields(&reply);
   MirrorReply result;
   const std::string outcome = fields.Text();
   if (outcome == "OK") {
-    DUNLIN_RETURN_IF_ERROR(ParseAppliedBatch(&fields, &result));
+    DUNLIN_RETURN_IF_ERROR(ParseAppliedBatch(&fields, items, &result));
   } else if (outcome == "EPOCH") {
     result.outcome = MirrorReply::Outcome::kEpochChanged;
     result.epoch = fields.Epoch();

@@ -19,7 +19,8 @@ absl::StatusOr<RelayPosition> ParsePosition(RedisReply reply);
 // changes.lua
 absl::StatusOr<RelayChangePage> ParseChangesPage(RedisReply reply);
 // mirror.lua
-absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply);
+// `items` is how many the batch has.
+absl::StatusOr<MirrorReply> ParseMirrorReply(RedisReply reply, size_t items);
 // conditional.lua
 absl::StatusOr<ConditionalReply> ParseConditionalReply(RedisReply reply);
 // start_epoch.lua

@@ -53,17 +53,18 @@ local horizon_sequence = samples[1].sequence
 
 local found = redis.call('ZRANGEBYSCORE', index_key, '(' .. after, decimal(horizon_sequence), 'WITHSCORES', 'LIMIT', 0,
   decimal(entries_max))
-local sum = read_sum(meta.sum)
+local sum = read_sum(meta)
 local removed, gc_sequence = {}, meta.gc_sequence
 for i = 1, #found, 2 do
   local key, sequence = found[i], tonumber(found[i + 1])
   local record = redis.call('HGET', data_key, key)
-  local parsed = record and parse(record)
-  if parsed and (parsed.tombstone or (parsed.expiry_ms and parsed.expiry_ms <= time_ms - horizon_ms)) then
+  local expiry_ms = record and is_record(record) and expiry_ms_of(record)
+  if record and is_record(record) and
+    (has_flag(record, TOMBSTONE) or (expiry_ms and expiry_ms <= time_ms - horizon_ms)) then
     removed[#removed + 1] = key
     gc_sequence = sequence
     if sum then
-      add_to_sum(sum, parsed, -1)
+      add_to_sum(sum, record, -1)
     end
   end
 end

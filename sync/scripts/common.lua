@@ -42,14 +42,16 @@ local function wrong_type(key, expected)
   end
 end
 
--- Returns what meta says, with defaults for what it does not, or nil and an error reply.
-local function read_meta()
-  local failure = wrong_type(data_key, 'hash') or wrong_type(index_key, 'zset') or wrong_type(meta_key, 'hash')
+-- Returns what meta says, with defaults for what it does not, and how many records and index entries there are; or nil
+-- and an error reply. `delivered` is the field of meta, if any, that is to be read with it.
+local function read_meta(delivered)
+  local fields = redis.pcall('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id', 'sum',
+    'sizes', delivered or 'format')
+  local records, entries = redis.pcall('HLEN', data_key), redis.pcall('ZCARD', index_key)
+  local failure = fields.err and fields or type(records) == 'table' and records or type(entries) == 'table' and entries
   if failure then
-    return nil, failure
+    return nil, wrong_type(data_key, 'hash') or wrong_type(index_key, 'zset') or wrong_type(meta_key, 'hash') or failure
   end
-  local fields = redis.call('HMGET', meta_key, 'format', 'epoch', 'sequence', 'gc_sequence', 'fleet_id', 'sum',
-    'sizes')
   local format = tonumber(fields[1]) or FORMAT
   if format > FORMAT then
     return nil, redis.error_reply('DUNLINFORMAT ' .. meta_key .. ' says that the data is of format ' .. format ..
@@ -62,12 +64,10 @@ local function read_meta()
     fleet_id = fields[5] or '',
     sum = fields[6] or '',
     sizes = fields[7] or '',
+    delivered = delivered and fields[8] or '',
+    records = records,
+    entries = entries,
   }
-end
-
--- Returns how many records and index entries there are.
-local function sizes()
-  return redis.call('HLEN', data_key), redis.call('ZCARD', index_key)
 end
 
 -- Returns how many records and index entries there have to be. Meta says so as "records:entries:sequence", as of that
@@ -77,17 +77,16 @@ local function expected_sizes(meta)
   if tonumber(sequence) == meta.sequence then
     return tonumber(records), tonumber(entries)
   end
-  return sizes()
+  return meta.records, meta.entries
 end
 
 local function format_sizes(records, entries, sequence)
-  return decimal(records) .. ':' .. decimal(entries) .. ':' .. decimal(sequence)
+  return string.format('%.0f:%.0f:%.0f', records, entries, sequence)
 end
 
 -- Whether Redis has lost records or index entries, but not meta: somebody has removed one of the keys, or Redis itself
 -- to make room.
 local function part_is_lost(meta)
-  local expected_records, expected_entries = expected_sizes(meta)
-  local records, entries = sizes()
-  return records ~= expected_records or entries ~= expected_entries
+  local records, entries = expected_sizes(meta)
+  return meta.records ~= records or meta.entries ~= entries
 end

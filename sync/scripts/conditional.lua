@@ -21,16 +21,16 @@ if meta.epoch ~= expected_epoch then
   return { 'EPOCH', meta.epoch }
 end
 
-local item = { key = ARGV[7], record = ARGV[8] }
-local items = { item }
-failure = missing_right() or load_stored(items)
+local key, record = ARGV[7], ARGV[8]
+local batch = { keys = { key }, records = { record } }
+failure = missing_right() or load_stored(batch)
 if failure then
   return failure
 end
-local time_ms = now_ms()
+local old, time_ms = batch.olds[1], now_ms()
 
-local difference = item.old and compare(item.new, item.old) or 1
-local known_sequence = difference == 0 and sequence_of(item)
+local difference = old and compare(record, old) or 1
+local known_sequence = difference == 0 and sequence_of(key)
 if known_sequence then
   return { 'OK', meta.epoch, known_sequence, time_ms }
 end
@@ -39,21 +39,22 @@ if time_ms > not_after_ms then
 end
 
 local function condition_holds()
-  local live = item.old and not item.old.tombstone and not (item.old.expiry_ms and item.old.expiry_ms <= time_ms)
+  local expiry_ms = old and expiry_ms_of(old)
+  local live = old and not has_flag(old, TOMBSTONE) and not (expiry_ms and expiry_ms <= time_ms)
   if ARGV[9] == 'absent' then
     return not live
   end
-  return live and string.sub(item.old_record, 1, 16) == ARGV[10]
+  return live and string.sub(old, 1, 16) == ARGV[10]
 end
 
 -- A record that is there but has lost its place in the index is ours: the condition was judged when it was written.
 if difference ~= 0 and not condition_holds() then
-  return { 'CONDITION', item.old_record }
+  return { 'CONDITION', old or '' }
 end
 if difference < 0 then
-  return { 'STALE', item.old_record }
+  return { 'STALE', old }
 end
-if ahead_of_clock(items, time_ms) then
+if ahead_of_clock(batch, time_ms) then
   return { 'CLOCK', time_ms }
 end
-return { 'OK', meta.epoch, accept(items, meta), time_ms }
+return { 'OK', meta.epoch, accept(batch, meta), time_ms }

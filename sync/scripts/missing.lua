@@ -17,10 +17,9 @@ end
 
 local reply = { 'OK', meta.epoch }
 for i = 2, #ARGV, 2 do
-  local key, theirs = ARGV[i], parse_order(ARGV[i + 1])
-  local record = redis.call('HGET', data_key, key)
-  local ours = record and parse(record)
-  local difference = ours and theirs and compare(theirs, ours) or 1
+  local key, theirs = ARGV[i], ARGV[i + 1]
+  local ours = redis.call('HGET', data_key, key)
+  local difference = ours and is_record(ours) and compare(theirs, ours) or 1
   if difference > 0 or not redis.call('ZSCORE', index_key, key) then
     reply[#reply + 1] = i / 2
   end

@@ -42,9 +42,8 @@ if (meta.epoch == '' or part_lost) and proposed_epoch ~= '' then
   if part_lost then
     meta.sum = ''
   end
-  local records_left, entries_left = sizes()
   redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', meta.epoch, 'sequence', decimal(meta.sequence),
-    'fleet_id', meta.fleet_id, 'sum', meta.sum, 'sizes', format_sizes(records_left, entries_left, meta.sequence))
+    'fleet_id', meta.fleet_id, 'sum', meta.sum, 'sizes', format_sizes(meta.records, meta.entries, meta.sequence))
   created = 1
 end
 
@@ -92,7 +91,6 @@ if store_id ~= '' then
 end
 
 -- Half of a loss, such as an index without data, is not told by the sum.
-local records, entries = sizes()
-local sum = entries == records and format_sum(read_sum(meta.sum)) or ''
-return { meta.epoch, meta.sequence, meta.gc_sequence, meta.fleet_id, time_ms, created, records, sum, rival,
-  lowest ~= '' and lowest == store_id and 1 or 0, math.max(0, records - entries) }
+local sum = meta.entries == meta.records and format_sum(read_sum(meta)) or ''
+return { meta.epoch, meta.sequence, meta.gc_sequence, meta.fleet_id, time_ms, created, meta.records, sum, rival,
+  lowest ~= '' and lowest == store_id and 1 or 0, math.max(0, meta.records - meta.entries) }

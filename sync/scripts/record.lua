@@ -1,69 +1,80 @@
 -- What the scripts need of a record (the format is in storage/record.h), after common.lua: its version, whether it is
--- newer than another, and the sum that tells two sets of records apart.
+-- newer than another, and the sum that tells two sets of records apart. Records stay bytes, and of each no more is read
+-- than is asked for: to take them apart into tables would double what a write costs Redis (docs/PERFORMANCE.md).
 
 local TWO_32 = 4294967296
 -- Version, flags and checksum.
 local RECORD_MIN_BYTES = 16 + 1 + 8
+local EXPIRY_BYTES = 8
+local TOMBSTONE, HAS_EXPIRY = 1, 2
 
--- Returns what the scripts need of a record (the format is in storage/record.h), nil for bytes that are none.
-local function parse(record)
-  if #record < RECORD_MIN_BYTES then
-    return nil
-  end
-  local time_high, time_low, origin_high, origin_low, flags = struct.unpack('>I4I4I4I4B', record)
-  local checksum_high, checksum_low = struct.unpack('>I4I4', record, #record - 7)
-  local parsed = {
-    -- The version, then the checksum, which settles equal versions of different content the same way everywhere.
-    order = { time_high, time_low, origin_high, origin_low, checksum_high, checksum_low },
-    time_ms = time_high * 65536 + math.floor(time_low / 65536),
-    tombstone = bit.band(flags, 1) ~= 0,
-    value_bytes = #record - RECORD_MIN_BYTES,
-  }
-  if bit.band(flags, 2) ~= 0 then
-    if parsed.value_bytes < 8 then
-      return nil
-    end
-    local expiry_high, expiry_low = struct.unpack('>I4I4', record, 18)
-    parsed.expiry_ms = expiry_high * TWO_32 + expiry_low
-    parsed.value_bytes = parsed.value_bytes - 8
-  end
-  return parsed
+local function has_flag(record, flag)
+  return bit.band(string.byte(record, 17), flag) ~= 0
 end
 
--- Compares two parsed records: above 0 when `a` is the newer one, below 0 when `b` is, 0 when they are the same write.
+local function is_record(bytes)
+  return #bytes >= RECORD_MIN_BYTES + EXPIRY_BYTES or
+    (#bytes >= RECORD_MIN_BYTES and not has_flag(bytes, HAS_EXPIRY))
+end
+
+-- Of the version, in milliseconds.
+local function time_ms_of(record)
+  local high, low = struct.unpack('>I4I4', record)
+  return high * 65536 + math.floor(low / 65536)
+end
+
+-- Returns nil for what never expires.
+local function expiry_ms_of(record)
+  if has_flag(record, HAS_EXPIRY) then
+    local high, low = struct.unpack('>I4I4', record, 18)
+    return high * TWO_32 + low
+  end
+end
+
+-- Whether a value has more bytes than that.
+local function is_value_above(record, bytes)
+  return #record > bytes + RECORD_MIN_BYTES and
+    #record > bytes + RECORD_MIN_BYTES + (has_flag(record, HAS_EXPIRY) and EXPIRY_BYTES or 0)
+end
+
+-- Compares two records, or the 24 bytes of RecordOrder() (storage/record.h), which begin and end as the record does:
+-- above 0 when `a` is the newer one, below 0 when `b` is, 0 when they are the same write.
 local function compare(a, b)
-  for i = 1, 6 do
-    if a.order[i] ~= b.order[i] then
-      return a.order[i] - b.order[i]
-    end
+  if a == b then
+    return 0
   end
-  return 0
-end
-
--- As parse(), for the 24 bytes of RecordOrder() (storage/record.h).
-local function parse_order(order)
-  if #order ~= 24 then
-    return nil
+  local a_high, a_low = struct.unpack('>I4I4', a)
+  local b_high, b_low = struct.unpack('>I4I4', b)
+  if a_high == b_high and a_low == b_low then
+    -- One time at two stores.
+    a_high, a_low = struct.unpack('>I4I4', a, 9)
+    b_high, b_low = struct.unpack('>I4I4', b, 9)
   end
-  return { order = { struct.unpack('>I4I4I4I4I4I4', order) } }
+  if a_high == b_high and a_low == b_low then
+    -- The checksum settles equal versions of different content the same way everywhere.
+    a_high, a_low = struct.unpack('>I4I4', a, #a - 7)
+    b_high, b_low = struct.unpack('>I4I4', b, #b - 7)
+  end
+  return a_high ~= b_high and a_high - b_high or a_low - b_low
 end
 
 -- The sum of all records' checksums (storage/content_sum.h) lies in meta as 16 hexadecimal digits. It is unknown, nil,
 -- where a damaged record was replaced, or an older release wrote: then replicas compare record by record.
-local function read_sum(text)
-  if text == '' then
-    return redis.call('HLEN', data_key) == 0 and { high = 0, low = 0 } or nil
+local function read_sum(meta)
+  if meta.sum == '' then
+    return meta.records == 0 and { high = 0, low = 0 } or nil
   end
-  local high, low = tonumber(string.sub(text, 1, 8), 16), tonumber(string.sub(text, 9, 16), 16)
+  local high, low = tonumber(string.sub(meta.sum, 1, 8), 16), tonumber(string.sub(meta.sum, 9, 16), 16)
   return high and low and { high = high, low = low } or nil
 end
 
--- Adds a parsed record to `sum`, or takes it out when `sign` is -1.
+-- Adds a record to `sum`, or takes it out when `sign` is -1. Exact for two millions of them between two format_sum().
 local function add_to_sum(sum, record, sign)
-  sum.high = (sum.high + sign * record.order[5]) % TWO_32
-  sum.low = (sum.low + sign * record.order[6]) % TWO_32
+  local high, low = struct.unpack('>I4I4', record, #record - 7)
+  sum.high = sum.high + sign * high
+  sum.low = sum.low + sign * low
 end
 
 local function format_sum(sum)
-  return sum and string.format('%08x%08x', sum.high, sum.low) or ''
+  return sum and string.format('%08x%08x', sum.high % TWO_32, sum.low % TWO_32) or ''
 end

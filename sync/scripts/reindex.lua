@@ -26,7 +26,9 @@ if failure then
   return failure
 end
 
-local items, seen, records, size_bytes, scans = {}, {}, 0, 0, 0
+-- What is stored is what is to be stored.
+local found, seen, records, size_bytes, scans = { keys = {}, records = {}, damaged = {} }, {}, 0, 0, 0
+found.olds = found.records
 repeat
   scans = scans + 1
   local page = redis.call('HSCAN', data_key, cursor, 'COUNT', SCAN_COUNT)
@@ -35,14 +37,13 @@ repeat
     local key, record = page[2][i], page[2][i + 1]
     records = records + 1
     size_bytes = size_bytes + #key + #record
-    -- A damaged one has no version to tell: any replica can replace it.
-    local parsed = parse(record)
-    -- HSCAN may tell a key twice.
-    if parsed and not seen[key] and not redis.call('ZSCORE', index_key, key) then
+    -- A damaged one has no version to tell: any replica can replace it. And HSCAN may tell a key twice.
+    if is_record(record) and not seen[key] and not redis.call('ZSCORE', index_key, key) then
       seen[key] = true
-      items[#items + 1] = { key = key, record = record, new = parsed, old = parsed, old_record = record }
+      found.keys[#found.keys + 1] = key
+      found.records[#found.records + 1] = record
     end
   end
 until cursor == '0' or records >= records_max or size_bytes >= size_max_bytes or scans >= SCANS_MAX
-accept(items, meta)
-return { 'OK', meta.epoch, #items, cursor }
+accept(found, meta)
+return { 'OK', meta.epoch, #found.keys, cursor }

@@ -20,7 +20,6 @@ local sequence = math.max(meta.sequence, minimum_sequence, tonumber(last[2]) or 
 if part_is_lost(meta) then
   redis.call('HSET', meta_key, 'sum', '')
 end
-local records, entries = sizes()
 redis.call('HSET', meta_key, 'format', FORMAT, 'epoch', next_epoch, 'sequence', decimal(sequence), 'sizes',
-  format_sizes(records, entries, sequence))
+  format_sizes(meta.records, meta.entries, sequence))
 return { next_epoch, sequence }

@@ -15,120 +15,143 @@ local not_after_ms = tonumber(ARGV[6])
 -- Lua cannot unpack more than some thousand values into one call.
 local SLICE = 1000
 
+-- A batch is three lists: `keys`, each key once, the `records` that come, and what is stored, in `olds`: false for
+-- nothing. `damaged` holds keys under which something is stored that is no record: it counts as nothing, so that any
+-- replica can replace it.
+
 -- A user without the right to publish would fail only after the hash was written, so ask beforehand. Redis below 7
 -- cannot be asked.
 local function missing_right()
-  if not redis.acl_check_cmd then
+  local may = redis.acl_check_cmd
+  if not may then
     return nil
   end
-  local needed = { { 'HSET', data_key, 'f', 'v' }, { 'ZADD', index_key, '1', 'm' }, { 'PUBLISH', channel, 'm' } }
-  for _, command in ipairs(needed) do
-    if not redis.acl_check_cmd(unpack(command)) then
-      return redis.error_reply('NOPERM this user may not run ' .. command[1] .. ' on ' .. command[2] ..
-        ': grant it by ACL SETUSER')
-    end
+  local command = not may('HSET', data_key, 'f', 'v') and 'HSET on ' .. data_key or
+    not may('ZADD', index_key, '1', 'm') and 'ZADD on ' .. index_key or
+    not may('PUBLISH', channel, 'm') and 'PUBLISH on ' .. channel
+  if command then
+    return redis.error_reply('NOPERM this user may not run ' .. command .. ': grant it by ACL SETUSER')
   end
 end
 
--- Adds to each {key, record} what it says and what is stored under its key. Returns an error reply if one is no record
--- or a key occurs twice.
---
--- A stored record that is damaged counts as none: any replica can replace it.
-local function load_stored(items)
-  local seen = {}
-  for first = 1, #items, SLICE do
-    local keys = {}
-    for i = first, math.min(first + SLICE - 1, #items) do
-      local item = items[i]
-      item.new = parse(item.record)
-      if not item.new or seen[item.key] then
-        return redis.error_reply('DUNLINBATCH item ' .. i .. (item.new and ' repeats a key' or ' is not a record') ..
+-- Adds `olds` and `damaged` to a batch. Returns an error reply if one is no record or a key occurs twice.
+local function load_stored(batch)
+  local keys, records, olds, seen = batch.keys, batch.records, {}, {}
+  batch.olds, batch.damaged = olds, {}
+  for first = 1, #keys, SLICE do
+    local last = math.min(first + SLICE - 1, #keys)
+    local stored = redis.call('HMGET', data_key, unpack(keys, first, last))
+    for i = first, last do
+      local key, old = keys[i], stored[i - first + 1]
+      if seen[key] or not is_record(records[i]) then
+        return redis.error_reply('DUNLINBATCH item ' .. i .. (seen[key] and ' repeats a key' or ' is not a record') ..
           ': this is a bug in the sending replica')
       end
-      seen[item.key] = true
-      keys[#keys + 1] = item.key
-    end
-    local records = redis.call('HMGET', data_key, unpack(keys))
-    for i = 1, #keys do
-      local item = items[first + i - 1]
-      item.old = records[i] and parse(records[i])
-      item.old_is_damaged = records[i] and not item.old
-      item.old_record = item.old and records[i] or ''
+      seen[key] = true
+      if old and not is_record(old) then
+        batch.damaged[key] = true
+        old = false
+      end
+      olds[i] = old
     end
   end
 end
 
 -- Returns the position of the first item that is too far ahead of Redis' clock, or nil. One that merely steps over a
 -- stored version which is itself ahead passes: else somebody's wrong clock would have locked the key.
-local function ahead_of_clock(items, time_ms)
-  for i, item in ipairs(items) do
-    local steps_over = item.old and item.old.time_ms >= item.new.time_ms - 1
-    if item.new.time_ms > time_ms + clock_drift_max_ms and not steps_over then
-      return i
+local function ahead_of_clock(batch, time_ms)
+  local first_ahead_ms = time_ms + clock_drift_max_ms + 1
+  for i, record in ipairs(batch.records) do
+    local high, low = struct.unpack('>I4I4', record)
+    if high * 65536 + low / 65536 >= first_ahead_ms then
+      local old = batch.olds[i]
+      if not old or time_ms_of(old) < time_ms_of(record) - 1 then
+        return i
+      end
     end
   end
 end
 
--- Returns the sequence of an item that is stored already, or nil if the index has lost it: then it is written anew, so
--- that followers who read the index find it.
-local function sequence_of(item)
-  return tonumber(redis.call('ZSCORE', index_key, item.key))
+-- Returns the sequence of a key that is stored, or nil if the index has lost it: then it is written anew, so that
+-- followers who read the index find it.
+local function sequence_of(key)
+  return tonumber(redis.call('ZSCORE', index_key, key))
 end
 
 -- The format is in sync/event_message.h.
-local function event_of(items, first_sequence)
+local function event_of(batch, first_sequence)
+  local keys = batch.keys
   local parts = {
     'D1', expected_epoch,
     struct.pack('>I4I4', math.floor(first_sequence / TWO_32), first_sequence % TWO_32),
-    origin, struct.pack('>I4', #items),
+    origin, struct.pack('>I4', #keys),
   }
-  for _, item in ipairs(items) do
-    local by_reference = item.new.value_bytes > inline_value_max_bytes
-    local body = by_reference and string.sub(item.record, 1, 16) or item.record
-    parts[#parts + 1] = struct.pack('>BI2I4', by_reference and 1 or 0, #item.key, #body)
-    parts[#parts + 1] = item.key
-    parts[#parts + 1] = body
+  local size = #parts
+  for i, body in ipairs(batch.records) do
+    local kind = 0
+    if is_value_above(body, inline_value_max_bytes) then
+      kind, body = 1, string.sub(body, 1, 16)
+    end
+    parts[size + 1] = struct.pack('>BI2I4', kind, #keys[i], #body)
+    parts[size + 2] = keys[i]
+    parts[size + 3] = body
+    size = size + 3
   end
   return table.concat(parts)
 end
 
--- Stores the items under the sequences after that of `meta`, publishes them as one event and returns the last sequence.
-local function accept(items, meta)
-  if #items == 0 then
+-- Stores one slice of a batch. Returns how many records and index entries are new.
+local function store_slice(batch, first, last, sequence_before)
+  local fields, scores, fields_size, scores_size = {}, {}, 0, 0
+  for i = first, last do
+    local key, record = batch.keys[i], batch.records[i]
+    -- What is there already has lost its place in the index alone.
+    if record ~= batch.olds[i] then
+      fields[fields_size + 1] = key
+      fields[fields_size + 2] = record
+      fields_size = fields_size + 2
+    end
+    -- redis.call() writes a number with all its digits.
+    scores[scores_size + 1] = sequence_before + i
+    scores[scores_size + 2] = key
+    scores_size = scores_size + 2
+  end
+  local records = fields_size > 0 and redis.call('HSET', data_key, unpack(fields)) or 0
+  return records, redis.call('ZADD', index_key, unpack(scores))
+end
+
+-- Returns the sum of all records after a batch, nil where it is unknown.
+local function sum_after(batch, meta)
+  local sum = next(batch.damaged) == nil and read_sum(meta) or nil
+  if sum then
+    local olds = batch.olds
+    for i, record in ipairs(batch.records) do
+      add_to_sum(sum, record, 1)
+      if olds[i] then
+        add_to_sum(sum, olds[i], -1)
+      end
+    end
+  end
+  return sum
+end
+
+-- Stores a batch under the sequences after that of `meta`, publishes it as one event and returns the last sequence.
+-- More of meta may be given to be set with it: a field and its value.
+local function accept(batch, meta, ...)
+  local count = #batch.keys
+  if count == 0 then
     return meta.sequence
   end
-  local sum = read_sum(meta.sum)
+  local sum = sum_after(batch, meta)
   -- What was lost before stays missing: the next heartbeat sees it.
   local records, entries = expected_sizes(meta)
-  for first = 1, #items, SLICE do
-    local fields, scores = {}, {}
-    for i = first, math.min(first + SLICE - 1, #items) do
-      local item = items[i]
-      -- What is there already has lost its place in the index alone.
-      if item.record ~= item.old_record then
-        fields[#fields + 1] = item.key
-        fields[#fields + 1] = item.record
-      end
-      scores[#scores + 1] = decimal(meta.sequence + i)
-      scores[#scores + 1] = item.key
-      if item.old_is_damaged then
-        sum = nil
-      end
-      if sum then
-        add_to_sum(sum, item.new, 1)
-      end
-      if sum and item.old then
-        add_to_sum(sum, item.old, -1)
-      end
-    end
-    if #fields > 0 then
-      records = records + redis.call('HSET', data_key, unpack(fields))
-    end
-    entries = entries + redis.call('ZADD', index_key, unpack(scores))
+  for first = 1, count, SLICE do
+    local new_records, new_entries = store_slice(batch, first, math.min(first + SLICE - 1, count), meta.sequence)
+    records, entries = records + new_records, entries + new_entries
   end
-  local last_sequence = meta.sequence + #items
-  redis.call('HSET', meta_key, 'sequence', decimal(last_sequence), 'sum', format_sum(sum), 'sizes',
-    format_sizes(records, entries, last_sequence))
-  redis.call('PUBLISH', channel, event_of(items, meta.sequence + 1))
+  local last_sequence = meta.sequence + count
+  redis.call('HSET', meta_key, 'sequence', last_sequence, 'sum', format_sum(sum), 'sizes',
+    format_sizes(records, entries, last_sequence), ...)
+  redis.call('PUBLISH', channel, event_of(batch, meta.sequence + 1))
   return last_sequence
 end

@@ -29,6 +29,7 @@ using Type = RedisReply::Type;
 Milestone position_parsed("a position was understood");
 Milestone page_parsed("a page with changes was understood");
 Milestone batch_parsed("an answer to a batch of all three outcomes was understood");
+Milestone restored_parsed("an answer that names a restored place in the index was understood");
 Milestone condition_parsed("a failed condition was understood");
 Milestone stale_parsed("a stale conditional write was understood");
 Milestone clock_parsed("a refusal for the clock was understood");
@@ -83,27 +84,39 @@ void CheckChangesPage(const RedisReply& reply) {
   }
 }
 
+// What is named says what stands there, and what is not was stored, by sequences that follow one another.
 void CheckMirrorItems(const RedisReply& reply, const std::vector<MirrorItemReply>& items) {
-  DUNLIN_REQUIRE(4 + items.size() == reply.elements.size(), absl::StrCat(items.size()));
-  bool seen[3] = {};
+  DUNLIN_REQUIRE(items.size() == kBatchItems, absl::StrCat(items.size()));
+  size_t at = 5;
+  bool seen[4] = {};
+  auto sequence = static_cast<uint64_t>(reply.elements[4].integer);
   for (size_t i = 0; i < items.size(); ++i) {
-    const RedisReply& element = reply.elements[4 + i];
-    const auto outcome = static_cast<int64_t>(items[i].outcome);
-    DUNLIN_REQUIRE(outcome == element.elements[0].integer, absl::StrCat("item ", i));
-    if (items[i].outcome == MirrorItemReply::Outcome::kSuperseded) {
-      RequireText(element, 1, items[i].winner);
+    const bool named = at < reply.elements.size() && reply.elements[at].integer == static_cast<int64_t>(i) + 1;
+    const int64_t outcome = named ? reply.elements[at + 1].integer : 0;
+    sequence += outcome == 0 || outcome == 3 ? 1 : 0;
+    if (outcome == 0) {
+      DUNLIN_REQUIRE(items[i].outcome == MirrorItemReply::Outcome::kAccepted && items[i].sequence == sequence, "");
+    } else if (outcome == 1) {
+      DUNLIN_REQUIRE(items[i].outcome == MirrorItemReply::Outcome::kAlreadyThere, "");
+      RequireNumber(reply, at + 2, items[i].sequence);
     } else {
-      RequireNumber(element, 1, items[i].sequence);
+      DUNLIN_REQUIRE(items[i].outcome == MirrorItemReply::Outcome::kSuperseded, "");
+      RequireText(reply, at + 2, items[i].winner);
     }
+    at += named ? 3 : 0;
     seen[outcome] = true;
   }
+  DUNLIN_REQUIRE(at >= reply.elements.size(), "");
   if (seen[0] && seen[1] && seen[2]) {
     batch_parsed.Reach();
+  }
+  if (seen[3]) {
+    restored_parsed.Reach();
   }
 }
 
 void CheckMirrorReply(const RedisReply& reply) {
-  const absl::StatusOr<MirrorReply> result = ParseMirrorReply(reply);
+  const absl::StatusOr<MirrorReply> result = ParseMirrorReply(reply, kBatchItems);
   DUNLIN_REQUIRE(result.ok() == IsMirrorReply(reply), result.status().ToString());
   if (!result.ok()) {
     return RequireLoss(result.status());

@@ -54,9 +54,26 @@ bool Has(const RedisReply& reply, size_t first, absl::string_view shapes) {
                     [](char shape, const RedisReply& element) { return HasShape(element, shape); });
 }
 
-bool IsMirrorItem(const RedisReply& reply) {
-  return Has(reply, 0, "N") && ((reply.elements[0].integer <= 1 && Has(reply, 1, "N")) ||
-                                (reply.elements[0].integer == 2 && Has(reply, 1, "T")));
+// What follows "OK" in the answer to a batch.
+bool IsAppliedBatch(const RedisReply& reply) {
+  if (!Has(reply, 1, "ENNN")) {
+    return false;
+  }
+  int64_t last_position = 0;
+  int64_t stored = kBatchItems;
+  for (size_t i = 5; i < reply.elements.size(); i += 3) {
+    if (!Has(reply, i, "NN") || !Has(reply, i + 2, reply.elements[i + 1].integer == 1 ? "N" : "T")) {
+      return false;
+    }
+    const int64_t position = reply.elements[i].integer;
+    const int64_t outcome = reply.elements[i + 1].integer;
+    if (position <= last_position || position > kBatchItems || outcome < 1 || outcome > 3) {
+      return false;
+    }
+    last_position = position;
+    stored -= outcome == 3 ? 0 : 1;
+  }
+  return reply.elements[2].integer - stored == reply.elements[4].integer;
 }
 
 }  // namespace
@@ -78,7 +95,7 @@ bool IsChangesPage(const RedisReply& reply) {
 
 bool IsMirrorReply(const RedisReply& reply) {
   if (Says(reply, "OK")) {
-    return Has(reply, 1, "ENN") && std::all_of(reply.elements.begin() + 4, reply.elements.end(), IsMirrorItem);
+    return IsAppliedBatch(reply);
   }
   if (Says(reply, "CLOCK")) {
     return Has(reply, 1, "N1") && std::all_of(reply.elements.begin() + 3, reply.elements.end(),

@@ -1,12 +1,17 @@
 #ifndef DUNLIN_TESTS_FUZZ_REPLY_SHAPES_H_
 #define DUNLIN_TESTS_FUZZ_REPLY_SHAPES_H_
 
+#include <cstdint>
+
 #include "absl/strings/string_view.h"
 #include "sync/redis_reply.h"
 
 // The shapes in which our scripts answer, as the heads of sync/scripts/*.lua describe them. More elements than
 // described are no harm: a later script may say more.
 namespace dunlin {
+
+// How many items the batches have whose answers are read.
+inline constexpr int64_t kBatchItems = 3;
 
 bool IsPosition(const RedisReply& reply);
 bool IsChangesPage(const RedisReply& reply);

@@ -74,8 +74,6 @@ std::string EventParts(std::initializer_list<absl::string_view> keys) {
 
 RedisReply Epoch() { return TextReply(FormatEpoch(kEpoch)); }
 RedisReply Time() { return IntegerReply(static_cast<int64_t>(kMillis)); }
-RedisReply Outcome(int outcome, RedisReply detail) { return ArrayReply({IntegerReply(outcome), std::move(detail)}); }
-
 // Each answer that a script of ours gives, by its name.
 std::map<std::string, RedisReply> ScriptReplies() {
   return {
@@ -90,9 +88,12 @@ std::map<std::string, RedisReply> ScriptReplies() {
                            IntegerReply(900), TextReply("gone"), TextReply(TombstoneRecord())})},
       {"page-empty",
        ArrayReply({TextReply(""), IntegerReply(0), IntegerReply(0), Time(), IntegerReply(1), IntegerReply(0)})},
-      {"mirror", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(8), Time(), Outcome(0, IntegerReply(8)),
-                             Outcome(1, IntegerReply(5)), Outcome(2, TextReply(ValueRecord("winner")))})},
-      {"mirror-nothing", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(8), Time()})},
+      {"mirror",
+       ArrayReply({TextReply("OK"), Epoch(), IntegerReply(8), Time(), IntegerReply(7), IntegerReply(2), IntegerReply(1),
+                   IntegerReply(5), IntegerReply(3), IntegerReply(2), TextReply(ValueRecord("winner"))})},
+      {"mirror-restored", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(8), Time(), IntegerReply(5),
+                                      IntegerReply(2), IntegerReply(3), TextReply(ValueRecord("winner"))})},
+      {"mirror-all", ArrayReply({TextReply("OK"), Epoch(), IntegerReply(8), Time(), IntegerReply(5)})},
       {"mirror-epoch", ArrayReply({TextReply("EPOCH"), Epoch()})},
       {"mirror-no-epoch", ArrayReply({TextReply("EPOCH"), TextReply("")})},
       {"mirror-clock", ArrayReply({TextReply("CLOCK"), Time(), IntegerReply(2), TextReply(""),

@@ -31,12 +31,9 @@ TEST(RelayReplies, AnotherShapeIsDataLoss) {
       Array({Text("MAYBE")}),
       Array({Text("OK"), Text("not an epoch")}),
       Array({Text("OK"), Text("00000000000000ab"), Integer(-1), Integer(0)}),
-      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Array({Integer(3), Integer(1)})}),
-      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Array({Integer(0)})}),
-      Array({Text("OK"), Text("00000000000000ab"), Integer(1), Integer(0), Integer(0)}),
   };
   for (const RedisReply& reply : odd) {
-    const absl::Status status = ParseMirrorReply(reply).status();
+    const absl::Status status = ParseMirrorReply(reply, 2).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr("unexpected answer"));
     EXPECT_EQ(ParsePosition(reply).status().code(), absl::StatusCode::kDataLoss);
@@ -81,15 +78,57 @@ TEST(RelayReplies, PositionsOfMissingItemsAscendFromOne) {
   }
 }
 
+// Answers to batches of three items, after sequence 7.
+absl::StatusOr<MirrorReply> ParseApplied(int64_t sequence, std::vector<RedisReply> named) {
+  std::vector<RedisReply> elements = {Text("OK"), Text("00000000000000ab"), Integer(sequence), Integer(0), Integer(7)};
+  elements.insert(elements.end(), named.begin(), named.end());
+  return ParseMirrorReply(Array(std::move(elements)), 3);
+}
+
+TEST(RelayReplies, ItemsThatAreNotNamedAreStoredOneAfterTheOther) {
+  using Outcome = MirrorItemReply::Outcome;
+  const MirrorReply all = *ParseApplied(10, {});
+  ASSERT_EQ(all.items.size(), 3u);
+  EXPECT_EQ(all.items[2].outcome, Outcome::kAccepted);
+  EXPECT_EQ(all.items[2].sequence, 10u);
+  const MirrorReply some =
+      *ParseApplied(8, {Integer(1), Integer(2), Text("newer"), Integer(3), Integer(1), Integer(5)});
+  EXPECT_EQ(some.items[0].winner, "newer");
+  EXPECT_EQ(some.items[1].sequence, 8u);
+  EXPECT_EQ(some.items[2].outcome, Outcome::kAlreadyThere);
+  EXPECT_EQ(some.items[2].sequence, 5u);
+  const MirrorReply restored = *ParseApplied(10, {Integer(2), Integer(3), Text("newer")});
+  EXPECT_EQ(restored.items[1].outcome, Outcome::kSuperseded);
+  EXPECT_EQ(restored.items[2].sequence, 10u) << "what is newer has taken one";
+}
+
+TEST(RelayReplies, ABatchThatDoesNotAddUpIsDataLoss) {
+  const std::vector<RedisReply> odd[] = {
+      {Integer(0), Integer(1), Integer(5)},
+      {Integer(4), Integer(1), Integer(5)},
+      {Integer(2), Integer(1), Integer(5), Integer(2), Integer(1), Integer(5)},
+      {Integer(2), Integer(0), Integer(5)},
+      {Integer(2), Integer(4), Integer(5)},
+      {Integer(2), Integer(2), Integer(5)},
+      {Integer(2), Integer(1)},
+      {Array({Integer(2), Integer(1), Integer(5)})},
+  };
+  for (const std::vector<RedisReply>& named : odd) {
+    EXPECT_EQ(ParseApplied(9, named).status().code(), absl::StatusCode::kDataLoss);
+  }
+  EXPECT_EQ(ParseApplied(9, {}).status().code(), absl::StatusCode::kDataLoss) << "three have to end at ten";
+  EXPECT_EQ(ParseApplied(11, {}).status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST(RelayReplies, AClockRefusalNamesAnItem) {
-  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1)}))->refused_item, 0u);
-  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(0)})).status().code(),
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1)}), 2)->refused_item, 0u);
+  EXPECT_EQ(ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(0)}), 2).status().code(),
             absl::StatusCode::kDataLoss);
 }
 
 TEST(RelayReplies, AClockRefusalTellsWhatIsStored) {
   const auto parse = [](const std::string& time) {
-    return ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1), Text(""), Text(time)}));
+    return ParseMirrorReply(Array({Text("CLOCK"), Integer(5), Integer(1), Text(""), Text(time)}), 2);
   };
   EXPECT_EQ(parse(EncodeBigEndian64(77))->stored_times, (std::vector<uint64_t>{0, 77}));
   EXPECT_EQ(parse("short").status().code(), absl::StatusCode::kDataLoss);
