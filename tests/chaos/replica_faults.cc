@@ -113,7 +113,8 @@ class DiskFault : public Fault {
   }
 
  private:
-  static constexpr size_t kFillersMax = 300;
+  // More than any disk or quota here has room for, with what a replica keeps in memory of it.
+  static constexpr size_t kFillersMax = 1000;
   static constexpr size_t kFillerBytes = size_t{256} << 10;
 
   const PlannedFault planned_;
