@@ -1,10 +1,12 @@
 #include "server/kv_reader.h"
 
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "server/entry_encoder.h"
 #include "server/limits.h"
 #include "server/proto_conversion.h"
 #include "server/token.h"
@@ -16,7 +18,21 @@ namespace dunlin {
 namespace {
 
 // What an entry takes in a reply, but for the overhead that every entry has.
-size_t SizeOf(const v1::Entry& entry) { return entry.key().size() + entry.value().size() + entry.text().size(); }
+size_t SizeOf(const EntryView& entry, bool as_text) {
+  return entry.key.size() + entry.value.size() * (HasText(entry.value, as_text) ? 2 : 1);
+}
+
+// The keys of `request`, each once, where it came first.
+std::vector<absl::string_view> DistinctKeys(const v1::BatchGetRequest& request) {
+  std::vector<absl::string_view> keys;
+  absl::flat_hash_set<absl::string_view> seen;
+  for (const std::string& key : request.keys()) {
+    if (seen.insert(key).second) {
+      keys.push_back(key);
+    }
+  }
+  return keys;
+}
 
 // The largest value and its key must fit.
 constexpr size_t kBatchReplySizeMaxBytes = kReplySizeMaxBytes + kKeySizeMaxBytes;
@@ -57,31 +73,27 @@ absl::StatusOr<v1::GetResponse> KVReader::Read(const v1::GetRequest& request) co
   return response;
 }
 
-absl::StatusOr<v1::BatchGetResponse> KVReader::Read(const v1::BatchGetRequest& request) const {
+absl::StatusOr<grpc::ByteBuffer> KVReader::Read(const v1::BatchGetRequest& request) const {
   DUNLIN_RETURN_IF_ERROR(ValidateBatchGet(request));
   DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
   DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
-  std::vector<std::string> keys;
-  absl::flat_hash_set<absl::string_view> seen;
-  for (const std::string& key : request.keys()) {
-    if (seen.insert(key).second) {
-      keys.push_back(key);
-    }
-  }
-  DUNLIN_ASSIGN_OR_RETURN(std::vector<StoredEntry> entries, parts_.store->BatchGet(keys, kBatchReplySizeMaxBytes));
-  v1::BatchGetResponse response;
+  std::string entries;
   size_t size = 0;
-  for (StoredEntry& entry : entries) {
-    ToProto(std::move(entry), request.as_text(), response.add_entries());
-    size += SizeOf(*response.entries().rbegin());
-  }
+  DUNLIN_RETURN_IF_ERROR(
+      parts_.store->BatchGet(DistinctKeys(request), kBatchReplySizeMaxBytes, [&](const EntryView& entry) {
+        size += SizeOf(entry, request.as_text());
+        AppendEntry(v1::BatchGetResponse::kEntriesFieldNumber, entry, request.as_text(), &entries);
+      }));
   if (size > kBatchReplySizeMaxBytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the answer has ", size, " bytes of keys, values and texts; the ",
                                                      "limit is ", kBatchReplySizeMaxBytes,
                                                      ": ask for fewer keys at once, or without as_text"));
   }
-  FinishAnswer(request, &response);
-  return response;
+  v1::BatchGetResponse rest;
+  FinishAnswer(request, &rest);
+  // Fields one after the other are a message.
+  const grpc::Slice parts[] = {grpc::Slice(entries), grpc::Slice(rest.SerializeAsString())};
+  return grpc::ByteBuffer(parts, std::size(parts));
 }
 
 absl::StatusOr<v1::ListResponse> KVReader::Read(const v1::ListRequest& request) const {

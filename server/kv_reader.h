@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include <grpcpp/grpcpp.h>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -25,7 +27,8 @@ class KVReader {
   explicit KVReader(const ReplicaParts& parts) : parts_(parts) {}
 
   absl::StatusOr<v1::GetResponse> Read(const v1::GetRequest& request) const;
-  absl::StatusOr<v1::BatchGetResponse> Read(const v1::BatchGetRequest& request) const;
+  // Returns the encoding of a BatchGetResponse.
+  absl::StatusOr<grpc::ByteBuffer> Read(const v1::BatchGetRequest& request) const;
   absl::StatusOr<v1::ListResponse> Read(const v1::ListRequest& request) const;
 
  private:

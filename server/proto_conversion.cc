@@ -14,10 +14,10 @@ namespace {
 constexpr absl::Duration kDurationMax = absl::Seconds(315576000000);
 constexpr uint64_t kTimestampMaxUnixMillis = uint64_t{253402300799} * 1000 + 999;
 
-bool HasText(size_t value_size, bool as_text) { return as_text && value_size <= kTextSizeMaxBytes; }
+bool MayHaveText(size_t value_size, bool as_text) { return as_text && value_size <= kTextSizeMaxBytes; }
 
 void SetValue(std::string value, bool as_text, v1::Entry* proto) {
-  if (HasText(value.size(), as_text) && IsValidUtf8(value)) {
+  if (HasText(value, as_text)) {
     proto->set_text(value);
   }
   proto->set_value(std::move(value));
@@ -25,9 +25,7 @@ void SetValue(std::string value, bool as_text, v1::Entry* proto) {
 
 void SetExpiry(uint64_t expiry_unix_ms, v1::Entry* proto) {
   if (expiry_unix_ms != 0) {
-    expiry_unix_ms = std::min(expiry_unix_ms, kTimestampMaxUnixMillis);
-    proto->mutable_expire_time()->set_seconds(static_cast<int64_t>(expiry_unix_ms / 1000));
-    proto->mutable_expire_time()->set_nanos(static_cast<int32_t>(expiry_unix_ms % 1000) * 1000000);
+    ToProto(expiry_unix_ms, proto->mutable_expire_time());
   }
 }
 
@@ -59,7 +57,7 @@ void FillContent(const Change& change, ValueForm form, v1::Entry* entry) {
 // What the value takes in a message, with its text.
 size_t ContentSize(const Change& change, ValueForm form) {
   const size_t value_size = form == ValueForm::kNone ? 0 : change.value().size();
-  return value_size * (HasText(value_size, form == ValueForm::kBytesAndText) ? 2 : 1);
+  return value_size * (MayHaveText(value_size, form == ValueForm::kBytesAndText) ? 2 : 1);
 }
 
 // Whether a value of `previous_size` fits a message together with that of `change`.
@@ -93,6 +91,14 @@ void ToProto(absl::Duration duration, google::protobuf::Duration* proto) {
   proto->set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
   proto->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
 }
+
+void ToProto(uint64_t unix_ms, google::protobuf::Timestamp* proto) {
+  unix_ms = std::min(unix_ms, kTimestampMaxUnixMillis);
+  proto->set_seconds(static_cast<int64_t>(unix_ms / 1000));
+  proto->set_nanos(static_cast<int32_t>(unix_ms % 1000) * 1000000);
+}
+
+bool HasText(absl::string_view value, bool as_text) { return MayHaveText(value.size(), as_text) && IsValidUtf8(value); }
 
 void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto) {
   proto->set_key(std::move(entry.key));

@@ -163,6 +163,14 @@ class Responder {
   // Answers with the encoding of a Response made elsewhere; the bytes are shared, not copied.
   void FinishEncoded(const grpc::ByteBuffer& response) { Use()->Complete(response); }
 
+  void Finish(const absl::StatusOr<grpc::ByteBuffer>& encoded) {
+    if (encoded.ok()) {
+      FinishEncoded(*encoded);
+    } else {
+      Finish(encoded.status());
+    }
+  }
+
   // Whether nobody waits for the answer any more: a reason to stop working on it, if that is easy.
   bool cancelled() const { return call_->cancelled(); }
 

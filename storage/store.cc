@@ -253,13 +253,12 @@ absl::StatusOr<absl::optional<uint64_t>> Store::FindUnsent(absl::string_view key
   return state.InOutbox(decoded) ? absl::make_optional(decoded.revision) : absl::nullopt;
 }
 
-absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::string>& keys,
-                                                         size_t size_max_bytes) const {
+absl::Status Store::BatchGet(absl::Span<const absl::string_view> keys, size_t size_max_bytes,
+                             absl::FunctionRef<void(const EntryView&)> visit) const {
   DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
   const uint64_t now = clock_->NowUnixMillis();
-  std::vector<StoredEntry> entries;
   size_t size = 0;
-  for (const std::string& key : keys) {
+  for (const absl::string_view key : keys) {
     DUNLIN_ASSIGN_OR_RETURN(const absl::optional<absl::string_view> row, txn.Get(Table::kRecords, key));
     if (!row.has_value()) {
       continue;
@@ -268,14 +267,15 @@ absl::StatusOr<std::vector<StoredEntry>> Store::BatchGet(const std::vector<std::
     if (ReadsAsAbsent(decoded, now)) {
       continue;
     }
-    size += key.size() + decoded.record.value.size();
+    const Record& record = decoded.record;
+    size += key.size() + record.value.size();
     if (size > size_max_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat("the answer exceeds ", size_max_bytes, " bytes at key \"",
                                                        absl::CHexEscape(key), "\": ask for fewer keys at once"));
     }
-    entries.push_back(MakeEntry(key, decoded, /*keys_only=*/false));
+    visit({key, record.value, record.version, decoded.revision, record.expiry_unix_ms});
   }
-  return entries;
+  return absl::OkStatus();
 }
 
 // ---- Damage ----

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "storage/change.h"
 #include "storage/damaged_records.h"
 #include "storage/data_directory.h"
@@ -38,6 +40,15 @@ struct StoredEntry {
   Version version;
   uint64_t revision = 0;
   // Milliseconds since the Unix epoch; 0: never.
+  uint64_t expiry_unix_ms = 0;
+};
+
+// The same while it is read: views into the store, valid as long as whoever reads says.
+struct EntryView {
+  absl::string_view key;
+  absl::string_view value;
+  Version version;
+  uint64_t revision = 0;
   uint64_t expiry_unix_ms = 0;
 };
 
@@ -122,9 +133,11 @@ class Store {
   // Returns the record of `key`, encoded as in record.h, dead or alive; empty when there is none.
   absl::StatusOr<std::string> GetRecord(absl::string_view key) const;
 
-  // Returns the entries of `keys` that exist, in their order, as of one moment.
-  // Errors: kResourceExhausted when keys and values together exceed `size_max_bytes`.
-  absl::StatusOr<std::vector<StoredEntry>> BatchGet(const std::vector<std::string>& keys, size_t size_max_bytes) const;
+  // Calls `visit` with the entries of `keys` that exist, in their order, as of one moment. A view is valid during its
+  // call. Errors, before which some may have been visited: kResourceExhausted when keys and values together exceed
+  // `size_max_bytes`.
+  absl::Status BatchGet(absl::Span<const absl::string_view> keys, size_t size_max_bytes,
+                        absl::FunctionRef<void(const EntryView&)> visit) const;
 
   // Returns the entries whose keys start with `prefix` and follow `after_key`, in byte order: at most `entries_max`,
   // and no more than `size_max_bytes` of keys and values, but at least one. With `keys_only`, values are left out.

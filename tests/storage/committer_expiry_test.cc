@@ -65,12 +65,12 @@ TEST_F(CommitterExpiryTest, AnEntryIsAbsentFromExactlyItsInstantOn) {
   tester_.wall_clock().Advance(absl::Milliseconds(999));
   EXPECT_EQ(tester_.Get("key"), "value");
   EXPECT_EQ(tester_.ListAll().size(), 2u);
-  EXPECT_EQ(tester_.store().BatchGet({"key", "other"}, 1000)->size(), 2u);
+  EXPECT_EQ(tester_.BatchGet({"key", "other"}, 1000)->size(), 2u);
   EXPECT_EQ(tester_.ChangesAfter(0).size(), 2u);
   tester_.wall_clock().Advance(absl::Milliseconds(1));
   EXPECT_EQ(tester_.Get("key"), "(absent)");
   EXPECT_EQ(tester_.ListAll().size(), 1u);
-  EXPECT_EQ(tester_.store().BatchGet({"key", "other"}, 1000)->size(), 1u);
+  EXPECT_EQ(tester_.BatchGet({"key", "other"}, 1000)->size(), 1u);
   EXPECT_EQ(tester_.ChangesAfter(0).size(), 1u) << "its EXPIRE will follow";
   gate.Open();
   tester_.Settle();
@@ -161,7 +161,7 @@ TEST_F(CommitterExpiryTest, AClockThatIsSetBackBringsNothingBackThatWatchersSawE
   tester_.Advance(-absl::Seconds(2));
   EXPECT_EQ(tester_.Get("key"), "(absent)");
   EXPECT_EQ(tester_.ListAll().size(), 0u);
-  EXPECT_EQ(tester_.store().BatchGet({"key"}, 1000)->size(), 0u);
+  EXPECT_EQ(tester_.BatchGet({"key"}, 1000)->size(), 0u);
   EXPECT_TRUE(tester_.Write(WriteOf({PutOf("key", "new")}, IfAbsent())).ok());
 }
 

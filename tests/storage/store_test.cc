@@ -178,12 +178,12 @@ TEST_F(StoreTest, KeysAndValuesOfAnyBytesAreKept) {
 TEST_F(StoreTest, BatchGetLeavesOutWhatIsNotThereAndKeepsTheOrder) {
   ASSERT_TRUE(tester_.Write(WriteOf({PutOf("a", "1"), PutOf("b", "2"), PutOf("c", "3")})).ok());
   ASSERT_TRUE(tester_.Delete("b").ok());
-  const auto entries = tester_.store().BatchGet({"c", "missing", "b", "a"}, 100);
+  const auto entries = tester_.BatchGet({"c", "missing", "b", "a"}, 100);
   ASSERT_TRUE(entries.ok());
   ASSERT_EQ(entries->size(), 2u);
   EXPECT_EQ((*entries)[0].value, "3");
   EXPECT_EQ((*entries)[1].value, "1");
-  const absl::Status status = tester_.store().BatchGet({"a", "c"}, 3).status();
+  const absl::Status status = tester_.BatchGet({"a", "c"}, 3).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_TRUE(absl::StrContains(status.message(), "ask for fewer keys")) << status;
 }
@@ -205,7 +205,7 @@ TEST_F(StoreTest, BatchGetAndListShowOneMoment) {
     }
   });
   for (int i = 0; i < 2000; ++i) {
-    const auto entries = tester_.store().BatchGet(keys, 1000);
+    const auto entries = tester_.BatchGet(keys, 1000);
     ASSERT_TRUE(entries.ok()) << entries.status();
     ASSERT_EQ(entries->size(), 3u);
     EXPECT_TRUE((*entries)[0].value == (*entries)[1].value && (*entries)[1].value == (*entries)[2].value);
@@ -226,7 +226,7 @@ TEST_F(StoreTest, ADamagedRecordIsDataLossThatNamesTheKeyAndOthersAreServed) {
   ASSERT_TRUE(tester_.Open().ok());
   EXPECT_EQ(tester_.store().Get("a").status().code(), absl::StatusCode::kDataLoss);
   EXPECT_TRUE(absl::StrContains(tester_.store().Get("a").status().message(), "\"a\""));
-  EXPECT_EQ(tester_.store().BatchGet({"a", "b"}, 100).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(tester_.BatchGet({"a", "b"}, 100).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(tester_.Get("b"), "2");
 }
 

@@ -150,6 +150,20 @@ std::string StoreTester::Get(absl::string_view key) const {
   return absl::IsNotFound(entry.status()) ? "(absent)" : entry.status().ToString();
 }
 
+absl::StatusOr<std::vector<StoredEntry>> StoreTester::BatchGet(const std::vector<std::string>& keys,
+                                                               size_t size_max_bytes) const {
+  std::vector<StoredEntry> entries;
+  const absl::Status status = store_->BatchGet(
+      std::vector<absl::string_view>(keys.begin(), keys.end()), size_max_bytes, [&](const EntryView& view) {
+        entries.push_back(
+            {std::string(view.key), std::string(view.value), view.version, view.revision, view.expiry_unix_ms});
+      });
+  if (!status.ok()) {
+    return status;
+  }
+  return entries;
+}
+
 void StoreTester::HoldCommitter(Gate* gate) {
   Gate reached;
   committer_->Apply({}, [&reached, gate](absl::StatusOr<ApplyResult>) {

@@ -91,6 +91,9 @@ class StoreTester {
   // The value of `key`, "(absent)", or the error.
   std::string Get(absl::string_view key) const;
 
+  // What BatchGet() visits.
+  absl::StatusOr<std::vector<StoredEntry>> BatchGet(const std::vector<std::string>& keys, size_t size_max_bytes) const;
+
   // Returns once the committer's thread stands before `gate`: what is written then waits until that is opened.
   void HoldCommitter(Gate* gate);
 

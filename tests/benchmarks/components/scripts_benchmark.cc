@@ -21,6 +21,7 @@
 #include "sync/relay_types.h"
 #include "tests/benchmarks/data_set.h"
 #include "tests/benchmarks/load/batch_script_target.h"
+#include "tests/benchmarks/load/subscribers.h"
 #include "tests/support/process_usage.h"
 #include "tests/support/redis_server.h"
 
@@ -29,6 +30,8 @@ namespace {
 
 constexpr size_t kKeys = 100'000;
 constexpr size_t kFillBatch = 500;
+constexpr size_t kTypicalBatch = 64;
+constexpr char kNamespace[] = "bench";
 constexpr uint64_t kEpoch = 1;
 constexpr uint64_t kStore = 7;
 
@@ -64,12 +67,13 @@ class Mirrored {
   }
 
   absl::Duration used() const { return ProcessorTime(redis_.pid()); }
+  uint16_t port() const { return redis_.port(); }
 
  private:
   static RedisRelay::Options OptionsFor(const RedisServer& redis) {
     RedisRelay::Options options;
     options.endpoint = redis.unix_endpoint();
-    options.names = *MakeRedisNames("bench");
+    options.names = *MakeRedisNames(kNamespace);
     options.client_name = "bench";
     return options;
   }
@@ -95,31 +99,42 @@ class Least {
   bench::BatchScriptTarget script_;
 };
 
+// Fills the data by batches of `fill_batch`, and measures batches of `batch`.
 template <typename Writer>
-void Measure(benchmark::State& state, size_t fill_batch, Writer* writer) {
-  const size_t batch = static_cast<size_t>(state.range(0));
+void Measure(benchmark::State& state, size_t fill_batch, size_t batch, Writer* writer) {
   for (size_t filled = 0; filled < kKeys; filled += fill_batch) {
     writer->Write(fill_batch);
   }
+  absl::Duration used = writer->used();
   for (auto _ : state) {
-    const absl::Duration before = writer->used();
     writer->Write(batch);
-    state.SetIterationTime(absl::ToDoubleSeconds(writer->used() - before));
+    // Redis tells subscribers after it has answered: what that takes counts for the next batch.
+    const absl::Duration used_before = std::exchange(used, writer->used());
+    state.SetIterationTime(absl::ToDoubleSeconds(used - used_before));
   }
   // Of a second of Redis' processor.
-  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(batch));
 }
 
 void BM_Mirror(benchmark::State& state) {
   Mirrored writer;
-  Measure(state, kFillBatch, &writer);
+  Measure(state, kFillBatch, static_cast<size_t>(state.range(0)), &writer);
 }
 BENCHMARK(BM_Mirror)->Arg(1)->Arg(8)->Arg(64)->Arg(512)->UseManualTime()->Unit(benchmark::kMicrosecond);
+
+// What each further replica costs Redis, but for its heartbeats: /N is how many subscribers there are.
+void BM_MirrorToSubscribers(benchmark::State& state) {
+  Mirrored writer;
+  const bench::Subscribers subscribers(writer.port(), MakeRedisNames(kNamespace)->channel,
+                                       static_cast<size_t>(state.range(0)));
+  Measure(state, kFillBatch, kTypicalBatch, &writer);
+}
+BENCHMARK(BM_MirrorToSubscribers)->Arg(0)->Arg(10)->Arg(100)->Arg(1000)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
 void BM_LeastScript(benchmark::State& state) {
   const size_t batch = static_cast<size_t>(state.range(0));
   Least writer(batch);
-  Measure(state, batch, &writer);
+  Measure(state, batch, batch, &writer);
 }
 BENCHMARK(BM_LeastScript)->Arg(1)->Arg(8)->Arg(64)->Arg(512)->UseManualTime()->Unit(benchmark::kMicrosecond);
 

@@ -1,0 +1,17 @@
+#ifndef DUNLIN_SERVER_ENTRY_ENCODER_H_
+#define DUNLIN_SERVER_ENTRY_ENCODER_H_
+
+#include <string>
+
+#include "storage/store.h"
+
+namespace dunlin {
+
+// Appends to `out` the bytes of a field `field_number` of a message, of type Entry, that shows `entry`: those that
+// protobuf would write for ToProto(). From the store to the wire without objects in between, which took most of what an
+// entry of a large answer costs; it pays where there are many.
+void AppendEntry(int field_number, const EntryView& entry, bool as_text, std::string* out);
+
+}  // namespace dunlin
+
+#endif  // DUNLIN_SERVER_ENTRY_ENCODER_H_
