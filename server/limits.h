@@ -60,8 +60,8 @@ inline constexpr int kWatchThreadNiceness = 5;
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.
 inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);
 // Events whose encoding is kept for the streams that have not said them yet: no less than a stream may leave unread, so
-// that those who keep up never encode one twice, and no more, since it stays when nobody needs it any longer. The latest
-// event is kept whatever its size.
+// that those who keep up never encode one twice, and no more, since it stays when nobody needs it any longer. The last
+// one is kept whatever its size.
 inline constexpr size_t kSharedEventsMax = kStreamQueueEventsMax;
 inline constexpr size_t kSharedEventsMaxBytes = kStreamQueueMaxBytes;
 // Selectors of one stream: each is a range of keys to read for the initial state, and a place in the index of watchers.
