@@ -17,7 +17,7 @@ struct RedisNames {
   std::string data;     // Hash: key -> record.
   std::string index;    // Sorted set: key, scored by the sequence of its latest write.
   std::string meta;     // Hash: format, epoch, sequence, fleet_id, gc_sequence, sum, sizes, history, delivered:…
-  std::string leases;   // Hash: store id -> run id and until when it holds.
+  std::string leases;   // Hash: store id -> run id and until when it holds; lowest -> the lowest of these ids.
   std::string channel;  // Pub/sub channel of events.
 };
 

@@ -1,7 +1,8 @@
 -- The heartbeat: where the data stands, and what time it is. Creates the position if there is none, and renews the
 -- lease of the asking store.
 --
---   KEYS[4]  leases  hash: store id -> boot id, a colon, and until when in milliseconds
+--   KEYS[4]  leases  hash: store id -> boot id, a colon, and until when in milliseconds; and "lowest" -> the lowest id
+--                    that holds a lease, a colon, and until when
 --   ARGV[1]  the epoch to begin with if there is none, or records or index entries are lost; "" creates nothing
 --   ARGV[2]  the fleet id to begin with
 --   ARGV[3]  the id of the asking store; "" for no lease
@@ -20,6 +21,7 @@
 local proposed_epoch, proposed_fleet_id, store_id, boot_id = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local lease_ms = tonumber(ARGV[5])
 local leases_key = KEYS[4]
+local LOWEST = 'lowest'
 local FORGET_LEASES_AFTER_MS = 24 * 60 * 60 * 1000
 
 local meta, failure = read_meta()
@@ -54,35 +56,67 @@ local function is_lower_id(a, b)
   return a_high < b_high or (a_high == b_high and a_low < b_low)
 end
 
--- A lease that cannot be read or written (no memory, no right, another type) must not keep the heartbeat from its work.
-local function lease()
-  local lowest, rival = '', ''
-  local all = redis.pcall('HGETALL', leases_key)
-  if all.err then
-    return lowest, rival
-  end
-  local left_ms = 0
-  for i = 1, #all, 2 do
-    local id = all[i]
-    local boot, until_ms = string.match(all[i + 1], '^(%x+):(%d+)$')
-    local lives = boot and tonumber(until_ms) > time_ms
-    if id == store_id and lives and boot ~= boot_id then
-      rival = all[i + 1]
-    elseif id == store_id and lives then
-      left_ms = tonumber(until_ms) - time_ms
-    end
-    if lives and (lowest == '' or is_lower_id(id, lowest)) then
-      lowest = id
-    end
-    if not lives and (not boot or tonumber(until_ms) + FORGET_LEASES_AFTER_MS < time_ms) then
+local function parse_lease(text)
+  local holder, until_ms = string.match(text or '', '^(%x+):(%d+)$')
+  return holder, tonumber(until_ms)
+end
+
+local function format_lease(holder, until_ms)
+  return holder .. ':' .. decimal(until_ms)
+end
+
+-- Looks through all leases. Returns the lowest id that holds one and until when; forgets those that ended long ago.
+local function find_lowest(leases)
+  local lowest, lowest_until_ms
+  for i = 1, #leases, 2 do
+    local id, boot, until_ms = leases[i], parse_lease(leases[i + 1])
+    if id == LOWEST then
+      -- The result of another look.
+    elseif boot and until_ms > time_ms then
+      if not lowest or is_lower_id(id, lowest) then
+        lowest, lowest_until_ms = id, until_ms
+      end
+    elseif not boot or until_ms + FORGET_LEASES_AFTER_MS < time_ms then
       redis.pcall('HDEL', leases_key, id)
       redis.pcall('HDEL', meta_key, delivered_field(id))
     end
   end
-  if rival == '' and left_ms < lease_ms * 2 / 3 then
-    redis.pcall('HSET', leases_key, store_id, boot_id .. ':' .. decimal(time_ms + lease_ms))
+  return lowest, lowest_until_ms
+end
+
+-- Renews the lease of the asking store. Returns the lowest id that held one before, and the lease of another run, or "".
+-- One that cannot be read or written (no memory, no right, another type) must not keep the heartbeat from its work.
+--
+-- Looks through all only when a store has none, or when that of the lowest has ended: a thousand replicas that did so
+-- with each heartbeat would take more time than Redis has.
+local function lease()
+  local fields = redis.pcall('HMGET', leases_key, store_id, LOWEST)
+  if fields.err then
+    return '', ''
   end
-  return lowest, rival
+  local boot, until_ms = parse_lease(fields[1])
+  local lives = boot and until_ms > time_ms
+  local lowest, lowest_until_ms = parse_lease(fields[2])
+  if not lives or not lowest or lowest_until_ms <= time_ms then
+    local leases = redis.pcall('HGETALL', leases_key)
+    lowest, lowest_until_ms = find_lowest(leases.err and {} or leases)
+  end
+  local told = lowest or ''
+  if lives and boot ~= boot_id then
+    return told, fields[1]
+  end
+  if not lives or until_ms - time_ms < lease_ms * 2 / 3 then
+    until_ms = time_ms + lease_ms
+    redis.pcall('HSET', leases_key, store_id, format_lease(boot_id, until_ms))
+  end
+  if not lowest or lowest == store_id or is_lower_id(store_id, lowest) then
+    lowest, lowest_until_ms = store_id, until_ms
+  end
+  local noted = format_lease(lowest, lowest_until_ms)
+  if noted ~= fields[2] then
+    redis.pcall('HSET', leases_key, LOWEST, noted)
+  end
+  return told, ''
 end
 
 local lowest, rival = '', ''

@@ -3,10 +3,12 @@
 #include <deque>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+#include "sync/epoch.h"
 #include "sync/redis_connection.h"
 #include "sync/redis_names.h"
 #include "sync/redis_relay.h"
@@ -61,6 +63,14 @@ class RedisBackend final : public RelayBackend {
     server_.Run({"HSET", names_.meta, field, absl::StrCat(value)});
   }
   void EraseMeta() override { server_.Run({"DEL", names_.meta}); }
+
+  void EndLease(uint64_t store_id) override {
+    const std::string id = FormatEpoch(store_id);
+    server_.Run({"HSET", names_.leases, id, "1:1"});
+    if (absl::StartsWith(server_.Run({"HGET", names_.leases, "lowest"}).text, id)) {
+      server_.Run({"HSET", names_.leases, "lowest", absl::StrCat(id, ":1")});
+    }
+  }
 
   void EraseEverything() override { server_.Run({"FLUSHALL"}); }
   bool empty() override { return server_.Run({"DBSIZE"}).integer == 0; }
@@ -119,6 +129,7 @@ class ModelBackend final : public RelayBackend {
       (field == "sequence" ? contents().meta.sequence : contents().meta.gc_sequence) = value;
     }
   }
+  void EndLease(uint64_t store_id) override { contents().leases[store_id].until_unix_ms = 1; }
   void EraseMeta() override {
     contents().meta = ModelRedis::Contents::Meta();
     contents().meta.sum = std::nullopt;

@@ -36,6 +36,9 @@ class RelayBackend {
   virtual void SetMetaField(absl::string_view field, uint64_t value) = 0;
   virtual void EraseMeta() = 0;
 
+  // As if the lease of this store had ended a moment ago.
+  virtual void EndLease(uint64_t store_id) = 0;
+
   virtual void EraseEverything() = 0;
   virtual bool empty() = 0;
 

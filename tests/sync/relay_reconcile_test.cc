@@ -284,6 +284,26 @@ TEST_P(RelayReconcileTest, TheLowestIdCollects) {
   EXPECT_FALSE(Position().caretaker);
 }
 
+TEST_P(RelayReconcileTest, TheNextOneCollectsWhenTheLowestIsGone) {
+  for (const uint64_t id : {2, 1, 3}) {
+    Position(id, 9);
+  }
+  EXPECT_TRUE(Position(1, 9).caretaker);
+  backend_->EndLease(3);
+  EXPECT_TRUE(Position(1, 9).caretaker);
+  EXPECT_FALSE(Position(2, 9).caretaker);
+  backend_->EndLease(1);
+  EXPECT_TRUE(Position(2, 9).caretaker);
+  // It is back, and told so only when it holds a lease.
+  EXPECT_FALSE(Position(1, 9).caretaker);
+  EXPECT_TRUE(Position(1, 9).caretaker);
+  EXPECT_FALSE(Position(2, 9).caretaker);
+  backend_->EndLease(1);
+  backend_->EndLease(2);
+  EXPECT_FALSE(Position(3, 9).caretaker);
+  EXPECT_TRUE(Position(3, 9).caretaker);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, RelayReconcileTest, testing::ValuesIn(RelayBackends()), BackendName);
 
 }  // namespace

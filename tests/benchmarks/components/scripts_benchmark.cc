@@ -30,16 +30,16 @@ namespace {
 
 constexpr size_t kKeys = 100'000;
 constexpr size_t kFillBatch = 500;
-constexpr size_t kTypicalBatch = 64;
 constexpr char kNamespace[] = "bench";
 constexpr uint64_t kEpoch = 1;
 constexpr uint64_t kStore = 7;
+constexpr uint64_t kBoot = 8;
 
 // Writes batches of records, each key by turns.
 class Mirrored {
  public:
   Mirrored() : relay_(OptionsFor(redis_)) {
-    if (!relay_.Connect(absl::Now() + absl::Seconds(10)).ok() || !relay_.ReadPosition({kEpoch, "bench"}).ok()) {
+    if (!relay_.Connect(absl::Now() + absl::Seconds(10)).ok() || !relay_.ReadPosition({kEpoch, kNamespace}).ok()) {
       std::abort();
     }
   }
@@ -62,6 +62,13 @@ class Mirrored {
     batch.covered_revision = written_;
     const absl::StatusOr<MirrorReply> reply = relay_.Mirror(batch);
     if (!reply.ok() || reply->outcome != MirrorReply::Outcome::kApplied || reply->items.size() != count) {
+      std::abort();
+    }
+  }
+
+  // That of the replica with this store id.
+  void Heartbeat(uint64_t store) {
+    if (!relay_.ReadPosition({kEpoch, kNamespace, {store, kBoot}}).ok()) {
       std::abort();
     }
   }
@@ -122,14 +129,32 @@ void BM_Mirror(benchmark::State& state) {
 }
 BENCHMARK(BM_Mirror)->Arg(1)->Arg(8)->Arg(64)->Arg(512)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
-// What each further replica costs Redis, but for its heartbeats: /N is how many subscribers there are.
+// What each further replica costs Redis, but for its heartbeats: /N/M is batches of M writes told to N subscribers.
 void BM_MirrorToSubscribers(benchmark::State& state) {
   Mirrored writer;
   const bench::Subscribers subscribers(writer.port(), MakeRedisNames(kNamespace)->channel,
                                        static_cast<size_t>(state.range(0)));
-  Measure(state, kFillBatch, kTypicalBatch, &writer);
+  Measure(state, kFillBatch, static_cast<size_t>(state.range(1)), &writer);
 }
-BENCHMARK(BM_MirrorToSubscribers)->Arg(0)->Arg(10)->Arg(100)->Arg(1000)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_MirrorToSubscribers)
+    ->ArgsProduct({{0, 10, 100, 1000}, {1, 64}})
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+
+// A heartbeat in a fleet of /N replicas: each sends one a second.
+void BM_Heartbeat(benchmark::State& state) {
+  Mirrored writer;
+  for (int64_t replica = 1; replica <= state.range(0); ++replica) {
+    writer.Heartbeat(static_cast<uint64_t>(replica));
+  }
+  absl::Duration used = writer.used();
+  for (auto _ : state) {
+    writer.Heartbeat(1);
+    const absl::Duration used_before = std::exchange(used, writer.used());
+    state.SetIterationTime(absl::ToDoubleSeconds(used - used_before));
+  }
+}
+BENCHMARK(BM_Heartbeat)->Arg(1)->Arg(10)->Arg(100)->Arg(1000)->UseManualTime()->Unit(benchmark::kMicrosecond);
 
 void BM_LeastScript(benchmark::State& state) {
   const size_t batch = static_cast<size_t>(state.range(0));
