@@ -10,6 +10,18 @@
 // The limits of the gRPC front, each with its reason. Those of the data are in storage/limits.h.
 namespace dunlin {
 
+// ---- Memory of the process ----
+
+// Blocks from which on each is had from the system by itself and goes back there when it is freed: what that costs,
+// some hundred microseconds, is little beside filling it. And how much that is free may be kept at the end of each
+// arena of the allocator, for the next call.
+inline constexpr int kSeparateBlockMinBytes = 1 << 20;
+inline constexpr int kArenaSpareMaxBytes = 1 << 20;
+// When memory that is free elsewhere goes back. That takes some 80 ms for a gigabyte, in which calls may wait; a look
+// at how much there is takes less than one.
+inline constexpr absl::Duration kTrimPeriod = absl::Seconds(5);
+inline constexpr size_t kUntrimmedMaxBytes = size_t{8} << 20;
+
 // ---- Calls ----
 
 // Calls of a method that are awaited beforehand, for each queue: as many may come at once without one of them waiting
@@ -44,24 +56,15 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
 // ---- Watch ----
 
-// Blocks of memory from which on each is had from the system by itself and goes back there when it is freed: what that
-// costs, some hundred microseconds, is little beside filling it. And how much that is free may be kept at the end of
-// each arena of the allocator, for the next call.
-inline constexpr int kSeparateBlockMinBytes = 1 << 20;
-inline constexpr int kArenaSpareMaxBytes = 1 << 20;
-// When memory that is free elsewhere goes back: some milliseconds of work for a gigabyte, in which calls may wait.
-inline constexpr absl::Duration kTrimPeriod = absl::Seconds(5);
-inline constexpr size_t kUntrimmedMaxBytes = size_t{8} << 20;
-
 // How far behind other threads the one that serves all streams stands where processors are short, as nice(1) has it: at
 // 5 it still gets a third of what one of them gets.
 inline constexpr int kWatchThreadNiceness = 5;
 // The shortest time after which a stream may want a sign of life. Each costs a message of some ten microseconds: if all
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.
 inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);
-// Events whose encoding is kept for the streams that have not said them yet: no less than a stream may leave unread, so
-// that those who keep up never encode one twice, and no more, since it stays when nobody needs it any longer. The last
-// one is kept whatever its size.
+// Events whose encoding is kept for the streams that have not said them yet: as much as a stream may leave unread, so
+// that those who keep up hardly ever encode one twice, and no more, since it stays when nobody needs it any longer. The
+// last one is kept whatever its size.
 inline constexpr size_t kSharedEventsMax = kStreamQueueEventsMax;
 inline constexpr size_t kSharedEventsMaxBytes = kStreamQueueMaxBytes;
 // Selectors of one stream: each is a range of keys to read for the initial state, and a place in the index of watchers.

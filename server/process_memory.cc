@@ -22,6 +22,13 @@ size_t AnonymousBytes() {
   return file ? (resident - shared) * static_cast<size_t>(sysconf(_SC_PAGESIZE)) : 0;
 }
 
+// What the process holds and does not use, and some megabytes of stacks and tables beside.
+size_t UnusedBytes() {
+  const struct mallinfo2 heap = mallinfo2();
+  const size_t used = heap.uordblks + heap.hblkhd;
+  return std::max(AnonymousBytes(), used) - used;
+}
+
 }  // namespace
 
 void LimitSpareMemory() {
@@ -30,7 +37,7 @@ void LimitSpareMemory() {
   mallopt(M_TRIM_THRESHOLD, kArenaSpareMaxBytes);
 }
 
-MemoryTrimmer::MemoryTrimmer() : least_bytes_(AnonymousBytes()) {
+MemoryTrimmer::MemoryTrimmer() {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -54,16 +61,18 @@ void MemoryTrimmer::Run() {
         return;
       }
     }
-    TrimIfLarger();
+    TrimIfWorthIt();
   }
 }
 
-void MemoryTrimmer::TrimIfLarger() {
-  if (AnonymousBytes() < least_bytes_ + kUntrimmedMaxBytes) {
+void MemoryTrimmer::TrimIfWorthIt() {
+  const size_t unused = UnusedBytes();
+  if (unused < left_bytes_ + kUntrimmedMaxBytes) {
+    left_bytes_ = std::min(left_bytes_, unused);
     return;
   }
   malloc_trim(/*pad=*/0);
-  least_bytes_ = std::min(least_bytes_, AnonymousBytes());
+  left_bytes_ = UnusedBytes();
 }
 
 }  // namespace dunlin

@@ -16,7 +16,7 @@ void LimitSpareMemory();
 
 // MemoryTrimmer gives memory back to the system that the process has freed: bursts of large values would leave a
 // replica with hundreds of megabytes, in holes between blocks that are still used. It looks every now and then, and
-// trims when the process has become larger by kUntrimmedMaxBytes than it was after an earlier trim.
+// trims when the process holds more by kUntrimmedMaxBytes that it does not use than the last trim has left.
 //
 // Thread-safety: the object owns its thread, and nothing else is to be called.
 class MemoryTrimmer {
@@ -28,10 +28,10 @@ class MemoryTrimmer {
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
-  void TrimIfLarger();
+  void TrimIfWorthIt();
 
-  // The thread's own: the least that the process has had after a trim.
-  size_t least_bytes_ = 0;
+  // The thread's own: what no trim would get, as far as is known.
+  size_t left_bytes_ = 0;
 
   Mutex mutex_;
   CondVar stopped_;

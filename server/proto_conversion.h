@@ -19,14 +19,14 @@ void ToProto(const Version& version, v1::Version* proto);
 // A duration beyond what the message can express becomes the longest that it can.
 void ToProto(absl::Duration duration, google::protobuf::Duration* proto);
 
-// With `as_text`, the value is also given as text if it is valid UTF-8 of at most kTextSizeMaxBytes. Takes the value
-// out of `entry`.
 // What is beyond the end of a Timestamp becomes that end.
 void ToProto(uint64_t unix_ms, google::protobuf::Timestamp* proto);
 
 // Whether an entry shows its value as text, too, to whom asks for that: if it is UTF-8, and not too large.
 bool HasText(absl::string_view value, bool as_text);
 
+// With `as_text`, the value is also given as text if it is valid UTF-8 of at most kTextSizeMaxBytes. Takes the value
+// out of `entry`.
 void ToProto(StoredEntry&& entry, bool as_text, v1::Entry* proto);
 
 // How the value of an event is given. As text too: under the same conditions as that of an entry.

@@ -58,9 +58,8 @@ local removed, gc_sequence = {}, meta.gc_sequence
 for i = 1, #found, 2 do
   local key, sequence = found[i], tonumber(found[i + 1])
   local record = redis.call('HGET', data_key, key)
-  local expiry_ms = record and is_record(record) and expiry_ms_of(record)
-  if record and is_record(record) and
-    (has_flag(record, TOMBSTONE) or (expiry_ms and expiry_ms <= time_ms - horizon_ms)) then
+  local expiry_ms = record and is_record(record) and (has_flag(record, TOMBSTONE) and 0 or expiry_ms_of(record))
+  if expiry_ms and expiry_ms <= time_ms - horizon_ms then
     removed[#removed + 1] = key
     gc_sequence = sequence
     if sum then

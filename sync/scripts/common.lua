@@ -9,7 +9,8 @@
 --   Check first, then write: Redis does not undo what a script did before it failed.
 --   Lua's numbers are doubles. Sequences are exact up to 2^53; 64-bit times are handled as two halves.
 --   Never compare strings by < or >: Lua asks strcoll(), whose answer depends on Redis' locale and stops at a NUL.
---   Numbers that go back to Redis as text pass decimal(): Lua's own conversion rounds to 14 digits.
+--   Numbers that go back to Redis in a text pass decimal(): Lua's own conversion rounds to 14 digits. As an argument by
+--   itself redis.call() writes one with 17.
 
 local data_key, index_key, meta_key = KEYS[1], KEYS[2], KEYS[3]
 local FORMAT = 1

@@ -84,8 +84,9 @@ local function find_lowest(leases)
   return lowest, lowest_until_ms
 end
 
--- Renews the lease of the asking store. Returns the lowest id that held one before, and the lease of another run, or "".
--- One that cannot be read or written (no memory, no right, another type) must not keep the heartbeat from its work.
+-- Renews the lease of the asking store. Returns the lowest id that held one before, and the lease of another run, or ""
+-- for either. A lease that cannot be read or written (no memory, no right, another type) must not keep the heartbeat
+-- from its work.
 --
 -- Looks through all only when a store has none, or when that of the lowest has ended: a thousand replicas that did so
 -- with each heartbeat would take more time than Redis has.

@@ -60,12 +60,12 @@ end
 -- Returns the position of the first item that is too far ahead of Redis' clock, or nil. One that merely steps over a
 -- stored version which is itself ahead passes: else somebody's wrong clock would have locked the key.
 local function ahead_of_clock(batch, time_ms)
-  local first_ahead_ms = time_ms + clock_drift_max_ms + 1
+  local latest_ms = time_ms + clock_drift_max_ms
   for i, record in ipairs(batch.records) do
-    local high, low = struct.unpack('>I4I4', record)
-    if high * 65536 + low / 65536 >= first_ahead_ms then
+    local record_ms = time_ms_of(record)
+    if record_ms > latest_ms then
       local old = batch.olds[i]
-      if not old or time_ms_of(old) < time_ms_of(record) - 1 then
+      if not old or time_ms_of(old) < record_ms - 1 then
         return i
       end
     end

@@ -230,6 +230,17 @@ TEST_P(RelayMirrorTest, ABatchThatComesTooLateIsRefusedWhole) {
   EXPECT_EQ(in_time->outcome, Outcome::kApplied);
 }
 
+TEST_P(RelayMirrorTest, AtTheEdgeOfTheClockTheCounterDoesNotMatter) {
+  absl::Time redis_time = now_;
+  for (int i = 0; i < 100; ++i) {
+    // By Redis' clock of a moment ago, so that it is at the edge or before it.
+    const Version edge = MakeVersion(redis_time + kClockDriftMax, i % 2 == 0 ? 0xffff : 0);
+    const MirrorReply reply = Mirror({{absl::StrCat("key", i), MakeRecord(edge, "1")}});
+    ASSERT_EQ(reply.outcome, Outcome::kApplied) << i;
+    redis_time = reply.redis_time;
+  }
+}
+
 // Whatever gets another version has to be above it.
 TEST_P(RelayMirrorTest, ARefusalForTheClockTellsWhatIsStored) {
   const Version stored = MakeVersion(now_ - absl::Seconds(1));
