@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/status_macros.h"
 #include "sync/redis_error.h"
@@ -147,8 +148,11 @@ absl::Status RedisConnection::Introduce(const RedisEndpoint& endpoint, absl::str
   }
   DUNLIN_ASSIGN_OR_RETURN(const RedisReply reply, Call({"CLIENT", "SETNAME", client_name}, deadline));
   // The name only helps the operator to read CLIENT LIST, so it does not matter if Redis refuses it. But who is turned
-  // away reads so here and nowhere else: what comes after is the end of the connection, which tells no reason.
-  return reply.is_error() && IsTurnedAway(reply.text) ? RedisErrorToStatus(reply.text, description_) : absl::OkStatus();
+  // away reads so here and nowhere else: what comes after is the end of the connection, which tells no reason. So it is
+  // for who lacks a password, because Redis hears no long script from him; sentinels are given theirs later.
+  const bool lacks_password = !endpoint.is_sentinel && absl::StartsWith(reply.text, "NOAUTH");
+  return reply.is_error() && (IsTurnedAway(reply.text) || lacks_password) ? RedisErrorToStatus(reply.text, description_)
+                                                                          : absl::OkStatus();
 }
 
 absl::Status RedisConnection::Require(absl::Span<const absl::string_view> arguments, absl::Time deadline) {
