@@ -157,6 +157,10 @@ void Oracle::OnState(int number, const StoreState& state) {
     return;
   }
   const Epoch& epoch = EpochOf(state.epoch);
+  if (replica.checked_epoch != state.epoch) {
+    replica.excused.clear();
+  }
+  // A replica that has gone back, in a power failure, says it anew.
   if (replica.checked_epoch != state.epoch || replica.checked_sequence > state.applied_sequence) {
     replica.checked_epoch = state.epoch;
     replica.checked_sequence = 0;
@@ -169,7 +173,12 @@ void Oracle::OnState(int number, const StoreState& state) {
     // In a rebuild, when the fleet had it no more.
     const bool was_given_up =
         stored != replica.stored.end() && stored->second.version == Version{version.time - 1, replica.store_id};
-    if (lacks && !was_given_up && !MayLack(state, key, version)) {
+    if (!lacks || was_given_up || replica.excused.count(it->first) > 0) {
+      continue;
+    }
+    if (MayLack(state, key, version)) {
+      replica.excused.insert(it->first);
+    } else {
       Fail(number, absl::StrCat("says it has applied sequence ", state.applied_sequence, " but lacks ", it->first),
            key);
     }

@@ -143,6 +143,9 @@ class Oracle {
     // Up to where its claims have been checked.
     uint64_t checked_epoch = 0;
     uint64_t checked_sequence = 0;
+    // Of that epoch: what it might lack when it said for the first time that it had applied it. After a power failure
+    // it says so again, when the reason may be gone.
+    std::set<uint64_t> excused;
     // Of the last event that its ring has dropped.
     uint64_t dropped_epoch = 0;
     uint64_t dropped_sequence = 0;
