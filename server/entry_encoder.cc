@@ -50,7 +50,7 @@ uint8_t* WriteMessage(int field_number, const MessageLite& message, uint8_t* to)
 
 }  // namespace
 
-void AppendEntry(int field_number, const EntryView& entry, bool as_text, std::string* out) {
+void AppendEntry(int field_number, const EntryView& entry, bool with_text, std::string* out) {
   v1::Version version;
   ToProto(entry.version, &version);
   google::protobuf::Timestamp expire_time;
@@ -58,11 +58,10 @@ void AppendEntry(int field_number, const EntryView& entry, bool as_text, std::st
   if (has_expiry) {
     ToProto(entry.expiry_unix_ms, &expire_time);
   }
-  const bool has_text = HasText(entry.value, as_text);
   // Numbers and bytes that are 0 or empty are left out; a text that is there is not.
   const size_t size = SizedFieldSize(entry.key.size()) +
                       (entry.value.empty() ? 0 : SizedFieldSize(entry.value.size())) +
-                      (has_text ? SizedFieldSize(entry.value.size()) : 0) + SizedFieldSize(version.ByteSizeLong()) +
+                      (with_text ? SizedFieldSize(entry.value.size()) : 0) + SizedFieldSize(version.ByteSizeLong()) +
                       (entry.revision == 0 ? 0 : NumberFieldSize(entry.revision)) +
                       (has_expiry ? SizedFieldSize(expire_time.ByteSizeLong()) : 0);
   const size_t before = out->size();
@@ -74,7 +73,7 @@ void AppendEntry(int field_number, const EntryView& entry, bool as_text, std::st
   if (!entry.value.empty()) {
     to = WriteBytes(v1::Entry::kValueFieldNumber, entry.value, to);
   }
-  if (has_text) {
+  if (with_text) {
     to = WriteBytes(v1::Entry::kTextFieldNumber, entry.value, to);
   }
   to = WriteMessage(v1::Entry::kVersionFieldNumber, version, to);

@@ -18,8 +18,8 @@ namespace dunlin {
 namespace {
 
 // What an entry takes in a reply, but for the overhead that every entry has.
-size_t SizeOf(const EntryView& entry, bool as_text) {
-  return entry.key.size() + entry.value.size() * (HasText(entry.value, as_text) ? 2 : 1);
+size_t SizeOf(const EntryView& entry, bool with_text) {
+  return entry.key.size() + entry.value.size() * (with_text ? 2 : 1);
 }
 
 // The keys of `request`, each once, where it came first.
@@ -88,8 +88,9 @@ absl::StatusOr<grpc::ByteBuffer> KVReader::Read(const v1::BatchGetRequest& reque
   size_t size = 0;
   DUNLIN_RETURN_IF_ERROR(
       parts_.store->BatchGet(DistinctKeys(request), kBatchReplySizeMaxBytes, [&](const EntryView& entry) {
-        size += SizeOf(entry, request.as_text());
-        AppendEntry(v1::BatchGetResponse::kEntriesFieldNumber, entry, request.as_text(), &entries);
+        const bool with_text = HasText(entry.value, request.as_text());
+        size += SizeOf(entry, with_text);
+        AppendEntry(v1::BatchGetResponse::kEntriesFieldNumber, entry, with_text, &entries);
       }));
   if (size > kBatchReplySizeMaxBytes) {
     return absl::ResourceExhaustedError(absl::StrCat("the answer has ", size, " bytes of keys, values and texts; the ",

@@ -51,7 +51,8 @@ TEST(EntryEncoderTest, TheBytesAreThoseOfProtobuf) {
     std::string encoded;
     for (const StoredEntry& entry : Entries()) {
       AppendEntry(v1::BatchGetResponse::kEntriesFieldNumber,
-                  {entry.key, entry.value, entry.version, entry.revision, entry.expiry_unix_ms}, as_text, &encoded);
+                  {entry.key, entry.value, entry.version, entry.revision, entry.expiry_unix_ms},
+                  HasText(entry.value, as_text), &encoded);
       ToProto(StoredEntry(entry), as_text, expected.add_entries());
       ASSERT_EQ(encoded.size(), expected.ByteSizeLong()) << entry.key << ", value of " << entry.value.size();
     }
