@@ -55,15 +55,22 @@ void HealthService::Pump(Stream* stream) {
     HealthCheckResponse response;
     response.set_status(status);
     const grpc::Slice slice(response.SerializeAsString());
-    stream->StartWrite(grpc::ByteBuffer(&slice, 1));
+    const RpcQueue::Outcome outcome = stream->StartWrite(grpc::ByteBuffer(&slice, 1));
+    if (outcome != RpcQueue::Outcome::kOpen) {
+      OnWritten(stream, outcome == RpcQueue::Outcome::kDone);
+    }
   }
+}
+
+void HealthService::OnWritten(Stream* stream, bool ok) {
+  stream->writing = false;
+  stream->cancelled = stream->cancelled || !ok;
+  Pump(stream);
 }
 
 void HealthService::OnWriteDone(Stream* stream, bool ok) {
   MutexLock lock(&mutex_);
-  stream->writing = false;
-  stream->cancelled = stream->cancelled || !ok;
-  Pump(stream);
+  OnWritten(stream, ok);
 }
 
 void HealthService::OnCancel(Stream* stream) {
@@ -98,7 +105,7 @@ absl::optional<HealthService::Status> HealthService::StatusOf(const std::string&
   return found == statuses_.end() ? absl::nullopt : absl::make_optional(found->second);
 }
 
-void HealthService::Serve(RpcQueue* queue) {
+void HealthService::Serve(CallQueue* queue) {
   ServeUnary<HealthCheckRequest, HealthCheckResponse>(
       queue, DUNLIN_RPC_METHOD(&service_, Check),
       [this](const HealthCheckRequest& request, Responder<HealthCheckResponse> responder) {

@@ -33,7 +33,7 @@ class HealthService final : public RpcService {
 
   std::string name() const override { return grpc::health::v1::Health::service_full_name(); }
   grpc::Service* service() override { return &service_; }
-  void Serve(RpcQueue* queue) override;
+  void Serve(CallQueue* queue) override;
 
  private:
   class Stream;
@@ -44,6 +44,7 @@ class HealthService final : public RpcService {
   void Open(const grpc::ByteBuffer& request, StreamCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
   // Says what is to be said next, if gRPC can take it.
   void Pump(Stream* stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnWritten(Stream* stream, bool ok) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What streams are told.
   void OnWriteDone(Stream* stream, bool ok) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnCancel(Stream* stream) ABSL_LOCKS_EXCLUDED(mutex_);

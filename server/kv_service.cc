@@ -144,7 +144,7 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
 
 // ---- The methods ----
 
-void KVServiceImpl::Serve(RpcQueue* queue) {
+void KVServiceImpl::Serve(CallQueue* queue) {
   const auto read = [this](auto&& request, auto responder) {
     Read(std::forward<decltype(request)>(request), std::move(responder));
   };

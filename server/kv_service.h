@@ -28,7 +28,7 @@ class KVServiceImpl final : public RpcService {
 
   std::string name() const override { return v1::KVService::service_full_name(); }
   grpc::Service* service() override { return &service_; }
-  void Serve(RpcQueue* queue) override;
+  void Serve(CallQueue* queue) override;
 
  private:
   // Answers `request` once the replica has what it asks for.

@@ -29,6 +29,10 @@ inline constexpr size_t kUntrimmedMaxBytes = size_t{8} << 20;
 inline constexpr size_t kCallsAwaited = 8;
 // The same of those that come by the thousand.
 inline constexpr size_t kHotCallsAwaited = 128;
+// Queues that streams are spread over (StreamQueues). In Debian's gRPC the end of each operation at a queue looks
+// through all that are under way there, and each open stream has one: at 10,000 streams and a single queue, that is 3
+// us an event. A thread for each queue sleeps nearly always.
+inline constexpr size_t kStreamQueues = 8;
 // From so many unanswered calls of a method on, answers that come from other threads are handed over together: see
 // UnaryCall::Answer().
 inline constexpr size_t kAnswersTogetherMin = 8;

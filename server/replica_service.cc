@@ -66,7 +66,7 @@ v1::VerifyResponse VerifyAnswer(const ScrubReport& report) {
 
 }  // namespace
 
-void ReplicaServiceImpl::Serve(RpcQueue* queue) {
+void ReplicaServiceImpl::Serve(CallQueue* queue) {
   ServeUnary<v1::GetStatusRequest, v1::GetStatusResponse>(
       queue, DUNLIN_RPC_METHOD(&service_, GetStatus),
       [this](const v1::GetStatusRequest& get_status, Responder<v1::GetStatusResponse> responder) {

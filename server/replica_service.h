@@ -40,7 +40,7 @@ class ReplicaServiceImpl final : public RpcService {
 
   std::string name() const override { return v1::ReplicaService::service_full_name(); }
   grpc::Service* service() override { return &service_; }
-  void Serve(RpcQueue* queue) override;
+  void Serve(CallQueue* queue) override;
 
   // Ends verifications with kUnavailable: one under way after its page, later ones at once.
   void Shutdown() { scrubs_.Shutdown(); }

@@ -1,5 +1,6 @@
 #include "server/rpc_queue.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/time.h>
 
 namespace dunlin {
@@ -9,16 +10,40 @@ thread_local const RpcQueue* current_queue = nullptr;
 
 // Lets `queue` tell of `tag` at once. Of the past, not of the present: that would wait for gRPC's timers, which wait
 // for an instant of the system's clock and are late by as much as that is wrong.
-void Wake(grpc::ServerCompletionQueue* queue, grpc::Alarm* alarm, void* tag) {
+void Wake(grpc::CompletionQueue* queue, grpc::Alarm* alarm, void* tag) {
   alarm->Set(queue, gpr_inf_past(GPR_CLOCK_REALTIME), tag);
 }
 
 }  // namespace
 
-void RpcQueue::Post(Operation* operation) {
+// gRPC keeps the first end of an operation that this thread brings about, at this queue, for this thread alone. It may
+// be another one's: whoever holds a connection does what others have left to do there.
+RpcQueue::Outcome RpcQueue::Ask(Operation* operation, absl::FunctionRef<void()> ask) {
+  grpc_completion_queue* const queue = queue_->cq();
+  grpc_completion_queue_thread_local_cache_init(queue);
+  ask();
+  void* ended = nullptr;
+  int done = 0;
+  if (grpc_completion_queue_thread_local_cache_flush(queue, &ended, &done) == 0) {
+    return Outcome::kOpen;
+  }
+  void* tag = nullptr;
+  bool ok = done != 0;
+  // What gRPC's C++ knows it by; not everything there has a tag of ours.
+  if (!static_cast<grpc::internal::CompletionQueueTag*>(ended)->FinalizeResult(&tag, &ok)) {
+    return Outcome::kOpen;
+  }
+  if (tag == Tag(operation)) {
+    return ok ? Outcome::kDone : Outcome::kFailed;
+  }
+  Post(static_cast<Operation*>(tag), ok);
+  return Outcome::kOpen;
+}
+
+void RpcQueue::Post(Operation* operation, bool ok) {
   {
     MutexLock lock(&posted_mutex_);
-    posted_.push_back(operation);
+    posted_.push_back({operation, ok});
     if (posted_.size() > 1) {
       return;
     }
@@ -27,13 +52,13 @@ void RpcQueue::Post(Operation* operation) {
 }
 
 void RpcQueue::OnPosted(bool) {
-  std::vector<Operation*> posted;
+  std::vector<Posted> posted;
   {
     MutexLock lock(&posted_mutex_);
     posted.swap(posted_);
   }
-  for (Operation* const operation : posted) {
-    operation->OnEnded(true);
+  for (const Posted& one : posted) {
+    one.operation->OnEnded(one.ok);
   }
 }
 
@@ -64,7 +89,7 @@ void RpcQueue::Run() {
   void* tag = nullptr;
   bool ok = false;
   do {
-    if (stop_requested_ && calls_ == 0 && !shut_down_) {
+    if (stop_requested_ && !shut_down_ && calls_.load(std::memory_order_relaxed) == 0) {
       shut_down_ = true;
       queue_->Shutdown();
     }

@@ -4,6 +4,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -11,13 +12,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "storage/mutex.h"
 
 namespace dunlin {
 
 // RpcQueue is a completion queue of gRPC with the one thread that waits at it: what happens to the calls of a server is
-// told there, one thing after the other. The thread that finds a request on a connection answers it, so that a call
-// costs no change of threads (docs/decisions/0024-one-thread-waits-for-calls.md).
+// told there, one thing after the other.
 //
 // Whatever is called on it must not block.
 //
@@ -46,32 +47,38 @@ class RpcQueue {
     void (T::*const member_)(bool ok);
   };
 
-  // Takes a queue of a server that is yet to be started.
-  explicit RpcQueue(std::unique_ptr<grpc::ServerCompletionQueue> queue) : queue_(std::move(queue)) {}
+  // What has become of an operation by the time that it has been asked for.
+  enum class Outcome { kOpen, kDone, kFailed };
+
+  explicit RpcQueue(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
   // Stop(), if that has not been done. REQUIRES: the server has been shut down, or has never started.
   ~RpcQueue() { Stop(); }
   RpcQueue(const RpcQueue&) = delete;
   RpcQueue& operator=(const RpcQueue&) = delete;
 
   // For gRPC's calls.
-  grpc::ServerCompletionQueue* get() { return queue_.get(); }
+  grpc::CompletionQueue* get() { return queue_.get(); }
 
   // What gRPC has to be given for an operation.
   static void* Tag(Operation* operation) { return operation; }
 
-  // Count the calls that are awaited, or that gRPC has not let go of: the queue outlives them. Used by its thread, and
-  // before Start().
-  void AddCall() { ++calls_; }
-  void RemoveCall() { --calls_; }
+  // Count the calls that are awaited, or that gRPC has not let go of: the queue outlives them. One is added from any
+  // thread before Stop() is called, or by the queue's, which removes it.
+  void AddCall() { calls_.fetch_add(1, std::memory_order_relaxed); }
+  void RemoveCall() { calls_.fetch_sub(1, std::memory_order_relaxed); }
+
+  // Runs `ask`, which asks gRPC for `operation`. If that has been done at once, its end is not told at the queue, which
+  // so saves waking its thread: it is what this returns. From any thread. REQUIRES: as Post().
+  Outcome Ask(Operation* operation, absl::FunctionRef<void()> ask) ABSL_LOCKS_EXCLUDED(posted_mutex_);
 
   // Has `operation` ended with `ok` on the queue's thread, soon. All that are posted until it comes to that wake it but
   // once. From any thread. REQUIRES: a call that is counted until `operation` has ended.
-  void Post(Operation* operation) ABSL_LOCKS_EXCLUDED(posted_mutex_);
+  void Post(Operation* operation, bool ok = true) ABSL_LOCKS_EXCLUDED(posted_mutex_);
 
   // Whether this is the queue's thread.
   bool IsCurrent() const;
 
-  // Starts the thread. REQUIRES: the server has started.
+  // Starts the thread. REQUIRES: a server that calls arrive at by this queue has started.
   void Start();
 
   // Waits until no call is left, and ends the thread. REQUIRES: the server has been shut down, which ends all calls.
@@ -82,16 +89,23 @@ class RpcQueue {
   void OnPosted(bool) ABSL_LOCKS_EXCLUDED(posted_mutex_);
   void Run();
 
-  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  struct Posted {
+    Operation* operation;
+    bool ok;
+  };
+
+  const std::unique_ptr<grpc::CompletionQueue> queue_;
+
+  // Relaxed: those who add a call have done so before Stop(), and the thread looks at it after that.
+  std::atomic<size_t> calls_{0};
 
   // Used by the thread alone once it runs.
-  size_t calls_ = 0;
   bool stop_requested_ = false;
   bool shut_down_ = false;
 
   Mutex posted_mutex_;
   // Not empty from when the thread is woken until it has come to that.
-  std::vector<Operation*> posted_ ABSL_GUARDED_BY(posted_mutex_);
+  std::vector<Posted> posted_ ABSL_GUARDED_BY(posted_mutex_);
   Notice<RpcQueue> post_{this, &RpcQueue::OnPosted};
   grpc::Alarm post_alarm_;
 

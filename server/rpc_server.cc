@@ -99,7 +99,7 @@ absl::Status RpcServer::Build(grpc::ServerBuilder* builder, const RpcServerOptio
   all.push_back(&health_);
   for (RpcService* service : all) builder->RegisterService(service->service());
   for (size_t i = 0; i < options.rpc_threads; ++i) {
-    queues_.push_back(std::make_unique<RpcQueue>(builder->AddCompletionQueue()));
+    queues_.push_back(std::make_unique<CallQueue>(builder->AddCompletionQueue(), &streams_));
   }
   server_ = builder->BuildAndStart();
   if (server_ == nullptr) {
@@ -107,7 +107,8 @@ absl::Status RpcServer::Build(grpc::ServerBuilder* builder, const RpcServerOptio
         absl::StrCat("gRPC did not start a server for ", address_.ToString(), "; its log says why"));
   }
   SetServing(false);
-  for (const std::unique_ptr<RpcQueue>& queue : queues_) {
+  streams_.Start();
+  for (const std::unique_ptr<CallQueue>& queue : queues_) {
     for (RpcService* service : all) service->Serve(queue.get());
     queue->Start();
   }
@@ -144,8 +145,10 @@ void RpcServer::Shutdown(absl::Time deadline) {
   for (const std::function<void()>& hook : hooks) hook();
   health_.Shutdown();
   absl::SleepFor(std::min(kShutdownNotice, deadline - absl::Now()));
-  server_->Shutdown(absl::ToChronoTime(std::min(deadline, absl::Now() + kShutdownGrace)));
-  for (const std::unique_ptr<RpcQueue>& queue : queues_) queue->Stop();
+  // gRPC takes what lies before 1970 for never.
+  server_->Shutdown(absl::ToChronoTime(std::max(absl::UnixEpoch(), std::min(deadline, absl::Now() + kShutdownGrace))));
+  for (const std::unique_ptr<CallQueue>& queue : queues_) queue->Stop();
+  streams_.Stop();
 }
 
 }  // namespace dunlin

@@ -14,10 +14,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/acceptor.h"
+#include "server/call_queue.h"
 #include "server/health_service.h"
 #include "server/limits.h"
 #include "server/listen_address.h"
-#include "server/rpc_queue.h"
 #include "server/rpc_service.h"
 #include "storage/limits.h"
 #include "storage/logger.h"
@@ -41,7 +41,7 @@ struct RpcServerOptions {
 // and channelz. It starts as NOT_SERVING, before the first connection is accepted: a load balancer never sees an
 // unready replica as ready. Calls are handed to the services nevertheless; what to answer while unready is up to them.
 //
-// Calls come by queues with a thread each (RpcQueue); the services must not block there.
+// Calls come by queues with a thread each (CallQueue); the services must not block there.
 //
 // It finds dead peers by pinging idle connections, and lets clients ping it every 10 s or more.
 //
@@ -90,8 +90,10 @@ class RpcServer {
   const ListenAddress address_;
   const std::vector<std::string> service_names_;
   HealthService health_;
-  // What is destroyed first comes last: the server before the queues, which its calls end by.
-  std::vector<std::unique_ptr<RpcQueue>> queues_;
+  // What is destroyed first comes last: the server before the queues, which its calls end by, and those at which calls
+  // arrive before those that streams go on at.
+  StreamQueues streams_;
+  std::vector<std::unique_ptr<CallQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   // Hands connections to server_, and so stops before it.
   std::unique_ptr<Acceptor> acceptor_;

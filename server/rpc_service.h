@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "server/rpc_queue.h"
+#include "server/call_queue.h"
 
 namespace dunlin {
 
@@ -23,7 +23,7 @@ class RpcService {
   virtual grpc::Service* service() = 0;
 
   // Begins to take the calls that come by `queue`, of which a server may have several.
-  virtual void Serve(RpcQueue* queue) = 0;
+  virtual void Serve(CallQueue* queue) = 0;
 };
 
 }  // namespace dunlin

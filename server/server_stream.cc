@@ -12,26 +12,36 @@ void StreamCall::Await(const std::shared_ptr<const Method>& method) {
   auto* const call = new StreamCall(method);
   method->queue->AddCall();
   call->context_.AsyncNotifyWhenDone(RpcQueue::Tag(&call->ended_));
-  method->await(&call->context_, &call->request_, &call->writer_, method->queue->get(),
+  method->await(&call->context_, &call->request_, &call->writer_, call->queue_->get(), method->queue->arrivals(),
                 RpcQueue::Tag(&call->accepted_));
 }
 
 void StreamCall::OnAccepted(bool ok) {
-  if (!ok) {
+  CallQueue* const arrived_at = method_->queue;
+  if (ok) {
+    Await(method_);
+    queue_->AddCall();
+    queue_->Post(&opened_);
+  } else {
     // The server is shut down. Nobody else knows of this one.
-    method_->queue->RemoveCall();
     delete this;
-    return;
   }
-  Await(method_);
+  arrived_at->RemoveCall();
+}
+
+void StreamCall::OnOpened(bool) {
   method_->open(request_, this);
   request_.Clear();
+  if (cancelled_) {
+    stream_->OnCancel();
+  }
 }
 
 void StreamCall::OnWritten(bool ok) { stream_->OnWriteDone(ok); }
 
 void StreamCall::OnEnded(bool) {
-  if (context_.IsCancelled()) {
+  cancelled_ = context_.IsCancelled();
+  if (cancelled_ && stream_ != nullptr) {
     stream_->OnCancel();
   }
   ReleaseOfGrpc();
@@ -42,20 +52,20 @@ void StreamCall::OnFinished(bool) { ReleaseOfGrpc(); }
 void StreamCall::ReleaseOfGrpc() {
   if (--awaited_ == 0) {
     stream_->OnDone();
-    method_->queue->RemoveCall();
+    queue_->RemoveCall();
     delete this;
   }
 }
 
-void ServerStream::StartWrite(const grpc::ByteBuffer& message) {
-  call_->writer_.Write(message, RpcQueue::Tag(&call_->written_));
+RpcQueue::Outcome ServerStream::StartWrite(const grpc::ByteBuffer& message) {
+  return call_->queue_->Ask(&call_->written_, [&] { call_->writer_.Write(message, RpcQueue::Tag(&call_->written_)); });
 }
 
 void ServerStream::Finish(const grpc::Status& status) {
   call_->writer_.Finish(status, RpcQueue::Tag(&call_->finished_));
 }
 
-void ServeStream(RpcQueue* queue, decltype(StreamCall::Method::await) await, decltype(StreamCall::Method::open) open) {
+void ServeStream(CallQueue* queue, decltype(StreamCall::Method::await) await, decltype(StreamCall::Method::open) open) {
   auto method = std::make_shared<StreamCall::Method>(StreamCall::Method{queue, std::move(await), std::move(open)});
   for (size_t i = 0; i < kCallsAwaited; ++i) {
     StreamCall::Await(method);

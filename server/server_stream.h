@@ -7,14 +7,15 @@
 #include <functional>
 #include <memory>
 
+#include "server/call_queue.h"
 #include "server/rpc_queue.h"
 
 namespace dunlin {
 
 class ServerStream;
 
-// StreamCall is gRPC's side of one call of a method that answers with a stream: awaited, then under way. It deletes
-// itself once gRPC has told of the end of the call and of its status.
+// StreamCall is gRPC's side of one call of a method that answers with a stream: awaited at a CallQueue, then under way
+// at one of the queues of streams. It deletes itself once gRPC has told of the end of the call and of its status.
 //
 // Thread-safety: as ServerStream's.
 class StreamCall {
@@ -23,15 +24,16 @@ class StreamCall {
 
   // Of all calls of a method that come by a queue.
   struct Method {
-    RpcQueue* queue;
+    CallQueue* queue;
     // Asks gRPC for the next call.
-    std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, Writer*, grpc::ServerCompletionQueue*, void* tag)>
+    std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, Writer*, grpc::CompletionQueue* call,
+                       grpc::ServerCompletionQueue* arrivals, void* tag)>
         await;
-    // Makes a ServerStream of `call`, on the queue's thread.
+    // Makes a ServerStream of `call`, on the thread of its queue.
     std::function<void(const grpc::ByteBuffer& request, StreamCall* call)> open;
   };
 
-  // Awaits the next call of `method`. On the queue's thread, or before that runs.
+  // Awaits the next call of `method`. On the thread of the queue at which it arrives, or before that runs.
   static void Await(const std::shared_ptr<const Method>& method);
 
   grpc::ServerContext* context() { return &context_; }
@@ -41,32 +43,40 @@ class StreamCall {
 
   using Notice = RpcQueue::Notice<StreamCall>;
 
-  explicit StreamCall(std::shared_ptr<const Method> method) : method_(std::move(method)) {}
+  explicit StreamCall(std::shared_ptr<const Method> method)
+      : method_(std::move(method)), queue_(method_->queue->streams()->Next()) {}
   ~StreamCall() = default;
 
+  // On the thread of the queue at which it has arrived; all else on that of its own.
   void OnAccepted(bool ok);
+  void OnOpened(bool);
   void OnWritten(bool ok);
   void OnEnded(bool ok);
   void OnFinished(bool ok);
   void ReleaseOfGrpc();
 
   const std::shared_ptr<const Method> method_;
+  // Where it goes on once it has arrived.
+  RpcQueue* const queue_;
   grpc::ServerContext context_;
   grpc::ByteBuffer request_;
   Writer writer_{&context_};
   // Set when it is opened.
   ServerStream* stream_ = nullptr;
+  // It has been cancelled, which may be told before it is opened.
+  bool cancelled_ = false;
 
   Notice accepted_{this, &StreamCall::OnAccepted};
+  Notice opened_{this, &StreamCall::OnOpened};
   Notice written_{this, &StreamCall::OnWritten};
   Notice ended_{this, &StreamCall::OnEnded};
   Notice finished_{this, &StreamCall::OnFinished};
-  // Of ended_ and finished_, what gRPC has yet to tell. Used by the queue's thread.
+  // Of ended_ and finished_, what gRPC has yet to tell.
   int awaited_ = 2;
 };
 
-// ServerStream is our side: who has messages to say. It is told what becomes of them on the queue's thread, and must
-// not block there.
+// ServerStream is our side: who has messages to say. It is told what becomes of them on the thread of its call's
+// queue, and must not block there.
 //
 // Thread-safety: StartWrite() and Finish() may come from any thread, one after the other.
 class ServerStream {
@@ -74,8 +84,9 @@ class ServerStream {
   ServerStream(const ServerStream&) = delete;
   ServerStream& operator=(const ServerStream&) = delete;
 
-  // Says `message`; OnWriteDone() follows. REQUIRES: nothing is being said, and Finish() has not been called.
-  void StartWrite(const grpc::ByteBuffer& message);
+  // Says `message`. Returns what has become of it; OnWriteDone() follows if that is open.
+  // REQUIRES: nothing is being said, and Finish() has not been called.
+  RpcQueue::Outcome StartWrite(const grpc::ByteBuffer& message);
 
   // Ends the stream; OnDone() follows. REQUIRES: as StartWrite(). Has to be called for each stream, once.
   void Finish(const grpc::Status& status);
@@ -98,7 +109,7 @@ class ServerStream {
 };
 
 // Begins to take the calls of a method that come by `queue`; `await` is made by DUNLIN_RPC_METHOD (unary_method.h).
-void ServeStream(RpcQueue* queue, decltype(StreamCall::Method::await) await, decltype(StreamCall::Method::open) open);
+void ServeStream(CallQueue* queue, decltype(StreamCall::Method::await) await, decltype(StreamCall::Method::open) open);
 
 }  // namespace dunlin
 

@@ -24,7 +24,7 @@ void UnaryCall::Await(const std::shared_ptr<const Method>& method) {
   method->queue->AddCall();
   call->rpc_->context.AsyncNotifyWhenDone(RpcQueue::Tag(&call->ended_));
   method->await(&call->rpc_->context, &call->rpc_->request, &call->rpc_->writer, method->queue->get(),
-                RpcQueue::Tag(&call->accepted_));
+                method->queue->arrivals(), RpcQueue::Tag(&call->accepted_));
 }
 
 void UnaryCall::OnAccepted(bool ok) {

@@ -15,15 +15,15 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "server/call_queue.h"
 #include "server/limits.h"
 #include "server/request_parser.h"
-#include "server/rpc_queue.h"
 
 // How a service of ours implements a unary method, by gRPC's completion queues with raw bytes (why raw:
 // docs/decisions/0010-requests-are-parsed-by-us.md; why queues: 0024-one-thread-waits-for-calls.md there):
 //
 //   class KVServiceImpl final : public RpcService {
-//     void Serve(RpcQueue* queue) override {
+//     void Serve(CallQueue* queue) override {
 //       ServeUnary<v1::GetRequest, v1::GetResponse>(
 //           queue, DUNLIN_RPC_METHOD(&service_, Get),
 //           [this](v1::GetRequest&& get, Responder<v1::GetResponse> responder) { responder.Finish(Read(get)); });
@@ -38,8 +38,8 @@ namespace internal {
 using UnaryWriter = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
 
 // Asks gRPC for the next call of a method.
-using AwaitUnary =
-    std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryWriter*, grpc::ServerCompletionQueue*, void* tag)>;
+using AwaitUnary = std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryWriter*,
+                                      grpc::CompletionQueue* call, grpc::ServerCompletionQueue* arrivals, void* tag)>;
 
 // UnaryCall is one call: awaited, then under way. The first of its answer and its cancellation completes it; what comes
 // later has no effect. Owned by gRPC, until it has told of the end and of the answer, and the Responder together:
@@ -50,7 +50,7 @@ class UnaryCall {
  public:
   // Of all calls of a method that come by a queue.
   struct Method {
-    RpcQueue* queue;
+    CallQueue* queue;
     AwaitUnary await;
     // How many calls are under way. Relaxed: a hint that publishes nothing.
     mutable std::atomic<size_t> unanswered{0};
@@ -197,7 +197,7 @@ class Responder {
 // must not block: nobody else is answered meanwhile. A request that does not parse is answered INVALID_ARGUMENT without
 // the handler. As many calls are awaited beforehand as `awaited` says; those that come faster wait in gRPC.
 template <typename Request, typename Response, typename Handler>
-void ServeUnary(RpcQueue* queue, internal::AwaitUnary await, Handler handler, size_t awaited = kCallsAwaited) {
+void ServeUnary(CallQueue* queue, internal::AwaitUnary await, Handler handler, size_t awaited = kCallsAwaited) {
   auto method = std::make_shared<internal::UnaryCall::Method>();
   method->queue = queue;
   method->await = std::move(await);
@@ -215,11 +215,12 @@ void ServeUnary(RpcQueue* queue, internal::AwaitUnary await, Handler handler, si
   }
 }
 
-// How gRPC is asked for the next call of `method` of `service`, a pointer to a service that has it as a raw method.
-#define DUNLIN_RPC_METHOD(service, method)                                                          \
-  [grpc_service = (service)](grpc::ServerContext* context, grpc::ByteBuffer* request, auto* writer, \
-                             grpc::ServerCompletionQueue* queue, void* tag) {                       \
-    grpc_service->Request##method(context, request, writer, queue, queue, tag);                     \
+// How gRPC is asked for the next call of `method` of `service`, a pointer to a service that has it as a raw method:
+// `tag` is told at `arrivals`, and what becomes of the call after that at `call`.
+#define DUNLIN_RPC_METHOD(service, method)                                                                    \
+  [grpc_service = (service)](grpc::ServerContext* context, grpc::ByteBuffer* request, auto* writer,           \
+                             grpc::CompletionQueue* call, grpc::ServerCompletionQueue* arrivals, void* tag) { \
+    grpc_service->Request##method(context, request, writer, call, arrivals, tag);                             \
   }
 
 }  // namespace dunlin

@@ -130,10 +130,13 @@ void WatchStream::Say(WatchOutput* output, absl::Time now) {
   FillLag(service_->parts_, output->message.mutable_lag());
   const grpc::ByteBuffer message = service_->encoder_.Encode(*output, session_->form());
   said_at_ = now;
-  // The call's thread sees both, because StartWrite() comes after.
+  // The streams' thread sees both, because StartWrite() comes after.
   pump_again_.store(!session_->caught_up(), std::memory_order_relaxed);
   writing_.store(true, std::memory_order_relaxed);
-  StartWrite(message);
+  const RpcQueue::Outcome outcome = StartWrite(message);
+  if (outcome != RpcQueue::Outcome::kOpen) {
+    OnWriteDone(outcome == RpcQueue::Outcome::kDone);
+  }
 }
 
 absl::Time WatchStream::Look(absl::Time now) {

@@ -22,7 +22,7 @@
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
-#include "server/rpc_queue.h"
+#include "server/call_queue.h"
 #include "server/rpc_service.h"
 #include "tests/server/raw_call.h"
 #include "tests/support/eventually.h"
@@ -41,7 +41,7 @@ class Unimplemented final : public RpcService {
  public:
   std::string name() const override { return Definition::service_full_name(); }
   grpc::Service* service() override { return &service_; }
-  void Serve(RpcQueue*) override {}
+  void Serve(CallQueue*) override {}
 
  private:
   typename Definition::Service service_;

@@ -15,7 +15,7 @@
 #include "dunlin/v1/kv.grpc.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/rpc_queue.h"
+#include "server/call_queue.h"
 #include "server/rpc_server.h"
 #include "server/rpc_service.h"
 #include "storage/mutex.h"
@@ -34,7 +34,7 @@ class ScriptedService final : public RpcService {
 
   std::string name() const override { return v1::KVService::service_full_name(); }
   grpc::Service* service() override { return &service_; }
-  void Serve(RpcQueue* queue) override {
+  void Serve(CallQueue* queue) override {
     ServeUnary<v1::GetRequest, v1::GetResponse>(queue, DUNLIN_RPC_METHOD(&service_, Get),
                                                 [this](v1::GetRequest&& request, GetResponder responder) {
                                                   handler(std::move(request), std::move(responder));
