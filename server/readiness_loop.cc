@@ -6,7 +6,9 @@
 namespace dunlin {
 namespace {
 
-// Short enough that nobody waits for a replica that is ready; a look costs two short locks.
+// Short enough that nobody waits for a replica that is ready, nor calls one for long that is not; a look costs two short
+// locks.
+constexpr absl::Duration kPeriodUntilServing = absl::Milliseconds(5);
 constexpr absl::Duration kPeriod = absl::Milliseconds(20);
 
 ReadinessFacts FactsOf(const ReplicaParts& parts, bool draining) {
@@ -54,7 +56,7 @@ void ReadinessLoop::Run() {
     Update(/*draining=*/false);
     MutexLock lock(&mutex_);
     if (!draining_) {
-      changed_.WaitWithTimeout(&mutex_, kPeriod);
+      changed_.WaitWithTimeout(&mutex_, verdict_.serving ? kPeriod : kPeriodUntilServing);
     }
     if (draining_) {
       return;

@@ -1,7 +1,10 @@
 #ifndef DUNLIN_STORAGE_BIG_ENDIAN_H_
 #define DUNLIN_STORAGE_BIG_ENDIAN_H_
 
+#include <endian.h>
+
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -10,20 +13,15 @@
 namespace dunlin {
 
 inline void AppendBigEndian64(uint64_t number, std::string* out) {
-  char bytes[8];
-  for (int i = 0; i < 8; ++i) {
-    bytes[i] = static_cast<char>(number >> (56 - 8 * i));
-  }
-  out->append(bytes, sizeof(bytes));
+  const uint64_t bytes = htobe64(number);
+  out->append(reinterpret_cast<const char*>(&bytes), sizeof(bytes));
 }
 
 // REQUIRES: `bytes` holds at least 8 bytes; further ones are ignored.
 inline uint64_t ReadBigEndian64(absl::string_view bytes) {
-  uint64_t number = 0;
-  for (int i = 0; i < 8; ++i) {
-    number = number << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return number;
+  uint64_t number;
+  std::memcpy(&number, bytes.data(), sizeof(number));
+  return be64toh(number);
 }
 
 inline std::string EncodeBigEndian64(uint64_t number) {

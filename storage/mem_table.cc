@@ -139,8 +139,8 @@ void MemTable::Add(uint64_t number, Table table, absl::string_view key, absl::st
     latest_.clear();
     latest_number_ = number;
   }
-  Path path;
-  Node* node = Seek(table, key, &path);
+  Place place = PlaceOf(table, key);
+  Node* node = place.next;
   const bool is_new = node == nullptr || node->Compare(table, key) != 0;
   if (is_new) {
     node = MakeNode(table, key, DrawHeight());
@@ -154,12 +154,44 @@ void MemTable::Add(uint64_t number, Table table, absl::string_view key, absl::st
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(value + 1));
   node->newest.store(value, std::memory_order_release);
   latest_.push_back(node);
-  if (!is_new) {
-    return;
+  if (is_new) {
+    Insert(node, &place);
   }
+}
+
+MemTable::Place MemTable::PlaceOf(Table table, absl::string_view key) {
+  if (found_.valid && found_.table == table && found_.key == key) {
+    return found_.place;
+  }
+  const Tail& tail = tails_[static_cast<size_t>(table)];
+  if (tail.node != nullptr && tail.node->key() < key) {
+    return {tail.node->next(0), tail.path};
+  }
+  Place place;
+  place.next = Seek(table, key, &place.path);
+  return place;
+}
+
+// Nodes of other tables may have come after those of a tail's path since.
+void MemTable::Insert(Node* node, Place* place) {
+  found_.valid = false;
+  const auto table = static_cast<Table>(node->table);
   for (int level = 0; level < node->height; ++level) {
-    node->links()[level].store(path[level]->next(level), std::memory_order_relaxed);
-    path[level]->links()[level].store(node, std::memory_order_release);
+    Node*& before = place->path[level];
+    Node* next = before->next(level);
+    while (next != nullptr && next->Compare(table, node->key()) < 0) {
+      before = next;
+      next = before->next(level);
+    }
+    node->links()[level].store(next, std::memory_order_relaxed);
+    before->links()[level].store(node, std::memory_order_release);
+  }
+  const Node* const next = node->next(0);
+  if (next == nullptr || next->table != node->table) {
+    Tail& tail = tails_[static_cast<size_t>(table)];
+    tail.node = node;
+    tail.path = place->path;
+    std::fill_n(tail.path.begin(), node->height, node);
   }
 }
 
@@ -177,8 +209,7 @@ void MemTable::Undo(uint64_t number) {
 
 // ---- Reading ----
 
-MemTable::Row MemTable::Find(uint64_t number, Table table, absl::string_view key) const {
-  const Node* const node = Seek(table, key, nullptr);
+MemTable::Row MemTable::RowOf(uint64_t number, const Node* node, Table table, absl::string_view key) {
   Row row;
   if (node == nullptr || node->Compare(table, key) != 0) {
     return row;
@@ -190,6 +221,18 @@ MemTable::Row MemTable::Find(uint64_t number, Table table, absl::string_view key
     row.value = absl::string_view(value->bytes(), value->size);
   }
   return row;
+}
+
+MemTable::Row MemTable::Find(uint64_t number, Table table, absl::string_view key) const {
+  return RowOf(number, Seek(table, key, nullptr), table, key);
+}
+
+MemTable::Row MemTable::FindToWrite(uint64_t number, Table table, absl::string_view key) {
+  found_.place = PlaceOf(table, key);
+  found_.valid = true;
+  found_.table = table;
+  found_.key.assign(key.data(), key.size());
+  return RowOf(number, found_.place.next, table, key);
 }
 
 void MemTable::Cursor::Seek(absl::string_view key) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -30,7 +31,7 @@ class MemTable {
   MemTable(const MemTable&) = delete;
   MemTable& operator=(const MemTable&) = delete;
 
-  // What a reader finds of a row.
+  // What is found of a row.
   struct Row {
     // Nothing is known of it here.
     bool found = false;
@@ -44,6 +45,9 @@ class MemTable {
   // Commit `number` puts the row, or deletes it. REQUIRES: numbers never decrease, but for Undo().
   void Put(uint64_t number, Table table, absl::string_view key, absl::string_view value);
   void Delete(uint64_t number, Table table, absl::string_view key);
+
+  // As Find(), of a row that may be written next: its place is remembered until another one is made.
+  Row FindToWrite(uint64_t number, Table table, absl::string_view key);
 
   // Commit `number`, the latest, does not take place.
   void Undo(uint64_t number);
@@ -72,6 +76,19 @@ class MemTable {
   using Path = std::array<Node*, kHeightMax>;
   // The first node at or after `key`, or null; fills `path` if that is not null.
   Node* Seek(Table table, absl::string_view key, Path* path) const;
+
+  // Where rows have their place: before `next`, and on each level after the node of `path` or one that follows it.
+  struct Place {
+    Node* next = nullptr;
+    Path path;
+  };
+  // The place of `key`. As many keys follow all others of their table as are looked for just before: neither costs a
+  // search.
+  Place PlaceOf(Table table, absl::string_view key);
+  // Puts `node` there.
+  void Insert(Node* node, Place* place);
+  static Row RowOf(uint64_t number, const Node* node, Table table, absl::string_view key);
+
   void Add(uint64_t number, Table table, absl::string_view key, absl::string_view bytes, bool deleted);
   Node* MakeNode(Table table, absl::string_view key, int height);
   int DrawHeight();
@@ -86,6 +103,21 @@ class MemTable {
   // What Undo() has to look at: the nodes that the latest commit has written to.
   std::vector<Node*> latest_;
   uint64_t latest_number_ = 0;
+  // The last node of each table, null if it has none, and the last before what follows it on each level, or one that
+  // was.
+  struct Tail {
+    Node* node = nullptr;
+    Path path;
+  };
+  std::array<Tail, kTableCount> tails_;
+  // The row that FindToWrite() has looked for, unless a node has been made since.
+  struct Found {
+    bool valid = false;
+    Table table = Table::kRecords;
+    std::string key;
+    Place place;
+  };
+  Found found_;
 
   // Relaxed: how much it is orders nothing.
   std::atomic<size_t> bytes_{0};

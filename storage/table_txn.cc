@@ -22,7 +22,8 @@ void TableTxn::Discard() {
 }
 
 absl::StatusOr<absl::optional<absl::string_view>> TableTxn::Get(Table table, absl::string_view key) const {
-  MemTable::Row row = mem_tables_->newest->Find(number_, table, key);
+  MemTable::Row row = changes_ != nullptr ? mem_tables_->newest->FindToWrite(number_, table, key)
+                                          : mem_tables_->newest->Find(number_, table, key);
   if (!row.found && mem_tables_->frozen != nullptr) {
     row = mem_tables_->frozen->Find(number_, table, key);
   }

@@ -53,13 +53,23 @@ class RandomRows {
   Table AnyTable() { return kTables[Below(4)]; }
   // Some are prefixes of others, and some hold the byte that comes last.
   std::string Key() { return absl::StrCat(std::string(Below(3), '\xff'), Below(60), std::string(Below(2), '\0')); }
+  // Those of each table that get it ascend.
+  std::string NextKey() { return absl::StrCat("~", 1000 + ++last_); }
   std::string Value() { return std::string(Below(5) == 0 ? Below(9000) : Below(40), static_cast<char>(Below(256))); }
 
   // Writes some rows as commit `number`.
   void Commit(uint64_t number, MemTable* mem_table, State* state) {
     for (uint64_t rows = 1 + Below(8); rows > 0; --rows) {
       const Table table = AnyTable();
-      const std::string key = Key();
+      const std::string key = Below(3) == 0 ? NextKey() : Key();
+      if (Below(2) == 0) {
+        // Not always of what is written next.
+        const std::string sought = Below(3) == 0 ? Key() : key;
+        const MemTable::Row expected = mem_table->Find(number, table, sought);
+        const MemTable::Row row = mem_table->FindToWrite(number, table, sought);
+        EXPECT_EQ(row.found, expected.found);
+        EXPECT_EQ(ValueOf(row), ValueOf(expected));
+      }
       if (Below(4) == 0) {
         mem_table->Delete(number, table, key);
         (*state)[table][key] = absl::nullopt;
@@ -73,6 +83,7 @@ class RandomRows {
 
  private:
   std::mt19937_64 random_;
+  uint64_t last_ = 0;
 };
 
 TEST(MemTableTest, EachCommitIsSeenAsItWas) {

@@ -96,4 +96,16 @@ uint64_t InfoNumber(absl::string_view info, absl::string_view field) {
   std::abort();
 }
 
+uint64_t CommandCalls(absl::string_view commandstats, absl::string_view command) {
+  for (absl::string_view line : absl::StrSplit(commandstats, "\r\n")) {
+    uint64_t calls = 0;
+    if (absl::ConsumePrefix(&line, absl::StrCat("cmdstat_", command, ":calls=")) &&
+        absl::SimpleAtoi(line.substr(0, line.find(',')), &calls)) {
+      return calls;
+    }
+  }
+  // One that has never been called is not told.
+  return 0;
+}
+
 }  // namespace dunlin

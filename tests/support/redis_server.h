@@ -64,6 +64,9 @@ class RedisServer final : public RedisProcess {
 // there is none.
 uint64_t InfoNumber(absl::string_view info, absl::string_view field);
 
+// How often an answer to INFO commandstats says that `command`, such as "hget", has been called.
+uint64_t CommandCalls(absl::string_view commandstats, absl::string_view command);
+
 }  // namespace dunlin
 
 #endif  // DUNLIN_TESTS_SUPPORT_REDIS_SERVER_H_
