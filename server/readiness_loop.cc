@@ -6,7 +6,7 @@
 namespace dunlin {
 namespace {
 
-// Short enough that nobody waits for a replica that is ready, nor calls one for long that is not; a look costs two short
+// Short enough that nobody waits for a replica that is ready, or calls one for long that is not; a look costs two short
 // locks.
 constexpr absl::Duration kPeriodUntilServing = absl::Milliseconds(5);
 constexpr absl::Duration kPeriod = absl::Milliseconds(20);

@@ -192,7 +192,6 @@ absl::StatusOr<RelayChangePage> ParseChangesPage(RedisReply reply) {
   page.covered_sequence = fields.Number();
   while (fields.status().ok() && !fields.AtEnd()) {
     RelayChange change;
-    change.sequence = fields.Number();
     change.key = fields.Text();
     change.record = fields.Text();
     page.changes.push_back(std::move(change));

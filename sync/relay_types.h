@@ -72,7 +72,6 @@ struct PositionProposal {
 
 // The latest write of one key.
 struct RelayChange {
-  uint64_t sequence = 0;
   std::string key;
   // Only its order (RecordOrder()) where orders were asked for.
   std::string record;

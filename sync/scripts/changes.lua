@@ -6,7 +6,7 @@
 --   ARGV[3]  the most bytes of keys and records to look at; one entry is returned even if it is larger
 --   ARGV[4]  "records", or "orders": of each record only the 24 bytes of RecordOrder() (storage/record.h)
 --
--- Returns {epoch or "", sequence, gc_sequence, time_ms, complete, covered, sequence, key, record, …}
+-- Returns {epoch or "", sequence, gc_sequence, time_ms, complete, covered, key, record, …}
 --   epoch     "" also when a part of the data is lost: what is left says nothing of what has changed
 --   complete  1 when the index holds nothing after this page
 --   covered   the page covers every change up to this sequence
@@ -21,47 +21,48 @@ if failure then
   return failure
 end
 
--- One more than asked for tells whether anything is left.
-local found = redis.call('ZRANGEBYSCORE', index_key, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0,
-  decimal(entries_max + 1))
-local entries_found = #found / 2
-local entries = math.min(entries_found, entries_max)
-local complete = entries_found <= entries_max
-local covered = tonumber(after)
+-- One more than asked for tells whether anything is left. Without their sequences, which Redis would write and we read,
+-- digit by digit.
+local found = redis.call('ZRANGEBYSCORE', index_key, '(' .. after, '+inf', 'LIMIT', 0, decimal(entries_max + 1))
+local entries = math.min(#found, entries_max)
+local complete = #found <= entries_max
 local epoch = part_is_lost(meta) and '' or meta.epoch
 local reply = { epoch, meta.sequence, meta.gc_sequence, now_ms(), 0, 0 }
-local size, size_bytes = #reply, 0
-local first, is_full = 1, false
-while first <= entries and not is_full do
-  -- A few at a time, each of which may have megabytes: asking for all at once could draw gigabytes into memory to
-  -- return a few megabytes.
-  local last = math.min(first + RECORDS_AT_ONCE - 1, entries)
-  local keys = {}
-  for i = first, last do
-    keys[i - first + 1] = found[2 * i - 1]
+local header_size = #reply
+local size, size_bytes, covered = header_size, 0, 0
+
+-- Adds a record to the page; returns whether there was room.
+local function add(key, record)
+  size_bytes = size_bytes + #key + #record
+  if size_bytes > size_max_bytes and size > header_size then
+    return false
   end
-  local records = redis.call('HMGET', data_key, unpack(keys))
-  for i = first, last do
-    local key, record, sequence = found[2 * i - 1], records[i - first + 1], tonumber(found[2 * i])
-    -- An entry without a record is half of something lost; whoever has the other half will mirror it again.
-    if record then
-      size_bytes = size_bytes + #key + #record
-      if size_bytes > size_max_bytes and size > 6 then
-        complete, is_full = false, true
-        break
-      end
-      reply[size + 1] = sequence
-      reply[size + 2] = key
-      reply[size + 3] = orders_only and string.sub(record, 1, 16) .. string.sub(record, -8) or record
-      size = size + 3
-    end
-    covered = sequence
-  end
-  first = last + 1
+  reply[size + 1] = key
+  reply[size + 2] = orders_only and string.sub(record, 1, 16) .. string.sub(record, -8) or record
+  size = size + 2
+  return true
 end
+
+-- A few at a time, each of which may have megabytes: asking for all at once could draw gigabytes into memory to return a
+-- few megabytes.
+local is_full = false
+while covered < entries and not is_full do
+  local last = math.min(covered + RECORDS_AT_ONCE, entries)
+  local records = redis.call('HMGET', data_key, unpack(found, covered + 1, last))
+  for i = 1, #records do
+    -- An entry without a record is half of something lost; whoever has the other half will mirror it again.
+    is_full = records[i] and not add(found[covered + 1], records[i])
+    if is_full then
+      complete = false
+      break
+    end
+    covered = covered + 1
+  end
+end
+local covered_sequence = covered > 0 and tonumber(redis.call('ZSCORE', index_key, found[covered])) or tonumber(after)
 if complete then
-  covered = math.max(meta.sequence, entries_found > 0 and covered or 0)
+  covered_sequence = math.max(meta.sequence, covered > 0 and covered_sequence or 0)
 end
 reply[5] = complete and 1 or 0
-reply[6] = covered
+reply[6] = covered_sequence
 return reply

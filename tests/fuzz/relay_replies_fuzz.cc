@@ -75,11 +75,10 @@ void CheckChangesPage(const RedisReply& reply) {
   RequireTime(reply, 3, page->redis_time);
   DUNLIN_REQUIRE(page->complete == (reply.elements[4].integer != 0), "");
   RequireNumber(reply, 5, page->covered_sequence);
-  DUNLIN_REQUIRE(6 + 3 * page->changes.size() == reply.elements.size(), absl::StrCat(page->changes.size()));
+  DUNLIN_REQUIRE(6 + 2 * page->changes.size() == reply.elements.size(), absl::StrCat(page->changes.size()));
   for (size_t i = 0; i < page->changes.size(); ++i) {
-    RequireNumber(reply, 6 + 3 * i, page->changes[i].sequence);
-    RequireText(reply, 7 + 3 * i, page->changes[i].key);
-    RequireText(reply, 8 + 3 * i, page->changes[i].record);
+    RequireText(reply, 6 + 2 * i, page->changes[i].key);
+    RequireText(reply, 7 + 2 * i, page->changes[i].record);
     page_parsed.Reach();
   }
 }

@@ -85,8 +85,8 @@ bool IsChangesPage(const RedisReply& reply) {
   if (!Has(reply, 0, "ENNNNN")) {
     return false;
   }
-  for (size_t i = 6; i < reply.elements.size(); i += 3) {
-    if (!Has(reply, i, "NTT")) {
+  for (size_t i = 6; i < reply.elements.size(); i += 2) {
+    if (!Has(reply, i, "TT")) {
       return false;
     }
   }

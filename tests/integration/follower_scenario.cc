@@ -83,7 +83,7 @@ RelayChangePage FollowerScenario::MakePage(uint64_t after, size_t changes_max) c
   std::map<uint64_t, RelayChange> later;
   for (const auto& [key, stored] : data_) {
     if (stored.sequence > after) {
-      later[stored.sequence] = RelayChange{stored.sequence, key, stored.record};
+      later[stored.sequence] = RelayChange{key, stored.record};
     }
   }
   RelayChangePage page;

@@ -34,7 +34,7 @@ absl::StatusOr<RelayChangePage> ModelRedis::ReadChanges(uint64_t after, size_t i
         page.complete = false;
         break;
       }
-      page.changes.push_back(RelayChange{sequence, key, record->second});
+      page.changes.push_back(RelayChange{key, record->second});
     }
     covered = sequence;
   }

@@ -62,7 +62,7 @@ class FollowerTester : public testing::Test {
     page.complete = complete;
     page.covered_sequence = upto;
     for (uint64_t sequence = after + 1; sequence <= upto; ++sequence) {
-      page.changes.push_back({sequence, KeyOf(sequence), RecordOf(sequence)});
+      page.changes.push_back({KeyOf(sequence), RecordOf(sequence)});
     }
     return page;
   }

@@ -66,7 +66,7 @@ struct ListedRedis {
       if (page.changes.size() == entries_max) {
         break;
       }
-      page.changes.push_back({sequence_of_key, key, entries.at(key).second});
+      page.changes.push_back({key, entries.at(key).second});
       page.covered_sequence = sequence_of_key;
     }
     if (page.complete) {
