@@ -79,8 +79,12 @@ class Journal {
   };
 
   // What a segment holds.
+  struct Unmap {
+    size_t size;
+    void operator()(char* bytes) const;
+  };
   struct Content {
-    std::unique_ptr<char[]> bytes;
+    std::unique_ptr<char[], Unmap> bytes;
     size_t size = 0;
     absl::string_view view() const { return {bytes.get(), size}; }
   };

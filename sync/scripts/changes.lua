@@ -43,8 +43,8 @@ local function add(key, record)
   return true
 end
 
--- A few at a time, each of which may have megabytes: asking for all at once could draw gigabytes into memory to return a
--- few megabytes.
+-- A few at a time, each of which may have megabytes: asking for all at once could draw gigabytes into memory to return
+-- a few megabytes.
 local is_full = false
 while covered < entries and not is_full do
   local last = math.min(covered + RECORDS_AT_ONCE, entries)
