@@ -60,8 +60,8 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 
 // ---- Watch ----
 
-// How far behind other threads the one that serves all streams stands where processors are short, as nice(1) has it: at
-// 5 it still gets a third of what one of them gets.
+// How far behind other threads those that serve streams stand where processors are short, as nice(1) has it: at 5 one
+// still gets a third of what another thread gets.
 inline constexpr int kWatchThreadNiceness = 5;
 // The shortest time after which a stream may want a sign of life. Each costs a message of some ten microseconds: if all
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.

@@ -2,6 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
+#include <sys/resource.h>
 
 namespace dunlin {
 namespace {
@@ -64,8 +65,14 @@ void RpcQueue::OnPosted(bool) {
 
 bool RpcQueue::IsCurrent() const { return current_queue == this; }
 
-void RpcQueue::Start() {
-  thread_ = std::thread([this] { Run(); });
+void RpcQueue::Start(int niceness) {
+  thread_ = std::thread([this, niceness] {
+    // In Linux it is this thread's priority alone. Without it all works as well, so that an error is none.
+    if (niceness != 0) {
+      (void)setpriority(PRIO_PROCESS, 0, niceness);
+    }
+    Run();
+  });
 }
 
 void RpcQueue::Stop() {

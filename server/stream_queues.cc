@@ -24,7 +24,7 @@ StreamQueues::StreamQueues() {
 
 void StreamQueues::Start() {
   for (const std::unique_ptr<RpcQueue>& queue : queues_) {
-    queue->Start();
+    queue->Start(kWatchThreadNiceness);
   }
 }
 
