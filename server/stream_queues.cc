@@ -10,8 +10,12 @@ namespace {
 std::unique_ptr<grpc::CompletionQueue> NewQueueWithoutConnections() {
   const grpc_completion_queue_attributes attributes{GRPC_CQ_CURRENT_VERSION, GRPC_CQ_NEXT, GRPC_CQ_NON_POLLING,
                                                     /*cq_shutdown_cb=*/nullptr};
-  return std::make_unique<grpc::CompletionQueue>(grpc_completion_queue_create(
+  // Whoever makes a queue may be the first in the process who needs gRPC; from then on the queue sees to that itself.
+  grpc_init();
+  auto queue = std::make_unique<grpc::CompletionQueue>(grpc_completion_queue_create(
       grpc_completion_queue_factory_lookup(&attributes), &attributes, /*reserved=*/nullptr));
+  grpc_shutdown();
+  return queue;
 }
 
 }  // namespace
