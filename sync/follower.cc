@@ -113,6 +113,7 @@ void Follower::OnConnected(absl::Time now) {
 
 void Follower::OnRelayError(const absl::Status& error, bool connected, absl::Time now) {
   connected_ = connected;
+  was_cut_off_ = was_cut_off_ || !connected;
   refused_ = connected;
   error_ = error;
   retry_at_ = retry_.Failed(now);
@@ -215,6 +216,7 @@ void Follower::OnApplied(const absl::StatusOr<ApplyResult>& result, absl::Time n
   // Only now something has come of all the calls: an answer to the heartbeat alone must not bring the attempts at what
   // fails time and again closer together.
   retry_.Succeeded();
+  was_cut_off_ = false;
   applied_ = applying_sequence_;
   whole_ = applying_whole_ ? applied_ : whole_;
   complete_stored_unix_ms_ = complete_told_unix_ms_;

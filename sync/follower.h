@@ -281,6 +281,8 @@ class Follower {
   uint64_t primary_;
   // When a store without a fleet may give an empty Redis its first position.
   absl::Time founding_at_ = absl::InfiniteFuture();
+  // Redis could not be reached since it last was of use.
+  bool was_cut_off_ = false;
   absl::optional<EpochProposal> start_epoch_;
   absl::optional<EpochChange> enter_epoch_;
   bool entering_epoch_ = false;

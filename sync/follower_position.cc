@@ -51,7 +51,8 @@ bool Follower::AwaitFounder(const RelayPosition& position, absl::Time now) {
     return false;
   }
   if (founding_at_ == absl::InfiniteFuture()) {
-    founding_at_ = now + kFleetFoundingDelay;
+    // Those who know the fleet may be as long in coming back as anybody is who could not reach Redis.
+    founding_at_ = now + kFleetFoundingDelay + (was_cut_off_ ? kReconnectDelayMax : absl::ZeroDuration());
   }
   error_ = absl::UnavailableError("Redis is empty: waiting for a replica that knows the fleet");
   heartbeat_at_ = std::min(heartbeat_at_, founding_at_);
