@@ -44,6 +44,7 @@ class HealthService final : public RpcService {
   void Open(const grpc::ByteBuffer& request, StreamCall* call) ABSL_LOCKS_EXCLUDED(mutex_);
   // Says what is to be said next, if gRPC can take it.
   void Pump(Stream* stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // gRPC has taken what was said last, or will take no more, if not `ok`.
   void OnWritten(Stream* stream, bool ok) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What streams are told.
   void OnWriteDone(Stream* stream, bool ok) ABSL_LOCKS_EXCLUDED(mutex_);

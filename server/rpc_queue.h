@@ -47,7 +47,8 @@ class RpcQueue {
     void (T::*const member_)(bool ok);
   };
 
-  // What has become of an operation by the time that it has been asked for.
+  // What has become of an operation by the time that it has been asked for: nothing yet, so that its end will be told;
+  // or its end, with or without `ok`.
   enum class Outcome { kOpen, kDone, kFailed };
 
   explicit RpcQueue(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}

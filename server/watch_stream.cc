@@ -130,7 +130,7 @@ void WatchStream::Say(WatchOutput* output, absl::Time now) {
   FillLag(service_->parts_, output->message.mutable_lag());
   const grpc::ByteBuffer message = service_->encoder_.Encode(*output, session_->form());
   said_at_ = now;
-  // The streams' thread sees both, because StartWrite() comes after.
+  // The thread of the call's queue sees both, because StartWrite() comes after.
   pump_again_.store(!session_->caught_up(), std::memory_order_relaxed);
   writing_.store(true, std::memory_order_relaxed);
   const RpcQueue::Outcome outcome = StartWrite(message);

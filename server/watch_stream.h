@@ -26,8 +26,8 @@ class WatchService;
 // WatchStream carries the messages of one WatchSession over one gRPC stream, one at a time: the next is made when gRPC
 // has taken the last, so a slow reader holds one message and its session's queue, no more.
 //
-// Only the WatchService's thread starts writes and finishes the stream; gRPC's streams' thread and the feed merely put
-// the stream in line. It lives until gRPC and the service have both let go of it.
+// Only the WatchService's thread starts writes and finishes the stream; the thread of its call's queue and the feed
+// merely put the stream in line. It lives until gRPC and the service have both let go of it.
 //
 // Thread-safety: Pump() is called by the service's thread alone; all else is safe for concurrent use.
 class WatchStream final : public ServerStream, public std::enable_shared_from_this<WatchStream> {
