@@ -2,6 +2,8 @@
 
 #include <xxhash.h>
 
+#include <iterator>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "storage/big_endian.h"
@@ -11,13 +13,10 @@
 namespace dunlin {
 namespace {
 
-constexpr char kPositionFormat = 4;
-constexpr char kOldPositionFormat = 1;
+constexpr char kPositionFormat = 5;
 constexpr char kPageFormat = 2;
 constexpr char kWatcherFormat = 3;
 constexpr size_t kChecksumSizeBytes = 4;
-constexpr size_t kPositionSizeBytes = 6 * 8;
-constexpr size_t kOldPositionSizeBytes = 4 * 8;
 constexpr size_t kPrefixHashSizeBytes = 8;
 
 std::string Checksum(absl::string_view bytes) {
@@ -50,6 +49,23 @@ std::string PrefixHash(absl::string_view prefix) {
   return EncodeBigEndian64(XXH3_64bits(prefix.data(), prefix.size()));
 }
 
+// The formats of positions that are understood, and how many numbers each has. Each begins as the one before.
+struct PositionFormat {
+  char format;
+  size_t numbers;
+};
+constexpr PositionFormat kPositionFormats[] = {{1, 4}, {4, 6}, {kPositionFormat, 7}};
+
+// The format that `token` says it has; the latest if that is none of them.
+PositionFormat FormatOf(absl::string_view token) {
+  for (const PositionFormat& format : kPositionFormats) {
+    if (!token.empty() && token[0] == format.format) {
+      return format;
+    }
+  }
+  return kPositionFormats[std::size(kPositionFormats) - 1];
+}
+
 }  // namespace
 
 std::string EncodePositionToken(const Position& position) {
@@ -60,23 +76,27 @@ std::string EncodePositionToken(const Position& position) {
   AppendBigEndian64(position.revision, &token);
   AppendBigEndian64(position.own_revision, &token);
   AppendBigEndian64(position.expired_unix_ms, &token);
+  AppendBigEndian64(position.known_revision, &token);
   return Seal(std::move(token));
 }
 
 absl::StatusOr<Position> DecodePositionToken(absl::string_view name, absl::string_view token) {
-  const bool is_old = !token.empty() && token[0] == kOldPositionFormat;
-  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content,
-                          Unseal(token, is_old ? kOldPositionFormat : kPositionFormat, name));
-  if (content.size() != (is_old ? kOldPositionSizeBytes : kPositionSizeBytes)) {
+  const PositionFormat format = FormatOf(token);
+  DUNLIN_ASSIGN_OR_RETURN(const absl::string_view content, Unseal(token, format.format, name));
+  if (content.size() != format.numbers * sizeof(uint64_t)) {
     return absl::InvalidArgumentError(absl::StrCat(name, " is malformed: it has the wrong size"));
   }
-  Position position;
-  position.epoch = ReadBigEndian64(content);
-  position.sequence = ReadBigEndian64(content.substr(8));
-  position.store_id = ReadBigEndian64(content.substr(16));
-  position.revision = ReadBigEndian64(content.substr(24));
-  position.own_revision = is_old ? position.revision : ReadBigEndian64(content.substr(32));
-  position.expired_unix_ms = is_old ? 0 : ReadBigEndian64(content.substr(40));
+  // Those that the format does not have are 0.
+  uint64_t numbers[kPositionFormats[std::size(kPositionFormats) - 1].numbers] = {};
+  for (size_t i = 0; i < format.numbers; ++i) {
+    numbers[i] = ReadBigEndian64(content.substr(i * sizeof(uint64_t)));
+  }
+  Position position{numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]};
+  if (format.format == 1) {
+    position.own_revision = position.revision;
+  } else if (format.format == 4 && position.own_revision > position.revision) {
+    position.known_revision = position.own_revision;
+  }
   return position;
 }
 

@@ -13,12 +13,13 @@ namespace dunlin {
 // checksum, so that a token that was cut or mixed up is told from one that is merely old.
 
 // A position token, of Watch and of every write's answer:
-//   format (1, = 4) | epoch (8) | sequence (8) | store id (8) | revision (8) | own revision (8) | expired ms (8)
-//   | XXH3-64's upper 4 bytes; big-endian.
+//   format (1, = 5) | epoch (8) | sequence (8) | store id (8) | revision (8) | own revision (8) | expired ms (8)
+//   | known revision (8) | XXH3-64's upper 4 bytes; big-endian.
 std::string EncodePositionToken(const Position& position);
 
-// Reads format 1, too, which ends after the revision: all up to it may be the store's own, and nothing is known of what
-// had expired. `name` is the request's field, for messages.
+// Reads the earlier formats, too: 1 ends after the revision, so that all up to it may be the store's own, and nothing is
+// known of what had expired; 4 ends before the known revision, in whose place the own one is a later one than the
+// revision. `name` is the request's field, for messages.
 // Errors: kInvalidArgument, saying what is wrong with it.
 absl::StatusOr<Position> DecodePositionToken(absl::string_view name, absl::string_view token);
 

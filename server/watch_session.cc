@@ -47,7 +47,7 @@ void WatchSession::Begin(const absl::optional<Position>& resume) {
     if (continues) {
       covered_ = *resume;
       revision_ = covered_.revision;
-      known_revision_ = covered_.own_revision;
+      known_ = {covered_.known_revision, covered_.own_revision};
       return;
     }
     say_reset_ = true;
@@ -67,7 +67,8 @@ void WatchSession::Arrived(absl::optional<uint64_t> after_revision) {
   if (after_revision.has_value()) {
     resume.store_id = covered_.store_id;
     resume.revision = *after_revision;
-    resume.own_revision = covered_.revision;
+    resume.own_revision = covered_.own_revision;
+    resume.known_revision = covered_.revision;
   }
   Begin(resume);
 }
@@ -292,9 +293,11 @@ void WatchSession::SetToken(v1::WatchResponse* message) {
     ahead_ = now;
   }
   if (whole_) {
-    const uint64_t own_revision = known_revision_ > revision_ ? known_revision_ : std::min(now.own_revision, revision_);
+    const bool knows_more = known_.revision > revision_;
+    const uint64_t own_revision = knows_more ? known_.own_revision : std::min(now.own_revision, revision_);
     message->set_token(EncodePositionToken({covered_.epoch, covered_.sequence, now.store_id, revision_, own_revision,
-                                            std::min(covered_.expired_unix_ms, now.expired_unix_ms)}));
+                                            std::min(covered_.expired_unix_ms, now.expired_unix_ms),
+                                            knows_more ? known_.revision : 0}));
   }
 }
 

@@ -129,9 +129,14 @@ class WatchSession {
   bool say_synced_ = true;
   // Whether the reader holds the whole state as of revision_: not before SYNCED if it gets the state from us.
   bool whole_ = true;
-  // All that the reader has seen is in the store as of this revision. It is later than revision_ where the reader comes
-  // from another replica: what it has seen there may stand at any revision here.
-  uint64_t known_revision_ = 0;
+  // All that the reader has seen is in the store as of this revision, of which the store has written itself what it has
+  // up to the other. It is later than revision_ where the reader comes from another replica: what it has seen there may
+  // stand at any revision here.
+  struct Known {
+    uint64_t revision = 0;
+    uint64_t own_revision = 0;
+  };
+  Known known_;
   // A place in Redis' history that is not beyond what has been said: everything up to its sequence has a revision up to
   // revision_. And the next such place, for when revision_ has come that far. The store's own position will not do: it
   // runs ahead of a reader, and a token with its sequence would hide from other replicas what the reader lacks.

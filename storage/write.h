@@ -26,11 +26,12 @@ struct Position {
   uint64_t sequence = 0;
   uint64_t store_id = 0;
   uint64_t revision = 0;
-  // Others have what is known here once Redis has what the store had written itself up to this revision; 0: nothing. It
-  // is later than `revision` where somebody knows more of the store, in parts, than all up to `revision`.
+  // Others have what is known here once Redis has what the store had written itself up to this revision; 0: nothing.
   uint64_t own_revision = 0;
   // The store had taken note of every expiry up to this time of the fleet's clock; 0: that is not known.
   uint64_t expired_unix_ms = 0;
+  // Somebody knows more of the store than all up to `revision`: parts of what it had up to this one. 0: nothing more.
+  uint64_t known_revision = 0;
 };
 
 // A put or a delete of one key.

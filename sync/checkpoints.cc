@@ -4,6 +4,10 @@
 
 namespace dunlin {
 
+DeliveredMark MarkOf(uint64_t revision, uint64_t epoch, const DeliveredMark& mark) {
+  return revision == 0 ? DeliveredMark{epoch, 0, mark.connection} : mark;
+}
+
 void Checkpoints::Note(const DeliveredMark& delivered, uint64_t expired_unix_ms, uint64_t epoch, uint64_t sequence) {
   if (!delivered.revision.has_value() || delivered.epoch != epoch) {
     return;

@@ -22,6 +22,10 @@ struct DeliveredMark {
   uint64_t connection = 0;
 };
 
+// What may be noted of a store that stood at `revision` after its mirror had told `mark`: of one that holds nothing
+// Redis lacks nothing in `epoch`, before its mirror has said a word. So others may go on at a newcomer from the start.
+DeliveredMark MarkOf(uint64_t revision, uint64_t epoch, const DeliveredMark& mark);
+
 // A place in this store's history as others see it: all that it had up to `revision`, whoever wrote it, Redis had by
 // `sequence`, and what it had swept had expired by `expired_unix_ms`.
 //

@@ -214,7 +214,7 @@ void FollowerThread::Do(const Follower::Connect&) {
 
 void FollowerThread::Do(const Follower::ReadPosition& read) {
   const DeliveredMark delivered = parts_.delivered();
-  const uint64_t expired_unix_ms = parts_.store->state().expired_latest_unix_ms;
+  const StoreState state = parts_.store->state();
   const absl::Time asked = steady_.Now();
   const absl::StatusOr<RelayPosition> position = parts_.relay->ReadPosition(read.proposal);
   const absl::Time fleet_time = parts_.clock->Now();
@@ -225,7 +225,8 @@ void FollowerThread::Do(const Follower::ReadPosition& read) {
   const absl::Duration correction = ClockCorrection(steady_.Now() - asked, fleet_time, position->redis_time);
   parts_.clock->Correct(correction);
   if (follower_.OnPosition(*position, Local(), steady_.Now())) {
-    parts_.checkpoints->Note(delivered, expired_unix_ms, position->epoch, position->sequence);
+    parts_.checkpoints->Note(MarkOf(state.revision, position->epoch, delivered), state.expired_latest_unix_ms,
+                             position->epoch, position->sequence);
     parts_.on_confirmed(delivered);
   }
 }

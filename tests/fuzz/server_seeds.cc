@@ -12,14 +12,15 @@
 namespace dunlin {
 namespace {
 
-constexpr Position kPosition{0x0123456789abcdef, 42, 0xfedcba9876543210, 7, 5, 1795708800000};
+constexpr Position kPosition{0x0123456789abcdef, 42, 0xfedcba9876543210, 7, 5, 1795708800000, 9};
 
 // ---- Tokens ----
 
 std::string Numbers(const Position& position) {
   return absl::StrCat(EncodeBigEndian64(position.epoch), EncodeBigEndian64(position.sequence),
                       EncodeBigEndian64(position.store_id), EncodeBigEndian64(position.revision),
-                      EncodeBigEndian64(position.own_revision), EncodeBigEndian64(position.expired_unix_ms));
+                      EncodeBigEndian64(position.own_revision), EncodeBigEndian64(position.expired_unix_ms),
+                      EncodeBigEndian64(position.known_revision));
 }
 
 // As the target makes a page of its input: a prefix, then a key.
@@ -213,10 +214,12 @@ Seeds TokenSeeds() {
       {"position-cut", EncodePositionToken(kPosition).substr(0, 30)},
       {"position-numbers", Numbers(kPosition)},
       {"position-numbers-last",
-       Numbers(Position{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})},
-      {"position-numbers-cut", Numbers(kPosition).substr(0, 47)},
-      {"position-numbers-old", Numbers(kPosition).substr(0, 32)},
-      {"position-numbers-old-cut", Numbers(kPosition).substr(0, 31)},
+       Numbers(Position{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})},
+      {"position-numbers-cut", Numbers(kPosition).substr(0, 55)},
+      {"position-numbers-old", Numbers(kPosition).substr(0, 48)},
+      {"position-numbers-old-cut", Numbers(kPosition).substr(0, 47)},
+      {"position-numbers-oldest", Numbers(kPosition).substr(0, 32)},
+      {"position-numbers-oldest-cut", Numbers(kPosition).substr(0, 31)},
       {"position-numbers-more", Numbers(kPosition) + "x"},
       {"page", EncodePageToken("feature/", "feature/dark-mode")},
       {"page-of-everything", EncodePageToken("", "k")},

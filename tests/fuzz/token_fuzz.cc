@@ -28,10 +28,12 @@ Milestone page_decoded("a page's key was decoded");
 Milestone other_listing("a page of another listing was refused");
 Milestone longest_key("the longest key was decoded");
 
-constexpr char kPositionFormat = 4;
-constexpr size_t kPositionSizeBytes = 6 * 8;
-constexpr char kOldPositionFormat = 1;
-constexpr size_t kOldPositionSizeBytes = 4 * 8;
+constexpr char kPositionFormat = 5;
+constexpr size_t kPositionSizeBytes = 7 * 8;
+constexpr char kOldPositionFormat = 4;
+constexpr size_t kOldPositionSizeBytes = 6 * 8;
+constexpr char kOldestPositionFormat = 1;
+constexpr size_t kOldestPositionSizeBytes = 4 * 8;
 constexpr size_t kPrefixHashSizeBytes = 8;
 
 std::string Seal(char format, absl::string_view content) {
@@ -52,8 +54,12 @@ bool CheckPosition(absl::string_view token) {
     RequireRefusal(position.status(), "resume_token ");
     return false;
   }
-  if (token[0] == kOldPositionFormat) {
+  if (token[0] == kOldestPositionFormat) {
     DUNLIN_REQUIRE(position->own_revision == position->revision && position->expired_unix_ms == 0, "");
+    DUNLIN_REQUIRE(position->known_revision == 0, "");
+  } else if (token[0] == kOldPositionFormat) {
+    const bool knows_more = position->own_revision > position->revision;
+    DUNLIN_REQUIRE(position->known_revision == (knows_more ? position->own_revision : 0), "");
   } else {
     DUNLIN_REQUIRE(EncodePositionToken(*position) == token, "");
   }
@@ -87,7 +93,7 @@ void CheckBothKinds(absl::string_view prefix, absl::string_view token) {
 }
 
 void CheckPositionRoundTrip(ByteSource source) {
-  const Position in{source.Number(), source.Number(), source.Number(),
+  const Position in{source.Number(), source.Number(), source.Number(), source.Number(),
                     source.Number(), source.Number(), source.Number()};
   const ExactBytes token(EncodePositionToken(in));
   const absl::StatusOr<Position> out = DecodePositionToken("resume_token", token.view());
@@ -95,6 +101,7 @@ void CheckPositionRoundTrip(ByteSource source) {
   DUNLIN_REQUIRE(out->epoch == in.epoch && out->sequence == in.sequence, "");
   DUNLIN_REQUIRE(out->store_id == in.store_id && out->revision == in.revision, "");
   DUNLIN_REQUIRE(out->own_revision == in.own_revision && out->expired_unix_ms == in.expired_unix_ms, "");
+  DUNLIN_REQUIRE(out->known_revision == in.known_revision, "");
 }
 
 void CheckToken(absl::string_view input) {
@@ -105,6 +112,9 @@ void CheckToken(absl::string_view input) {
   CheckBothKinds(prefix, ExactBytes(Seal(2, rest)).view());
   const ExactBytes position(Seal(kPositionFormat, input));
   DUNLIN_REQUIRE(CheckPosition(position.view()) == (input.size() == kPositionSizeBytes), absl::StrCat(input.size()));
+  const ExactBytes oldest_position(Seal(kOldestPositionFormat, input));
+  DUNLIN_REQUIRE(CheckPosition(oldest_position.view()) == (input.size() == kOldestPositionSizeBytes),
+                 absl::StrCat(input.size()));
   const ExactBytes old_position(Seal(kOldPositionFormat, input));
   DUNLIN_REQUIRE(CheckPosition(old_position.view()) == (input.size() == kOldPositionSizeBytes),
                  absl::StrCat(input.size()));

@@ -21,7 +21,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Position kPosition{0x0123456789abcdef, 42, UINT64_MAX, 7, 5, 1795708800000};
+constexpr Position kPosition{0x0123456789abcdef, 42, UINT64_MAX, 7, 5, 1795708800000, 9};
 
 std::string FlipBit(std::string token, size_t bit) {
   token[bit / 8] = static_cast<char>(token[bit / 8] ^ (1 << (bit % 8)));
@@ -48,7 +48,8 @@ void ExpectDamageIsNoticed(const std::string& token, Decode decode) {
 TEST(TokenTest, PositionRoundTrips) {
   std::mt19937_64 random(1);
   for (int i = 0; i < 1000; ++i) {
-    const Position in{random() >> random() % 64, random(), random(), random() >> random() % 64, random(), random()};
+    const Position in{
+        random() >> random() % 64, random(), random(), random() >> random() % 64, random(), random(), random()};
     const absl::StatusOr<Position> out = DecodePositionToken("resume_token", EncodePositionToken(in));
     ASSERT_TRUE(out.ok()) << out.status();
     EXPECT_EQ(out->epoch, in.epoch);
@@ -57,15 +58,20 @@ TEST(TokenTest, PositionRoundTrips) {
     EXPECT_EQ(out->revision, in.revision);
     EXPECT_EQ(out->own_revision, in.own_revision);
     EXPECT_EQ(out->expired_unix_ms, in.expired_unix_ms);
+    EXPECT_EQ(out->known_revision, in.known_revision);
   }
 }
 
-// As it was before a token could be used on another replica.
-TEST(TokenTest, AnOldPositionIsUnderstood) {
-  std::string token(1, 1);
-  for (const uint64_t number : {11, 12, 13, 14}) AppendBigEndian64(number, &token);
+absl::StatusOr<Position> DecodeOld(char format, const std::vector<uint64_t>& numbers) {
+  std::string token(1, format);
+  for (const uint64_t number : numbers) AppendBigEndian64(number, &token);
   token += EncodeBigEndian64(XXH3_64bits(token.data(), token.size())).substr(0, 4);
-  const absl::StatusOr<Position> position = DecodePositionToken("resume_token", token);
+  return DecodePositionToken("resume_token", token);
+}
+
+// As it was before a token could be used on another replica.
+TEST(TokenTest, TheOldestPositionIsUnderstood) {
+  const absl::StatusOr<Position> position = DecodeOld(1, {11, 12, 13, 14});
   ASSERT_TRUE(position.ok()) << position.status();
   EXPECT_EQ(position->epoch, 11u);
   EXPECT_EQ(position->sequence, 12u);
@@ -73,6 +79,23 @@ TEST(TokenTest, AnOldPositionIsUnderstood) {
   EXPECT_EQ(position->revision, 14u);
   EXPECT_EQ(position->own_revision, 14u);
   EXPECT_EQ(position->expired_unix_ms, 0u);
+  EXPECT_EQ(position->known_revision, 0u);
+}
+
+// As it was when what a reader knew from elsewhere counted as the store's own.
+TEST(TokenTest, AnOldPositionIsUnderstood) {
+  const absl::StatusOr<Position> position = DecodeOld(4, {11, 12, 13, 14, 10, 16});
+  ASSERT_TRUE(position.ok()) << position.status();
+  EXPECT_EQ(position->revision, 14u);
+  EXPECT_EQ(position->own_revision, 10u);
+  EXPECT_EQ(position->expired_unix_ms, 16u);
+  EXPECT_EQ(position->known_revision, 0u);
+  const absl::StatusOr<Position> on_the_way = DecodeOld(4, {11, 12, 13, 14, 15, 16});
+  ASSERT_TRUE(on_the_way.ok()) << on_the_way.status();
+  EXPECT_EQ(on_the_way->own_revision, 15u);
+  EXPECT_EQ(on_the_way->known_revision, 15u);
+  EXPECT_FALSE(DecodeOld(4, {11, 12, 13, 14}).ok());
+  EXPECT_FALSE(DecodeOld(1, {11, 12, 13, 14, 15, 16}).ok());
 }
 
 TEST(TokenTest, ARefusalNamesTheField) {

@@ -91,24 +91,32 @@ TEST_F(WatchArrivalTest, ACheckpointFromBeforeWhatIsRememberedOfDeletionsIsNone)
 TEST_F(WatchArrivalTest, OnTheWayATokenAsksForAllThatTheReaderMayHaveSeen) {
   const uint64_t checkpoint = data_.Put("a", "0").position.revision;
   for (int i = 0; i < 600; ++i) data_.Put(absl::StrCat("k", i), "v");
+  const uint64_t own = data_.store->position().own_revision;
+  Record record;
+  record.version = Version{1, 1};
+  data_.Apply({{{"of another", EncodeRecord(record)}}, 0, 0});
   const uint64_t arrived_at = data_.store->position().revision;
   const auto session = OpenWaiting();
   session->Arrived(checkpoint);
   const Position first = TokenOf(Next(session.get(), Step::kMessage));
   EXPECT_EQ(first.store_id, data_.store->store_id());
   EXPECT_LT(first.revision, arrived_at);
-  EXPECT_EQ(first.own_revision, arrived_at);
+  EXPECT_EQ(first.known_revision, arrived_at);
+  EXPECT_EQ(first.own_revision, own) << "what others have written Redis has anyway";
+  EXPECT_LT(own, arrived_at);
   EXPECT_EQ(first.sequence, 70u) << "of the fleet it knows what it knew";
   EXPECT_LE(first.expired_unix_ms, 12345u);
   // The same holds of a stream that goes on from there.
   const auto again = Open(ResumeAt(first));
   const Position second = TokenOf(Next(again.get(), Step::kMessage));
   EXPECT_LT(second.revision, arrived_at);
-  EXPECT_EQ(second.own_revision, arrived_at);
+  EXPECT_EQ(second.known_revision, arrived_at);
+  EXPECT_EQ(second.own_revision, own);
   const std::vector<v1::WatchResponse> rest = Drain(again.get());
   const Position last = TokenOf(rest.back());
   EXPECT_EQ(last.revision, arrived_at);
   EXPECT_LE(last.own_revision, last.revision);
+  EXPECT_EQ(last.known_revision, 0u);
 }
 
 }  // namespace

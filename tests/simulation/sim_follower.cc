@@ -84,7 +84,7 @@ bool SimFollower::Do(const Follower::Connect&) {
 }
 
 bool SimFollower::Do(const Follower::ReadPosition& read) {
-  const Asked asked = {now(), parts_.delivered(), parts_.store->state().expired_latest_unix_ms};
+  const Asked asked = {now(), parts_.delivered(), parts_.store->state()};
   Call<RelayPosition>([proposal = read.proposal](ModelRedis& redis) { return redis.ReadPosition(proposal); },
                       [this, asked](const absl::StatusOr<RelayPosition>& position) { OnPosition(asked, position); });
   return false;
@@ -101,7 +101,8 @@ void SimFollower::OnPosition(const Asked& asked, const absl::StatusOr<RelayPosit
   const bool confirmed = follower_.OnPosition(
       *position, {parts_.ring->UsedApprox().slots > 0, state.revision, state.mirrored_high_revision}, now());
   if (confirmed) {
-    parts_.checkpoints->Note(asked.delivered, asked.expired_unix_ms, position->epoch, position->sequence);
+    parts_.checkpoints->Note(MarkOf(asked.state.revision, position->epoch, asked.delivered),
+                             asked.state.expired_latest_unix_ms, position->epoch, position->sequence);
     parts_.on_confirmed(asked.delivered);
   }
 }

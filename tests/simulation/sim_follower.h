@@ -85,7 +85,7 @@ class SimFollower final : public SimThread {
   struct Asked {
     absl::Time at;
     DeliveredMark delivered;
-    uint64_t expired_unix_ms = 0;
+    StoreState state;
   };
   void OnPosition(const Asked& asked, const absl::StatusOr<RelayPosition>& position);
   void Failed(const absl::Status& error);

@@ -101,6 +101,26 @@ TEST_F(ArrivalsTest, APositionOfAnotherEpochAsksForAllThatItsStoreHad) {
   EXPECT_EQ(answered_, 1);
 }
 
+// The parts that a reader knows beyond the revision have come by Redis or are the store's own: only where Redis has
+// lost them does their store have to bring them again.
+TEST_F(ArrivalsTest, WhatIsKnownInPartsIsAskedForInAnotherEpochAlone) {
+  Progress(kEpoch, 500);
+  Position position = PositionOf(1);
+  position.known_revision = 30;
+  Wait(position);
+  arrivals_.TakeAwaited();
+  Delivered({12}, 150);
+  EXPECT_EQ(answered_, 1);
+  position.epoch = kEpoch - 1;
+  Wait(position);
+  arrivals_.TakeAwaited();
+  Delivered({29}, 150);
+  EXPECT_EQ(answered_, 1);
+  arrivals_.TakeAwaited();
+  Delivered({30}, 150);
+  EXPECT_EQ(answered_, 2);
+}
+
 TEST_F(ArrivalsTest, ANewEpochAsksAnew) {
   Progress(kEpoch, 100);
   Wait(PositionOf(1));

@@ -64,6 +64,15 @@ TEST(CheckpointsTest, NothingIsKnownBeforeAnythingIsDelivered) {
   EXPECT_EQ(checkpoints.Find(At(100)), 0u);
 }
 
+TEST(CheckpointsTest, ANewcomerHidesNothing) {
+  const DeliveredMark nothing = MarkOf(0, kEpoch, DeliveredMark());
+  EXPECT_EQ(nothing.epoch, kEpoch);
+  EXPECT_EQ(nothing.revision, 0u);
+  const DeliveredMark unknown = MarkOf(1, kEpoch, DeliveredMark());
+  EXPECT_FALSE(unknown.revision.has_value());
+  EXPECT_EQ(MarkOf(7, kEpoch, DeliveredMark{kEpoch, 5, 3}).revision, 5u);
+}
+
 TEST(CheckpointsTest, AfterTooLongAnAbsenceNobodyFromBeforeMayGoOn) {
   Checkpoints checkpoints;
   checkpoints.Note({kEpoch, 10}, 1000, kEpoch, 100);
