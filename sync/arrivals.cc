@@ -28,7 +28,8 @@ bool HasLost(const Position& position, const DeliveredReply& reply) {
 
 // In another epoch nothing that its store held is known to be in Redis, whoever wrote it.
 uint64_t RevisionToBeDelivered(const Position& position, uint64_t epoch) {
-  return position.epoch == epoch ? position.own_revision : std::max({position.revision, position.own_revision, position.known_revision});
+  return position.epoch == epoch ? position.own_revision
+                                 : std::max({position.revision, position.own_revision, position.known_revision});
 }
 
 }  // namespace
