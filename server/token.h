@@ -19,8 +19,8 @@ std::string EncodePositionToken(const Position& position);
 
 // Reads the earlier formats, too: 1 ends after the revision, so that all up to it may be the store's own, and nothing
 // is known of what had expired; 4 ends before the known revision, which its own revision stands for where it is later
-// than the revision. `name` is the request's field, for messages. Errors: kInvalidArgument, saying what is wrong with
-// it.
+// than the revision. `name` is the request's field, for messages.
+// Errors: kInvalidArgument, saying what is wrong with it.
 absl::StatusOr<Position> DecodePositionToken(absl::string_view name, absl::string_view token);
 
 // A page token of List: the last key that was looked at, tied to the prefix that was listed.
