@@ -270,7 +270,7 @@ inline constexpr absl::Duration kSentinelTimeout = absl::Seconds(1);
 // Waits between attempts to connect, of a replica to Redis and of a client to its replicas: quick at first, and not a
 // load on whatever comes back.
 inline constexpr absl::Duration kReconnectDelayMin = absl::Milliseconds(50);
-inline constexpr absl::Duration kReconnectDelayMax = absl::Seconds(2);
+inline constexpr absl::Duration kReconnectDelayMax = absl::Seconds(1);
 
 // The longest that a caller waits for Redis (ACK_MIRRORED, preconditions) if its own deadline is later: two time-outs
 // of a connection. And how long before its deadline it is answered, so that it still hears what is known.

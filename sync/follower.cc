@@ -121,6 +121,14 @@ void Follower::OnRelayError(const absl::Status& error, bool connected, absl::Tim
   CatchUpAgain(Cause::kReconnect);
 }
 
+void Follower::OnEpochDoubt() {
+  position_wanted_ = true;
+  if (!connected_) {
+    // It is there, so that no wait for it makes sense any more.
+    retry_at_ = absl::InfinitePast();
+  }
+}
+
 void Follower::OnSubscribed() {
   subscribed_ = true;
   subscription_error_ = absl::OkStatus();

@@ -174,8 +174,8 @@ class Follower {
   // These are the stores whose writes somebody waits for here: Redis is asked for them until another call names others,
   // or none.
   void OnDeliveryAwaited(std::vector<uint64_t> store_ids);
-  // Somebody has seen Redis in another epoch than the store's.
-  void OnEpochDoubt() { position_wanted_ = true; }
+  // Somebody has reached Redis, anew, or has seen it in another epoch than the store's.
+  void OnEpochDoubt();
   // The ring was full and events were dropped.
   void OnOverflow();
   // REQUIRES: WantsEvent().

@@ -61,10 +61,11 @@ Mirror::Action Mirror::Next(absl::Time now) {
         return *std::move(action);
       }
     }
-    if (outbox_may_have_more_ && now < read_at_ && in_flight_.empty()) {
-      return Wait{read_at_};
+    const absl::Time read_at = confirmed_ ? read_at_ : std::max(read_at_, confirmed_by_);
+    if (outbox_may_have_more_ && now < read_at && in_flight_.empty()) {
+      return Wait{read_at};
     }
-    if (outbox_may_have_more_ && now >= read_at_) {
+    if (outbox_may_have_more_ && now >= read_at) {
       return ReadOutbox{read_revision_, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes};
     }
   }
@@ -89,21 +90,22 @@ absl::optional<Mirror::Action> Mirror::NextOfPage(absl::Time now) {
   if (next_->known_to_redis && allowance_ != Allowance::kAll) {
     return Action(Wait{absl::InfiniteFuture()});
   }
+  if (ask_first_ && now < ask_at_) {
+    page_has_waited_ = true;
+    return Action(Wait{ask_at_});
+  }
+  if (page_has_waited_) {
+    // Before it is found to be too late: it has its time from when the store may have known less.
+    ForgetPage();
+    return absl::nullopt;
+  }
   if (is_too_late) {
     // What the store knows to be complete is newer by the next heartbeat.
     read_at_ = now + kRedisHeartbeatPeriod;
     ForgetPage();
     return Action(Wait{read_at_});
   }
-  if (ask_first_ && now < ask_at_) {
-    page_has_waited_ = true;
-    return Action(Wait{ask_at_});
-  }
-  if (!page_has_waited_) {
-    return Action(FindMissing{QueryOf(*next_)});
-  }
-  ForgetPage();
-  return absl::nullopt;
+  return Action(FindMissing{QueryOf(*next_)});
 }
 
 Mirror::Action Mirror::SendNext() {
@@ -132,8 +134,9 @@ void Mirror::UpdateAllowance(bool barrier_open, const StoreState& state, absl::T
   page_has_waited_ = page_has_waited_ || !page_may_go;
 }
 
-void Mirror::OnConnected() {
+void Mirror::OnConnected(absl::Time now) {
   connected_ = true;
+  confirmed_by_ = was_cut_off_ ? now + kRedisHeartbeatPeriod : absl::InfinitePast();
   ++connection_;
   confirmed_ = false;
   epoch_refused_ = false;
@@ -143,11 +146,17 @@ void Mirror::OnConnected() {
 void Mirror::OnConfirmed(uint64_t epoch, uint64_t connection) {
   if (epoch == epoch_ && connection == connection_ && connected_ && !confirmed_) {
     confirmed_ = true;
+    was_cut_off_ = false;
     outbox_may_have_more_ = outbox_may_have_more_ || untold_;
   }
 }
 
 void Mirror::OnRelayError(const absl::Status& error, absl::Time now) {
+  was_cut_off_ = true;
+  BeginAnew(error, now);
+}
+
+void Mirror::BeginAnew(const absl::Status& error, absl::Time now) {
   // Answers to other batches may still be under way: only a new connection forgets them.
   connected_ = false;
   error_ = error;
@@ -222,7 +231,7 @@ void Mirror::OnSent() {
 
 void Mirror::RefuseEpoch(absl::Time now) {
   // The follower finds out what happened and enters the new epoch; until then nothing is accepted.
-  OnRelayError(absl::AbortedError("Redis holds another epoch than this store"), now);
+  BeginAnew(absl::AbortedError("Redis holds another epoch than this store"), now);
   epoch_refused_ = true;
 }
 
@@ -232,7 +241,7 @@ void Mirror::OnMissing(const MissingReply& reply, absl::Time now) {
     return;
   }
   if (!next_.has_value() || (!reply.missing.empty() && reply.missing.back() >= next_->items.size())) {
-    OnRelayError(absl::DataLossError("Redis lacks what it was not asked for"), now);
+    BeginAnew(absl::DataLossError("Redis lacks what it was not asked for"), now);
     return;
   }
   ask_first_ = false;
@@ -282,22 +291,22 @@ void Mirror::OnReply(MirrorReply reply, absl::Time now) {
       }
       restamping.items = std::move(refused.sent);
     }
-    OnRelayError(absl::FailedPreconditionError(
-                     "a version is further ahead of Redis' clock than Redis accepts: check the clocks; "
-                     "what was stamped by a wrong one is stamped anew"),
-                 now);
+    BeginAnew(absl::FailedPreconditionError(
+                  "a version is further ahead of Redis' clock than Redis accepts: check the clocks; "
+                  "what was stamped by a wrong one is stamped anew"),
+              now);
     restamp_ = std::move(restamping);
     return;
   }
   if (reply.outcome == MirrorReply::Outcome::kTooLate) {
     // Whether it may still be sent is asked again, of what the store has then.
-    OnRelayError(absl::UnavailableError("a batch was under way for so long that a deletion which it must not undo may "
-                                        "have been forgotten; Redis has not taken it"),
-                 now);
+    BeginAnew(absl::UnavailableError("a batch was under way for so long that a deletion which it must not undo may "
+                                     "have been forgotten; Redis has not taken it"),
+              now);
     return;
   }
   if (in_flight_.empty() || reply.items.size() != in_flight_.front().in_message.size()) {
-    OnRelayError(absl::DataLossError("Redis has not answered each item of a batch"), now);
+    BeginAnew(absl::DataLossError("Redis has not answered each item of a batch"), now);
     return;
   }
   retry_.Succeeded();
@@ -332,7 +341,7 @@ void Mirror::OnWinnersStored(const absl::Status& status, absl::Time now) {
   storing_winners_ = false;
   if (!status.ok()) {
     // Redis will tell them again.
-    OnRelayError(status, now);
+    BeginAnew(status, now);
   }
 }
 
@@ -347,6 +356,7 @@ void Mirror::Finish(Batch batch) {
 
 void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, absl::Time now) {
   epoch_ = epoch;
+  was_cut_off_ = false;
   mirrored_revision_ = mirrored_revision;
   delivered_revision_.reset();
   untold_ = true;

@@ -89,7 +89,7 @@ class Mirror {
 
   // ---- What happened ----
 
-  void OnConnected();
+  void OnConnected(absl::Time now);
   // A call to Redis failed; on a new connection everything that was unanswered is sent again.
   void OnRelayError(const absl::Status& error, absl::Time now);
   void OnOutboxPage(ChangePage page);
@@ -160,6 +160,8 @@ class Mirror {
 
   absl::optional<Action> NextOfPage(absl::Time now);
   Action SendNext();
+  // After an error, whatever it was: on a new connection.
+  void BeginAnew(const absl::Status& error, absl::Time now);
   void Rewind();
   void ForgetPage();
   void Finish(Batch batch);
@@ -181,6 +183,10 @@ class Mirror {
   uint64_t connection_ = 0;
   // OnConfirmed(), of this connection.
   bool confirmed_ = false;
+  // The connection was lost, and Redis may come back without what it had: what it is sent before the follower has
+  // looked, it may be sent in an epoch that is over. Until when to leave the follower time for that.
+  bool was_cut_off_ = false;
+  absl::Time confirmed_by_ = absl::InfinitePast();
   bool epoch_refused_ = false;
   bool paused_ = false;
   Allowance allowance_ = Allowance::kNew;

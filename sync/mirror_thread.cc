@@ -218,7 +218,7 @@ void MirrorThread::Do(const Mirror::Wait& wait) { wake_.WaitFor(wait.until - ste
 void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
   if (status.ok()) {
-    outbound_.OnConnected();
+    outbound_.OnConnected(steady_.Now());
   } else {
     Failed(status);
   }

@@ -62,7 +62,7 @@ class Outbound {
   // A caller's write with a precondition.
   void Add(ConditionalWriter::Request request) { conditional_.Add(std::move(request)); }
 
-  void OnConnected() { mirror_.OnConnected(); }
+  void OnConnected(absl::Time now) { mirror_.OnConnected(now); }
   // A call for the mirror failed.
   void OnRelayError(const absl::Status& error, absl::Time now) { mirror_.OnRelayError(error, now); }
   void OnOutboxPage(ChangePage page) { mirror_.OnOutboxPage(std::move(page)); }

@@ -74,7 +74,7 @@ bool SimMirror::Do(const Mirror::Connect&) {
   ++connections_;
   Connect([this](const absl::Status& status) {
     if (status.ok()) {
-      outbound_.OnConnected();
+      outbound_.OnConnected(now());
       parts_.on_look_wanted();
     } else {
       outbound_.OnRelayError(status, now());

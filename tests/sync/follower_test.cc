@@ -294,6 +294,20 @@ TEST_F(FollowerTest, AttemptsAtWhatFailsTimeAndAgainGrowApart) {
   EXPECT_LE(Next<Follower::Wait>().until - now_, kReconnectDelayMin) << "a success starts the waits anew";
 }
 
+// Somebody else has reached Redis: it is back.
+TEST_F(FollowerTest, ADoubtEndsTheWaitForRedis) {
+  GoLive(5);
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    follower_->OnRelayError(absl::UnavailableError("gone"), /*connected=*/false, now_);
+    now_ = Next<Follower::Wait>().until;
+    Next<Follower::Connect>();
+  }
+  follower_->OnRelayError(absl::UnavailableError("gone"), /*connected=*/false, now_);
+  EXPECT_GT(Next<Follower::Wait>().until, now_);
+  follower_->OnEpochDoubt();
+  Next<Follower::Connect>();
+}
+
 TEST_F(FollowerTest, ACatchUpOfTenThousandIsOneTransaction) {
   Begin(Known(0));
   follower_->OnSubscribed();

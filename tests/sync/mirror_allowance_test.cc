@@ -105,7 +105,7 @@ TEST_F(MirrorAllowanceTest, ABatchThatCameTooLateIsReadAnewOnANewConnection) {
   EXPECT_TRUE(absl::IsUnavailable(mirror_->error())) << mirror_->error();
   now_ = Next<Mirror::Wait>().until;
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
   EXPECT_EQ(mirror_->mirrored_revision(), 0u);
 }
@@ -119,6 +119,19 @@ TEST_F(MirrorAllowanceTest, APageThatHadToWaitIsReadAnew) {
   Next<Mirror::Wait>();
   Update(/*barrier_open=*/true, written_, written_ + absl::Hours(24 * 8), written_ + absl::Hours(24 * 8));
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
+}
+
+// It was too late by what the store knew when it was read, which was nothing.
+TEST_F(MirrorAllowanceTest, WhatWaitedForTheBarrierIsReadAnewAsSoonAsThatOpens) {
+  Begin();
+  Update(/*barrier_open=*/false, kNever, /*complete=*/written_, written_);
+  Next<Mirror::ReadOutbox>();
+  Page({1}, 1, /*complete=*/true, /*known_to_redis=*/true);
+  EXPECT_EQ(Next<Mirror::Wait>().until, absl::InfiniteFuture());
+  Update(/*barrier_open=*/true, kNever, /*complete=*/written_, written_);
+  EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
+  Page({1}, 1, /*complete=*/true, /*known_to_redis=*/true);
+  Next<Mirror::FindMissing>();
 }
 
 // It had asked what Redis lacks, and does not know any more whether that has been deleted.

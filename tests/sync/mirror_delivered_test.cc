@@ -37,7 +37,7 @@ class MirrorDeliveredTest : public MirrorTester {
     options.own_revision = 20;
     mirror_.emplace(options);
     Next<Mirror::Connect>();
-    mirror_->OnConnected();
+    mirror_->OnConnected(now_);
     Confirm();
   }
 };
@@ -137,7 +137,7 @@ TEST_F(MirrorDeliveredTest, ANewEpochBeginsAnew) {
   mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
   EXPECT_FALSE(mirror_->delivered_revision().has_value());
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   Confirm(kEpoch + 1);
   EXPECT_TRUE(SentOf({}, 4, /*complete=*/true).is_whole);
 }
@@ -153,7 +153,8 @@ TEST_F(MirrorDeliveredTest, NothingIsToldBeforeRedisHasBeenLookedAtOnThisConnect
   mirror_->OnRelayError(absl::UnavailableError("lost"), now_);
   now_ += kReconnectDelayMax;
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
+  now_ += kRedisHeartbeatPeriod;
   EXPECT_FALSE(SentOf({5}, 5, /*complete=*/true).is_whole);
   Next<Mirror::Receive>();
   Reply({kWon});
@@ -177,7 +178,7 @@ TEST_F(MirrorDeliveredTest, WhatWasRefusedIsNotDelivered) {
   EXPECT_FALSE(mirror_->delivered_revision().has_value());
   now_ += kReconnectDelayMax;
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   EXPECT_EQ(SentOf({3, 5}, 5, /*complete=*/true).covered_before, 0u);
 }
 

@@ -160,7 +160,7 @@ class World : public SeededWorld {
     if (OneIn(5)) {
       Fail();
     } else {
-      mirror_.OnConnected();
+      mirror_.OnConnected(now_);
     }
   }
 

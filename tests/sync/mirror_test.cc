@@ -108,7 +108,7 @@ TEST_F(MirrorTest, AWinnerThatCouldNotBeStoredIsAskedForAgain) {
   EXPECT_EQ(mirror_->error().message(), "disk full");
   now_ = Next<Mirror::Wait>().until;
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
 }
 
@@ -124,8 +124,7 @@ TEST_F(MirrorTest, WhatIsUnansweredIsSentAgainAfterAnError) {
   EXPECT_FALSE(mirror_->idle());
   EXPECT_FALSE(mirror_->error().ok());
   now_ = Next<Mirror::Wait>().until;
-  Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  ConnectAgain();
   EXPECT_FALSE(mirror_->error().ok()) << "a connection alone gets nothing to Redis";
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 1u);
   Page({2}, 2, true);
@@ -135,13 +134,43 @@ TEST_F(MirrorTest, WhatIsUnansweredIsSentAgainAfterAnError) {
   EXPECT_TRUE(mirror_->error().ok());
 }
 
+// Redis may have come back without what it had, and then all that it is sent before its new epoch is known is for
+// nothing. But it is not the follower alone that decides whether writes get there.
+TEST_F(MirrorTest, WhoWasCutOffLeavesTheFollowerTimeToLook) {
+  Begin();
+  mirror_->OnRelayError(absl::UnavailableError("gone"), now_);
+  now_ = Next<Mirror::Wait>().until;
+  Next<Mirror::Connect>();
+  mirror_->OnConnected(now_);
+  EXPECT_EQ(Next<Mirror::Wait>().until, now_ + kRedisHeartbeatPeriod);
+  mirror_->OnConfirmed(kEpoch, mirror_->connection() - 1);
+  Next<Mirror::Wait>();
+  mirror_->OnConfirmed(kEpoch, mirror_->connection());
+  Next<Mirror::ReadOutbox>();
+
+  mirror_->OnRelayError(absl::UnavailableError("gone again"), now_);
+  now_ = Next<Mirror::Wait>().until;
+  Next<Mirror::Connect>();
+  mirror_->OnConnected(now_);
+  now_ = Next<Mirror::Wait>().until;
+  Next<Mirror::ReadOutbox>();
+}
+
+TEST_F(MirrorTest, WhoHasJustBeenToldOfAnEpochSendsAtOnce) {
+  Begin();
+  mirror_->OnRelayError(absl::UnavailableError("gone"), now_);
+  mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/false, now_);
+  Next<Mirror::Connect>();
+  mirror_->OnConnected(now_);
+  Next<Mirror::ReadOutbox>();
+}
+
 TEST_F(MirrorTest, AnErrorThatConcernsNothingAnyMoreIsForgotten) {
   Begin();
   Send({1}, 1, true);
   mirror_->OnRelayError(absl::UnavailableError("gone"), now_);
   now_ = Next<Mirror::Wait>().until;
-  Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  ConnectAgain();
   Next<Mirror::ReadOutbox>();
   // Somebody has replaced it meanwhile.
   Page({}, 3, true);
@@ -162,7 +191,7 @@ TEST_F(MirrorTest, AnotherEpochIsReportedAndWaitedFor) {
   EXPECT_TRUE(mirror_->error().ok());
   // At once, not when the wait is over.
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   Next<Mirror::ReadOutbox>();
   Page({1, 2}, 2, true);
   EXPECT_EQ(Next<Mirror::Send>().batch.epoch, kEpoch + 1);
@@ -209,7 +238,7 @@ TEST_F(MirrorTest, AVersionAheadOfRedisClockIsStampedAnewAndSentAgain) {
   mirror_->OnRestamped(2, now_);
   // At once.
   Next<Mirror::Connect>();
-  mirror_->OnConnected();
+  mirror_->OnConnected(now_);
   EXPECT_EQ(Next<Mirror::ReadOutbox>().after_revision, 0u);
 }
 

@@ -27,7 +27,14 @@ class MirrorTester : public testing::Test {
   void Begin(uint64_t mirrored_revision = 0) {
     mirror_.emplace(Mirror::Options{kStoreId, kEpoch, mirrored_revision, 1});
     Next<Mirror::Connect>();
-    mirror_->OnConnected();
+    mirror_->OnConnected(now_);
+  }
+
+  // A new connection, on which the follower has looked.
+  void ConnectAgain() {
+    Next<Mirror::Connect>();
+    mirror_->OnConnected(now_);
+    mirror_->OnConfirmed(kEpoch, mirror_->connection());
   }
 
   template <typename T>

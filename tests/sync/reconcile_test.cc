@@ -84,7 +84,7 @@ class ReconcileTest : public testing::Test {
     while (mirror.mirrored_revision() < store_.size() && !HasFailure()) {
       Mirror::Action action = mirror.Next(now_);
       if (std::get_if<Mirror::Connect>(&action) != nullptr) {
-        mirror.OnConnected();
+        mirror.OnConnected(now_);
       } else if (const auto* outbox = std::get_if<Mirror::ReadOutbox>(&action)) {
         mirror.OnOutboxPage(OutboxAfter(outbox->after_revision));
       } else if (const auto* find = std::get_if<Mirror::FindMissing>(&action)) {
