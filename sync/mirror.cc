@@ -369,8 +369,8 @@ void Mirror::OnEpoch(uint64_t epoch, uint64_t mirrored_revision, bool refill, ab
   retry_at_ = absl::InfinitePast();
   ask_at_ = absl::InfinitePast();
   if (refill) {
-    // The others refill too: who comes later finds most of it there.
-    retry_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);
+    // The others refill too: who comes later finds most of it there. Not so what Redis has never had.
+    ask_at_ = now + kReconcileJitterMax * std::uniform_real_distribution<double>(0, 1)(random_);
   }
   Rewind();
 }

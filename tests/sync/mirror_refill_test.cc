@@ -128,11 +128,24 @@ TEST_F(MirrorRefillTest, ARefillBeginsAfterAMomentOfItsOwn) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     mirror_.emplace(Mirror::Options{kStoreId, kEpoch, 0, seed});
     mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/true, now_);
+    Next<Mirror::Connect>();
+    mirror_->OnConnected(now_);
+    Next<Mirror::ReadOutbox>();
+    RefillPage({1}, 1);
     const absl::Time until = Next<Mirror::Wait>().until;
     EXPECT_LE(until, now_ + kReconcileJitterMax);
     begins.insert(until);
   }
   EXPECT_GT(begins.size(), 5u);
+}
+
+// Nobody else has it.
+TEST_F(MirrorRefillTest, WhatRedisHasNeverHadIsSentAtOnce) {
+  Begin();
+  mirror_->OnEpoch(kEpoch + 1, 0, /*refill=*/true, now_);
+  Next<Mirror::Connect>();
+  mirror_->OnConnected(now_);
+  Send({1}, 1, /*complete=*/true);
 }
 
 // Two that have come to the same page would go on side by side, and send everything twice.
