@@ -29,6 +29,9 @@ Watchers::Watchers(uint64_t seed, SimFleet* fleet) : dice_(seed ^ 0x776174636865
     watchers_.push_back(std::make_unique<Watcher>(dice_.Number()));
     watchers_.back()->number = static_cast<int>(i);
     watchers_.back()->pace = dice_.Chance(0.3) ? absl::Seconds(1) : absl::Milliseconds(5);
+    if (dice_.Chance(0.3)) {
+      watchers_.back()->home = dice_.Number();
+    }
   }
 }
 
@@ -80,7 +83,9 @@ void Watchers::OpenLater(Watcher* watcher) {
 }
 
 void Watchers::Open(Watcher* watcher) {
-  SimReplica& replica = *fleet_->replicas()[watcher->dice.Below(fleet_->replicas().size())];
+  const uint64_t replicas = fleet_->replicas().size();
+  SimReplica& replica =
+      *fleet_->replicas()[watcher->home.has_value() ? *watcher->home % replicas : watcher->dice.Below(replicas)];
   // A replica serves once it has had everything.
   if (!replica.running() || replica.follower().generation == 0) {
     OpenLater(watcher);

@@ -21,8 +21,8 @@
 namespace dunlin {
 
 // Watchers are readers of watch streams: each watches everything at one replica, now fast, now slow, and goes on at
-// another one with its last token, when its replica crashes or when it feels like it. They hold what they are told, and
-// say what is wrong with it:
+// another one with its last token, when its replica crashes or when it feels like it. Some know one replica alone, and
+// come back to that. They hold what they are told, and say what is wrong with it:
 //   - events of one stream come in the order of their revisions;
 //   - no older version of a key comes after a newer one, at whichever replica, unless RESET comes between;
 //   - whoever has been told all that there is to be told holds exactly what the replica does.
@@ -73,6 +73,8 @@ class Watchers {
     Dice dice;
     // How long it takes to read a message.
     absl::Duration pace;
+    // Which replica it always watches; any of them if that is not set.
+    absl::optional<uint64_t> home;
     // Where it watches; null while it has no stream.
     SimReplica* replica = nullptr;
     std::unique_ptr<WatchSession> session;
