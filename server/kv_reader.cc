@@ -24,8 +24,11 @@ size_t SizeOf(const EntryView& entry, bool with_text) {
 
 // The keys of `request`, each once, where it came first.
 std::vector<absl::string_view> DistinctKeys(const v1::BatchGetRequest& request) {
+  const auto count = static_cast<size_t>(request.keys_size());
   std::vector<absl::string_view> keys;
   absl::flat_hash_set<absl::string_view> seen;
+  keys.reserve(count);
+  seen.reserve(count);
   for (const std::string& key : request.keys()) {
     if (seen.insert(key).second) {
       keys.push_back(key);

@@ -37,6 +37,7 @@ _MODULES = {
     "hiredis": (["hiredis"], [], "libhiredis-dev"),
     "libedit": (["libedit"], [], "libedit-dev"),
     "lmdb": (["lmdb"], [], "liblmdb-dev"),
+    "nats": (["libnats"], [], "libnats-dev"),
     "nlohmann_json": (["nlohmann_json"], [], "nlohmann-json3-dev"),
     "protobuf": (["protobuf"], [], "libprotobuf-dev"),
     "rapidcheck": ([], ["rapidcheck"], "librapidcheck-dev"),

@@ -35,6 +35,7 @@ readonly TEST_PACKAGES=(
   libboost-dev
   libgmock-dev
   libgtest-dev
+  libnats-dev
   libreaderwriterqueue-dev
   librapidcheck-dev
   python3

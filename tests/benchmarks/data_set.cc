@@ -9,6 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/load_target.h"
+#include "tests/benchmarks/load/nats_bucket.h"
+#include "tests/benchmarks/load/nats_target.h"
 #include "tests/benchmarks/rivals/dialect.h"
 
 namespace dunlin::bench {
@@ -18,7 +21,24 @@ namespace {
 constexpr size_t kBatchKeys = 1000;
 constexpr size_t kFillOutstanding = 64;
 
-// Sends `calls` requests, as many at a time as there are slots.
+// Makes `calls` calls, as many at a time as there are slots.
+void CallAll(size_t calls, const std::string& address, LoadTarget* target) {
+  const size_t at_a_time = std::min(target->slots(), calls);
+  for (size_t slot = 0; slot < at_a_time; ++slot) {
+    target->Start(slot);
+  }
+  for (size_t ended = 0; ended < calls; ++ended) {
+    const std::optional<LoadTarget::Ended> call = target->Next(absl::InfiniteFuture());
+    if (!call.has_value() || !call->ok) {
+      std::cerr << "bench: a write of the data set failed at " << address << std::endl;
+      std::abort();
+    }
+    if (ended + at_a_time < calls) {
+      target->Start(call->slot);
+    }
+  }
+}
+
 void SendAll(size_t calls, const std::string& address, const std::string& method, size_t slots,
              const std::function<grpc::ByteBuffer(size_t)>& request_of) {
   size_t started = 0;
@@ -32,19 +52,7 @@ void SendAll(size_t calls, const std::string& address, const std::string& method
     return request;
   };
   GrpcTarget target(options);
-  for (size_t slot = 0; slot < std::min(slots, calls); ++slot) {
-    target.Start(slot);
-  }
-  for (size_t ended = 0; ended < calls; ++ended) {
-    const std::optional<LoadTarget::Ended> call = target.Next(absl::InfiniteFuture());
-    if (!call.has_value() || !call->ok) {
-      std::cerr << "bench: a write of the data set failed at " << address << std::endl;
-      std::abort();
-    }
-    if (started < calls) {
-      target.Start(call->slot);
-    }
-  }
+  CallAll(calls, address, &target);
 }
 
 }  // namespace
@@ -91,6 +99,18 @@ void FillEtcd(const std::string& address) {
   const Dialect etcd = EtcdDialect();
   SendAll(kDataSetKeys, address, etcd.put_method, kFillOutstanding,
           [&](size_t i) { return etcd.put(DataSetKey(i), DataSetValue(i)); });
+}
+
+void FillNats(const std::string& address) {
+  NatsTarget::Options options;
+  options.address = address;
+  options.slots = kFillOutstanding;
+  options.next_call = [i = size_t{0}]() mutable {
+    const size_t next = i++;
+    return NatsTarget::Call{NatsBucket::PutSubject(DataSetKey(next)), DataSetValue(next)};
+  };
+  NatsTarget target(options);
+  CallAll(kDataSetKeys, address, &target);
 }
 
 }  // namespace dunlin::bench

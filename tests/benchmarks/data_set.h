@@ -45,9 +45,11 @@ std::string ManyKeys(size_t i);
 // Puts a value of the data set's length under the first `keys` of them, which is a multiple of 1,000, by Dunlin.
 void FillWithMany(const std::string& address, size_t keys);
 
-// Puts the data set into a server that speaks Dunlin's language, or etcd's. Abort the program when a write fails.
+// Puts the data set into a server that speaks Dunlin's language, etcd's, or that of NATS. Abort the program when a
+// write fails.
 void FillDunlin(const std::string& address);
 void FillEtcd(const std::string& address);
+void FillNats(const std::string& address);
 
 }  // namespace dunlin::bench
 

@@ -1,19 +1,24 @@
 // Fan-out under load: how many events reach many watchers of everything while 64 clients write as fast as they can, and
 // what is left of the writing; beside a gRPC server that does nothing but send what it is given to its streams, encoded
-// once and merged while a stream is busy, and beside etcd.
+// once and merged while a stream is busy, and beside etcd and NATS.
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "tests/benchmarks/bench.h"
 #include "tests/benchmarks/data_set.h"
 #include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/nats_bucket.h"
+#include "tests/benchmarks/load/nats_target.h"
 #include "tests/benchmarks/load/stream_load.h"
 #include "tests/benchmarks/rivals/dialect.h"
 #include "tests/benchmarks/rivals/servers.h"
@@ -24,6 +29,8 @@ namespace {
 constexpr size_t kStreams[] = {1, 100, 1000};
 constexpr size_t kWriters = 64;
 constexpr size_t kKeys = 1000;
+// The library has a thread for each.
+constexpr size_t kNatsWatchesMax = 100;
 
 // What was measured of one server, by the number of streams: a value for each round.
 struct Figures {
@@ -78,6 +85,32 @@ class Fanout {
   GrpcTarget put_;
 };
 
+// The same of NATS, each of whose watches is a consumer of the bucket's stream.
+void MeasureNats(const BenchOptions& options, const NatsServer& nats, size_t watches, Figures* figures) {
+  std::atomic<uint64_t> events{0};
+  NatsBucket bucket(nats.address());
+  for (size_t i = 0; i < watches; ++i) {
+    bucket.Watch(">", [&](absl::string_view, absl::string_view) { events.fetch_add(1, std::memory_order_relaxed); });
+  }
+  NatsTarget::Options target;
+  target.address = nats.address();
+  target.slots = kWriters;
+  target.next_call = [random = std::minstd_rand()]() mutable {
+    const uint64_t number = random();
+    return NatsTarget::Call{NatsBucket::PutSubject(DataSetKey(number % kKeys)), DataSetValue(number)};
+  };
+  NatsTarget puts(target);
+  LoadPlan plan;
+  plan.outstanding = kWriters;
+  plan.warm_up = absl::ZeroDuration();
+  plan.duration = options.window;
+  const absl::Time start = absl::Now();
+  const LoadResult result = RunLoad(plan, {nats.pid()}, &puts);
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  figures->events_per_second[watches].push_back(static_cast<double>(events.load(std::memory_order_relaxed)) / seconds);
+  figures->puts_per_second[watches].push_back(result.CallsPerSecond());
+}
+
 }  // namespace
 
 Report MeasureFanout(const BenchOptions& options) {
@@ -90,9 +123,14 @@ Report MeasureFanout(const BenchOptions& options) {
   if (!EtcdServer::Program().empty()) {
     etcd_server.emplace();
   }
+  std::optional<NatsServer> nats_server;
+  if (!NatsServer::Program().empty()) {
+    nats_server.emplace();
+  }
   Figures dunlin;
   Figures bare;
   Figures etcd;
+  Figures nats;
   for (size_t round = 0; round < options.rounds; ++round) {
     for (const size_t streams : kStreams) {
       options.progress(absl::StrCat("fanout: round ", round + 1, " of ", options.rounds, ", ", streams, " streams"));
@@ -100,6 +138,9 @@ Report MeasureFanout(const BenchOptions& options) {
       Fanout(options, bare_server, dunlin_dialect).Measure(streams, &bare);
       if (etcd_server.has_value()) {
         Fanout(options, *etcd_server, etcd_dialect).Measure(streams, &etcd);
+      }
+      if (nats_server.has_value() && streams <= kNatsWatchesMax) {
+        MeasureNats(options, *nats_server, streams, &nats);
       }
     }
   }
@@ -112,6 +153,10 @@ Report MeasureFanout(const BenchOptions& options) {
     if (etcd_server.has_value()) {
       results.push_back(Compare(absl::StrCat(name, "_vs_etcd"), "events/s", dunlin.events_per_second[streams], "etcd",
                                 etcd.events_per_second[streams], Goal::AtLeast(streams == 100 ? 4 : 20)));
+    }
+    if (nats_server.has_value() && streams <= kNatsWatchesMax) {
+      results.push_back(Compare(absl::StrCat(name, "_vs_nats"), "events/s", dunlin.events_per_second[streams],
+                                "NATS KV", nats.events_per_second[streams]));
     }
   }
   results.push_back(Compare("fanout_writes", "Puts/s", dunlin.puts_per_second[1000], "the same with 1 watcher",

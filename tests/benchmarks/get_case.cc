@@ -1,15 +1,18 @@
 // Reads: what a Get costs a replica beside a gRPC server that answers as many bytes without looking at anything, and
-// beside etcd; and how much BatchGet saves.
+// beside etcd and NATS; and how much BatchGet saves.
 
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "tests/benchmarks/bench.h"
 #include "tests/benchmarks/data_set.h"
 #include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/nats_bucket.h"
+#include "tests/benchmarks/load/nats_target.h"
 #include "tests/benchmarks/rivals/dialect.h"
 #include "tests/benchmarks/rivals/servers.h"
 
@@ -24,6 +27,7 @@ constexpr char kBatch[] = "BatchGet of 100";
 constexpr char kEchoCallback[] = "echo, callback API";
 constexpr char kEchoQueue[] = "echo, completion queue";
 constexpr char kEtcd[] = "etcd, serializable range";
+constexpr char kNats[] = "NATS KV, direct get";
 
 // Loads `method` of `server` with requests of `pool`.
 std::function<LoadResult()> LoadOf(const BenchOptions& options, const Server& server, const std::string& method,
@@ -34,6 +38,23 @@ std::function<LoadResult()> LoadOf(const BenchOptions& options, const Server& se
   target.slots = kOutstanding;
   target.next_request = [pool]() -> const grpc::ByteBuffer& { return pool->Next(); };
   return [options, target = std::make_shared<GrpcTarget>(target), pid = server.pid()] {
+    LoadPlan plan;
+    plan.outstanding = kOutstanding;
+    plan.duration = options.window;
+    return RunLoad(plan, {pid}, target.get());
+  };
+}
+
+// A client of NATS asks the same of a key-value bucket: the latest value of a key, of the server that it is connected
+// to.
+std::function<LoadResult()> LoadOfNats(const BenchOptions& options, const NatsServer& nats) {
+  NatsTarget::Options target;
+  target.address = nats.address();
+  target.slots = kOutstanding;
+  target.next_call = [random = std::minstd_rand()]() mutable {
+    return NatsTarget::Call{NatsBucket::GetSubject(DataSetKey(random())), ""};
+  };
+  return [options, target = std::make_shared<NatsTarget>(target), pid = nats.pid()] {
     LoadPlan plan;
     plan.outstanding = kOutstanding;
     plan.duration = options.window;
@@ -84,6 +105,12 @@ Report MeasureGet(const BenchOptions& options) {
     ranges.emplace(kDataSetKeys, [&](uint64_t random) { return dialect.get(DataSetKey(random)); });
     rounds.Add(kEtcd, LoadOf(options, *etcd, dialect.get_method, &*ranges));
   }
+  std::optional<NatsServer> nats;
+  if (!NatsServer::Program().empty()) {
+    nats.emplace();
+    FillNats(nats->address());
+    rounds.Add(kNats, LoadOfNats(options, *nats));
+  }
   rounds.Run();
 
   const std::string echo = BestEcho(rounds);
@@ -101,9 +128,16 @@ Report MeasureGet(const BenchOptions& options) {
     results.push_back(Compare("get_vs_etcd", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kEtcd,
                               rounds.Of(kEtcd, CallsPerServerCpuSecond), Goal::AtLeast(4)));
   }
+  if (nats.has_value()) {
+    results.push_back(Compare("get_vs_nats", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kNats,
+                              rounds.Of(kNats, CallsPerServerCpuSecond)));
+  }
   std::vector<std::string> sides = {kDunlin, kEchoCallback, kEchoQueue, kBatch};
   if (etcd.has_value()) {
     sides.push_back(kEtcd);
+  }
+  if (nats.has_value()) {
+    sides.push_back(kNats);
   }
   return {results, {rounds.LatencyPlot("get_latency", absl::StrCat("Reads, ", kOutstanding, " at a time"), sides)}};
 }

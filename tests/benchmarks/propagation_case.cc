@@ -1,6 +1,6 @@
 // Propagation: from the moment a Put is sent to one replica until a watcher of another one has the event, at 1,000
 // writes a second; beside the sum of what it is made of (a bare gRPC server that writes each Put to a stream, and a
-// script of Redis whose message a subscriber gets), and beside etcd's way from a Put to a watcher.
+// script of Redis whose message a subscriber gets), and beside the way from a Put to a watcher in etcd and in NATS.
 
 #include <memory>
 #include <optional>
@@ -10,10 +10,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "storage/mutex.h"
 #include "tests/benchmarks/bench.h"
 #include "tests/benchmarks/data_set.h"
 #include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/nats_bucket.h"
+#include "tests/benchmarks/load/nats_target.h"
 #include "tests/benchmarks/load/script_target.h"
 #include "tests/benchmarks/load/stream_load.h"
 #include "tests/benchmarks/rivals/dialect.h"
@@ -31,6 +35,16 @@ constexpr char kDunlin[] = "Put to event at another replica";
 constexpr char kBareStream[] = "bare gRPC, Put to stream";
 constexpr char kScript[] = "Redis script to subscriber";
 constexpr char kEtcd[] = "etcd, Put to event";
+constexpr char kNats[] = "NATS KV, Put to event";
+
+LoadPlan PlanOf(const BenchOptions& options) {
+  LoadPlan plan;
+  plan.outstanding = kSlots;
+  plan.rate = kWritesPerSecond;
+  plan.warm_up = absl::ZeroDuration();
+  plan.duration = options.window;
+  return plan;
+}
 
 // Puts whose value says when they were sent, and one stream that gets them.
 class PutToEvent {
@@ -44,13 +58,8 @@ class PutToEvent {
       MutexLock lock(&mutex_);
       latency_ = Histogram();
     }
-    LoadPlan plan;
-    plan.outstanding = kSlots;
-    plan.rate = kWritesPerSecond;
-    plan.warm_up = absl::ZeroDuration();
-    plan.duration = options_.window;
     const uint64_t before = sent_;
-    LoadResult result = RunLoad(plan, {}, &target_);
+    LoadResult result = RunLoad(PlanOf(options_), {}, &target_);
     expected_ += sent_ - before;
     // What comes in quick succession may be told as one.
     watch_.AwaitEvents(expected_, absl::Seconds(1));
@@ -104,6 +113,58 @@ class PutToEvent {
   StreamLoad watch_;
 };
 
+// The same by NATS, with one watch of all keys.
+class NatsPutToEvent {
+ public:
+  NatsPutToEvent(const BenchOptions& options, const NatsServer& nats)
+      : options_(options), watch_(nats.address()), target_(PutsTo(nats)) {
+    watch_.Watch(">", [this](absl::string_view, absl::string_view value) {
+      const absl::Duration age = AgeOf(std::string(value));
+      MutexLock lock(&mutex_);
+      latency_.Add(age);
+      told_.Signal();
+    });
+  }
+
+  LoadResult Run() {
+    {
+      MutexLock lock(&mutex_);
+      latency_ = Histogram();
+    }
+    const uint64_t before = sent_;
+    LoadResult result = RunLoad(PlanOf(options_), {}, &target_);
+    const absl::Time until = absl::Now() + absl::Seconds(1);
+    MutexLock lock(&mutex_);
+    for (absl::Time now = absl::Now(); latency_.count() < sent_ - before && now < until; now = absl::Now()) {
+      told_.WaitWithTimeout(&mutex_, until - now);
+    }
+    result.latency = latency_;
+    return result;
+  }
+
+ private:
+  NatsTarget::Options PutsTo(const NatsServer& nats) {
+    NatsTarget::Options target;
+    target.address = nats.address();
+    target.connections = 1;
+    target.slots = kSlots;
+    target.next_call = [this] {
+      ++sent_;
+      return NatsTarget::Call{NatsBucket::PutSubject(absl::StrCat(kKey, sent_ % kSlots)), TimestampedValue()};
+    };
+    return target;
+  }
+
+  const BenchOptions options_;
+  uint64_t sent_ = 0;
+  Mutex mutex_;
+  CondVar told_;
+  Histogram latency_ ABSL_GUARDED_BY(mutex_);
+  // Last, so that nothing is told to an object that is half gone.
+  NatsBucket watch_;
+  NatsTarget target_;
+};
+
 std::vector<double> SumOf(std::vector<double> values, const std::vector<double>& more) {
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] += more[i];
@@ -137,6 +198,13 @@ Report MeasurePropagation(const BenchOptions& options) {
     etcd_puts.emplace(options, EtcdDialect(), *etcd, *etcd);
     rounds.Add(kEtcd, [&] { return etcd_puts->Run(); });
   }
+  std::optional<NatsServer> nats;
+  std::optional<NatsPutToEvent> nats_puts;
+  if (!NatsServer::Program().empty()) {
+    nats.emplace();
+    nats_puts.emplace(options, *nats);
+    rounds.Add(kNats, [&] { return nats_puts->Run(); });
+  }
   rounds.Run();
 
   const auto parts = [&](double percent) {
@@ -153,6 +221,11 @@ Report MeasurePropagation(const BenchOptions& options) {
     sides.push_back(kEtcd);
     results.push_back(Compare("propagation_vs_etcd", "us", rounds.Of(kDunlin, Latency(50)), kEtcd,
                               rounds.Of(kEtcd, Latency(50)), Goal::AtMost(0.8)));
+  }
+  if (nats.has_value()) {
+    sides.push_back(kNats);
+    results.push_back(
+        Compare("propagation_vs_nats", "us", rounds.Of(kDunlin, Latency(50)), kNats, rounds.Of(kNats, Latency(50))));
   }
   return {results, {rounds.LatencyPlot("propagation", "From a write to a watcher, at 1,000 writes a second", sides)}};
 }

@@ -1,13 +1,17 @@
 // Durable writes: beside what the disk and gRPC can do at best, one after the other, and beside etcd, many at a time.
-// All files lie on the same disk, and each answered write is synced to it.
+// All files lie on the same disk, and each answered write is synced to it; but for those of NATS, which syncs every two
+// minutes.
 
 #include <memory>
 #include <optional>
+#include <random>
 
 #include "absl/strings/str_cat.h"
 #include "tests/benchmarks/bench.h"
 #include "tests/benchmarks/data_set.h"
 #include "tests/benchmarks/load/grpc_target.h"
+#include "tests/benchmarks/load/nats_bucket.h"
+#include "tests/benchmarks/load/nats_target.h"
 #include "tests/benchmarks/load/sync_target.h"
 #include "tests/benchmarks/rivals/dialect.h"
 #include "tests/benchmarks/rivals/servers.h"
@@ -21,6 +25,7 @@ constexpr size_t kSlots = 256;
 
 std::string DunlinSide(size_t outstanding) { return absl::StrCat("Put, ", outstanding, " at a time"); }
 std::string EtcdSide(size_t outstanding) { return absl::StrCat("etcd Put, ", outstanding, " at a time"); }
+std::string NatsSide(size_t outstanding) { return absl::StrCat("NATS KV Put, not synced, ", outstanding); }
 constexpr char kEcho[] = "echo, 1 at a time";
 constexpr char kSync[] = "fdatasync of a preallocated file";
 
@@ -54,7 +59,18 @@ class PutLoad {
   GrpcTarget target_;
 };
 
-std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd) {
+NatsTarget::Options NatsPuts(const NatsServer& nats) {
+  NatsTarget::Options target;
+  target.address = nats.address();
+  target.slots = kSlots;
+  target.next_call = [random = std::minstd_rand()]() mutable {
+    const uint64_t number = random();
+    return NatsTarget::Call{NatsBucket::PutSubject(DataSetKey(number)), DataSetValue(number)};
+  };
+  return target;
+}
+
+std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd, bool has_nats) {
   std::vector<double> floor = rounds.Of(kEcho, Latency(50));
   const std::vector<double> sync = rounds.Of(kSync, Latency(50));
   for (size_t i = 0; i < floor.size(); ++i) {
@@ -64,6 +80,11 @@ std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd) {
                                          "echo + fdatasync, p50s", floor, Goal::AtMost(1.3))};
   for (const size_t outstanding : kManyOutstanding) {
     const std::string name = absl::StrCat("put_", outstanding);
+    if (has_nats) {
+      results.push_back(Compare(absl::StrCat(name, "_vs_nats"), "1/s",
+                                rounds.Of(DunlinSide(outstanding), CallsPerSecond), NatsSide(outstanding),
+                                rounds.Of(NatsSide(outstanding), CallsPerSecond)));
+    }
     if (!has_etcd) {
       results.push_back(Compare(name, "1/s", rounds.Of(DunlinSide(outstanding), CallsPerSecond), "", {}));
       continue;
@@ -78,13 +99,16 @@ std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd) {
   return results;
 }
 
-std::vector<Plot> PlotsOf(const Rounds& rounds, bool has_etcd) {
+std::vector<Plot> PlotsOf(const Rounds& rounds, bool has_etcd, bool has_nats) {
   std::vector<Plot> plots = {
       rounds.LatencyPlot("put_latency", "One durable write after the other", {DunlinSide(1), kEcho, kSync})};
   for (const size_t outstanding : kManyOutstanding) {
     std::vector<std::string> sides = {DunlinSide(outstanding)};
     if (has_etcd) {
       sides.push_back(EtcdSide(outstanding));
+    }
+    if (has_nats) {
+      sides.push_back(NatsSide(outstanding));
     }
     plots.push_back(rounds.LatencyPlot(absl::StrCat("put_", outstanding, "_latency"),
                                        absl::StrCat("Durable writes, ", outstanding, " at a time"), sides));
@@ -127,15 +151,30 @@ Report MeasurePut(const BenchOptions& options) {
     FillEtcd(etcd->address());
     etcd_puts.emplace(options, *etcd, etcd_dialect.put_method, put_of(etcd_dialect));
   }
+  std::optional<NatsServer> nats;
+  std::optional<NatsTarget> nats_puts;
+  if (!NatsServer::Program().empty()) {
+    nats.emplace();
+    FillNats(nats->address());
+    nats_puts.emplace(NatsPuts(*nats));
+  }
   for (const size_t outstanding : kManyOutstanding) {
     rounds.Add(DunlinSide(outstanding), [&, outstanding] { return puts.Run(outstanding); });
     if (etcd.has_value()) {
       rounds.Add(EtcdSide(outstanding), [&, outstanding] { return etcd_puts->Run(outstanding); });
     }
+    if (nats.has_value()) {
+      rounds.Add(NatsSide(outstanding), [&, outstanding] {
+        LoadPlan plan;
+        plan.outstanding = outstanding;
+        plan.duration = options.window;
+        return RunLoad(plan, {nats->pid()}, &*nats_puts);
+      });
+    }
   }
   rounds.Run();
 
-  return {ResultsOf(rounds, etcd.has_value()), PlotsOf(rounds, etcd.has_value())};
+  return {ResultsOf(rounds, etcd.has_value(), nats.has_value()), PlotsOf(rounds, etcd.has_value(), nats.has_value())};
 }
 
 }  // namespace dunlin::bench

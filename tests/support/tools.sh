@@ -6,6 +6,7 @@
 
 readonly BUILDIFIER_VERSION=v0.0.0-20240918101019-be1c24cc9a44
 readonly BUF_VERSION=1.50.0
+readonly ETCD_VERSION=v3.7.3
 readonly GRPCURL_VERSION=v1.9.3
 # An unreachable registry may not answer at all.
 readonly DOWNLOAD_TIMEOUT_S=300
@@ -23,15 +24,7 @@ have_grpcurl() {
 }
 
 # Prints the path of a grpcurl that is there already: the caller's, the system's or ours.
-find_grpcurl() {
-  local found
-  for found in "${GRPCURL:-}" "$(command -v grpcurl || true)" "$(grpcurl_path)"; do
-    [[ -n "$found" && -x "$found" ]] || continue
-    printf '%s' "$found"
-    return
-  done
-  return 1
-}
+find_grpcurl() { first_program "${GRPCURL:-}" "$(command -v grpcurl || true)" "$(grpcurl_path)"; }
 
 # have_go_program NAME PATH PACKAGE@VERSION
 have_go_program() {
@@ -77,27 +70,42 @@ have_buf() {
   return 1
 }
 
+# Debian's etcd and NATS, unpacked and not installed: their packages would start servers of their own on this machine.
 etcd_path() { printf '%s' "$(dunlin_cache_dir)/etcd-server/usr/bin/etcd"; }
+nats_path() { printf '%s' "$(dunlin_cache_dir)/nats-server/usr/sbin/nats-server"; }
 
-# Prints the path of an etcd that is there already: the caller's, the system's or ours.
-find_etcd() {
-  local found
-  for found in "${DUNLIN_ETCD:-}" "$(command -v etcd || true)" "$(etcd_path)"; do
-    [[ -n "$found" && -x "$found" ]] || continue
-    printf '%s' "$found"
+# Print the path of one that is there already: the caller's, the system's or ours.
+find_etcd() { first_program "${DUNLIN_ETCD:-}" "$(command -v etcd || true)" "$(etcd_path)"; }
+find_nats() { first_program "${DUNLIN_NATS:-}" "$(command -v nats-server || true)" "$(nats_path)"; }
+
+have_etcd() { find_etcd >/dev/null || have_unpacked etcd-server "$(etcd_path)"; }
+have_nats() { find_nats >/dev/null || have_unpacked nats-server "$(nats_path)"; }
+
+# A current etcd, which needs a current Go.
+current_etcd_path() { printf '%s' "$(dunlin_cache_dir)/etcd-$ETCD_VERSION/etcd"; }
+
+have_current_etcd() {
+  have_go_program etcd "$(current_etcd_path)" "go.etcd.io/etcd/server/v3@$ETCD_VERSION"
+}
+
+# Prints the first of the paths under which there is a program.
+first_program() {
+  local path
+  for path in "$@"; do
+    [[ -n "$path" && -x "$path" ]] || continue
+    printf '%s' "$path"
     return
   done
   return 1
 }
 
-# Debian's, unpacked and not installed: its package would start a server of its own on this machine.
-have_etcd() {
-  find_etcd >/dev/null && return
-  local folder
-  folder="$(dunlin_cache_dir)/etcd-server"
+# have_unpacked PACKAGE PATH
+have_unpacked() {
+  local package="$1" path="$2" folder
+  folder="$(dunlin_cache_dir)/$package"
   mkdir -p "$folder"
-  (cd "$folder" && timeout "$DOWNLOAD_TIMEOUT_S" apt-get -qq download etcd-server &&
-    dpkg-deb --extract etcd-server_*.deb . && rm -f etcd-server_*.deb) && return
-  say "--- etcd: left out, apt-get could not get Debian's etcd-server; its message stands above"
+  (cd "$folder" && timeout "$DOWNLOAD_TIMEOUT_S" apt-get -qq download "$package" &&
+    dpkg-deb --extract "$package"_*.deb . && rm -f "$package"_*.deb && [[ -x "$path" ]]) && return
+  say "--- $package: left out, apt-get could not get Debian's package; its message stands above"
   return 1
 }

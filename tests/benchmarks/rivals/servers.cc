@@ -30,6 +30,29 @@ void AwaitConnection(const std::string& address) {
   }
 }
 
+// Returns the program that the environment names, or else the one in PATH; "" if there is neither.
+std::string FindProgram(const char* variable, const std::string& name) {
+  if (const char* named = std::getenv(variable); named != nullptr) {
+    return named;
+  }
+  const char* path = std::getenv("PATH");
+  for (const absl::string_view directory : absl::StrSplit(path == nullptr ? "" : path, ':')) {
+    const std::string program = absl::StrCat(directory, "/", name);
+    if (access(program.c_str(), X_OK) == 0) {
+      return program;
+    }
+  }
+  return "";
+}
+
+std::unique_ptr<Process> StartOrDie(const Process::Options& options) {
+  absl::StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
+  if (!process.ok()) {
+    Fail(process.status().ToString());
+  }
+  return *std::move(process);
+}
+
 }  // namespace
 
 // ---- Dunlin ----
@@ -58,11 +81,7 @@ FloorServer::FloorServer(const std::string& program, const std::vector<std::stri
   Process::Options options;
   options.command = {absl::StrCat("tests/benchmarks/floor/", program), directory_.Join("port")};
   options.command.insert(options.command.end(), arguments.begin(), arguments.end());
-  absl::StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
-  if (!process.ok()) {
-    Fail(process.status().ToString());
-  }
-  process_ = *std::move(process);
+  process_ = StartOrDie(options);
   if (!Eventually([this] { return std::ifstream(directory_.Join("port")) >> port_ && port_ > 0; })) {
     Fail(absl::StrCat(program, " does not start"));
   }
@@ -72,19 +91,7 @@ std::string FloorServer::address() const { return Loopback(port_); }
 
 // ---- etcd ----
 
-std::string EtcdServer::Program() {
-  if (const char* named = std::getenv("DUNLIN_ETCD"); named != nullptr) {
-    return named;
-  }
-  const char* path = std::getenv("PATH");
-  for (const absl::string_view directory : absl::StrSplit(path == nullptr ? "" : path, ':')) {
-    const std::string program = absl::StrCat(directory, "/etcd");
-    if (access(program.c_str(), X_OK) == 0) {
-      return program;
-    }
-  }
-  return "";
-}
+std::string EtcdServer::Program() { return FindProgram("DUNLIN_ETCD", "etcd"); }
 
 EtcdServer::EtcdServer() { Start(); }
 
@@ -105,11 +112,7 @@ void EtcdServer::Start() {
                      "--logger=zap",
                      "--log-level=error"};
   options.output_path = directory_.Join("log");
-  absl::StatusOr<std::unique_ptr<Process>> process = Process::Start(options);
-  if (!process.ok()) {
-    Fail(process.status().ToString());
-  }
-  process_ = *std::move(process);
+  process_ = StartOrDie(options);
   AwaitConnection(address());
 }
 
@@ -120,5 +123,25 @@ void EtcdServer::Restart() {
   }
   Start();
 }
+
+// ---- NATS ----
+
+std::string NatsServer::Program() { return FindProgram("DUNLIN_NATS", "nats-server"); }
+
+NatsServer::NatsServer() {
+  Process::Options options;
+  options.command = {Program(),
+                     "--addr",
+                     "127.0.0.1",
+                     "--port",
+                     absl::StrCat(port_.port()),
+                     "--jetstream",
+                     "--store_dir",
+                     directory_.Join("data")};
+  options.output_path = directory_.Join("log");
+  process_ = StartOrDie(options);
+}
+
+std::string NatsServer::address() const { return Loopback(port_.port()); }
 
 }  // namespace dunlin::bench

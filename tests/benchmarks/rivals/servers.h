@@ -82,6 +82,25 @@ class EtcdServer final : public Server {
   std::unique_ptr<Process> process_;
 };
 
+// A NATS server with JetStream, which syncs what it has written every two minutes.
+class NatsServer {
+ public:
+  // Where it is: DUNLIN_NATS, or in PATH; "" where there is none.
+  static std::string Program();
+
+  // REQUIRES: there is one. Returns before it listens.
+  NatsServer();
+
+  pid_t pid() const { return process_->pid(); }
+  // HOST:PORT.
+  std::string address() const;
+
+ private:
+  const TempDir directory_;
+  const ReservedPort port_;
+  std::unique_ptr<Process> process_;
+};
+
 }  // namespace dunlin::bench
 
 #endif  // DUNLIN_TESTS_BENCHMARKS_RIVALS_SERVERS_H_
