@@ -42,6 +42,18 @@ uint8_t* WriteNumber(int field_number, uint64_t number, uint8_t* to) {
   return CodedOutputStream::WriteVarint64ToArray(number, to);
 }
 
+// Of a v1::Version.
+size_t VersionSize(const Version& version) {
+  return (version.time == 0 ? 0 : NumberFieldSize(version.time)) +
+         (version.origin == 0 ? 0 : NumberFieldSize(version.origin));
+}
+
+uint8_t* WriteVersion(int field_number, const Version& version, uint8_t* to) {
+  to = WriteHead(field_number, VersionSize(version), to);
+  to = version.time == 0 ? to : WriteNumber(v1::Version::kTimeFieldNumber, version.time, to);
+  return version.origin == 0 ? to : WriteNumber(v1::Version::kOriginFieldNumber, version.origin, to);
+}
+
 // REQUIRES: its size has been asked for.
 uint8_t* WriteMessage(int field_number, const MessageLite& message, uint8_t* to) {
   to = WriteHead(field_number, static_cast<size_t>(message.GetCachedSize()), to);
@@ -51,19 +63,17 @@ uint8_t* WriteMessage(int field_number, const MessageLite& message, uint8_t* to)
 }  // namespace
 
 void AppendEntry(int field_number, const EntryView& entry, bool with_text, std::string* out) {
-  v1::Version version;
-  ToProto(entry.version, &version);
   google::protobuf::Timestamp expire_time;
   const bool has_expiry = entry.expiry_unix_ms != 0;
   if (has_expiry) {
     ToProto(entry.expiry_unix_ms, &expire_time);
   }
   // Numbers and bytes that are 0 or empty are left out; a text that is there is not.
-  const size_t size = SizedFieldSize(entry.key.size()) +
-                      (entry.value.empty() ? 0 : SizedFieldSize(entry.value.size())) +
-                      (with_text ? SizedFieldSize(entry.value.size()) : 0) + SizedFieldSize(version.ByteSizeLong()) +
-                      (entry.revision == 0 ? 0 : NumberFieldSize(entry.revision)) +
-                      (has_expiry ? SizedFieldSize(expire_time.ByteSizeLong()) : 0);
+  const size_t size =
+      SizedFieldSize(entry.key.size()) + (entry.value.empty() ? 0 : SizedFieldSize(entry.value.size())) +
+      (with_text ? SizedFieldSize(entry.value.size()) : 0) + SizedFieldSize(VersionSize(entry.version)) +
+      (entry.revision == 0 ? 0 : NumberFieldSize(entry.revision)) +
+      (has_expiry ? SizedFieldSize(expire_time.ByteSizeLong()) : 0);
   const size_t before = out->size();
   out->resize(before + CodedOutputStream::VarintSize32(TagOf(field_number, kSized)) +
               CodedOutputStream::VarintSize64(size) + size);
@@ -76,7 +86,7 @@ void AppendEntry(int field_number, const EntryView& entry, bool with_text, std::
   if (with_text) {
     to = WriteBytes(v1::Entry::kTextFieldNumber, entry.value, to);
   }
-  to = WriteMessage(v1::Entry::kVersionFieldNumber, version, to);
+  to = WriteVersion(v1::Entry::kVersionFieldNumber, entry.version, to);
   if (entry.revision != 0) {
     to = WriteNumber(v1::Entry::kRevisionFieldNumber, entry.revision, to);
   }

@@ -44,6 +44,9 @@ grpc::Slice ToSlice(std::string bytes) {
       kept->data(), kept->size(), [](void* string) { delete static_cast<std::string*>(string); }, kept);
 }
 
+// What room is made for beforehand, for each entry: small ones need no more.
+constexpr size_t kBatchEntryBytes = 192;
+
 // The largest value and its key must fit.
 constexpr size_t kBatchReplySizeMaxBytes = kReplySizeMaxBytes + kKeySizeMaxBytes;
 
@@ -88,6 +91,7 @@ absl::StatusOr<grpc::ByteBuffer> KVReader::Read(const v1::BatchGetRequest& reque
   DUNLIN_ASSIGN_OR_RETURN(const absl::Duration max_staleness, ToMaxStaleness(request));
   DUNLIN_RETURN_IF_ERROR(CheckReadable(max_staleness));
   std::string entries;
+  entries.reserve(static_cast<size_t>(request.keys_size()) * kBatchEntryBytes);
   size_t size = 0;
   DUNLIN_RETURN_IF_ERROR(
       parts_.store->BatchGet(DistinctKeys(request), kBatchReplySizeMaxBytes, [&](const EntryView& entry) {

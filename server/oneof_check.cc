@@ -40,11 +40,15 @@ struct Seen {
   absl::flat_hash_map<const FieldDescriptor*, int> occurrences;
 };
 
-// Whether a message of `type` can have more than one member of a oneof, in itself or in a part.
-bool NeedsWalk(const Descriptor& type) {
-  if (type.real_oneof_decl_count() > 0) return true;
+// How deep NeedsWalk() looks; a type that contains itself has no end.
+constexpr int kTypesDepthMax = 4;
+
+// Whether a message of `type` can have more than one member of a oneof, in itself or in a part, as far as can be seen.
+bool NeedsWalk(const Descriptor& type, int depth = 0) {
+  if (type.real_oneof_decl_count() > 0 || depth == kTypesDepthMax) return true;
   for (int i = 0; i < type.field_count(); ++i) {
-    if (type.field(i)->type() == FieldDescriptor::TYPE_MESSAGE) return true;
+    const Descriptor* part = type.field(i)->message_type();
+    if (part != nullptr && NeedsWalk(*part, depth + 1)) return true;
   }
   return false;
 }

@@ -32,6 +32,8 @@ absl::StatusOr<absl::Duration> ToDuration(absl::string_view field, const google:
   return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
 }
 
+bool IsKey(absl::string_view key) { return !key.empty() && key.size() <= kKeySizeMaxBytes; }
+
 absl::StatusOr<absl::Duration> ToTtl(absl::string_view field, const google::protobuf::Duration& ttl) {
   DUNLIN_ASSIGN_OR_RETURN(const absl::Duration duration, ToDuration(field, ttl, kTtlMax));
   if (duration < kTtlMin || duration > kTtlMax) {
@@ -42,19 +44,19 @@ absl::StatusOr<absl::Duration> ToTtl(absl::string_view field, const google::prot
   return duration;
 }
 
-absl::Status CheckValueSize(absl::string_view field, size_t size, size_t size_max_bytes) {
-  if (size > size_max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(field, " has ", size, " bytes; the limit is ", size_max_bytes,
-                                                   ": store a reference, or raise --value-size-max (at most ",
-                                                   kValueSizeMaxBytesHard, ")"));
-  }
-  return absl::OkStatus();
+absl::Status ValueTooLarge(absl::string_view field, size_t size, size_t size_max_bytes) {
+  return absl::InvalidArgumentError(absl::StrCat(field, " has ", size, " bytes; the limit is ", size_max_bytes,
+                                                 ": store a reference, or raise --value-size-max (at most ",
+                                                 kValueSizeMaxBytesHard, ")"));
 }
 
 // `Put` is PutRequest or Write.Put: both have key, content and ttl.
 template <typename Put>
 absl::StatusOr<Mutation> ToPut(absl::string_view path, const Put& put, size_t value_size_max_bytes) {
-  DUNLIN_RETURN_IF_ERROR(ValidateKey(absl::StrCat(path, "key"), put.key()));
+  // The fields' names are made for an error alone.
+  if (!IsKey(put.key())) {
+    return ValidateKey(absl::StrCat(path, "key"), put.key());
+  }
   Mutation mutation;
   mutation.kind = Mutation::Kind::kPut;
   mutation.key = put.key();
@@ -66,8 +68,10 @@ absl::StatusOr<Mutation> ToPut(absl::string_view path, const Put& put, size_t va
     return absl::InvalidArgumentError(
         absl::StrCat(path, "content is missing: set exactly one of value and text; either may be empty"));
   }
-  DUNLIN_RETURN_IF_ERROR(CheckValueSize(absl::StrCat(path, put.content_case() == Put::kText ? "text" : "value"),
-                                        mutation.value.size(), value_size_max_bytes));
+  if (mutation.value.size() > value_size_max_bytes) {
+    return ValueTooLarge(absl::StrCat(path, put.content_case() == Put::kText ? "text" : "value"), mutation.value.size(),
+                         value_size_max_bytes);
+  }
   if (put.has_ttl()) {
     DUNLIN_ASSIGN_OR_RETURN(mutation.ttl, ToTtl(absl::StrCat(path, "ttl"), put.ttl()));
   }
@@ -131,6 +135,9 @@ absl::Status CheckCount(absl::string_view field, int count, size_t max) {
 }  // namespace
 
 absl::Status ValidateKey(absl::string_view field, absl::string_view key) {
+  if (IsKey(key)) {
+    return absl::OkStatus();
+  }
   if (key.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(field, " is empty; it must have 1 to ", kKeySizeMaxBytes, " bytes of UTF-8"));
@@ -180,6 +187,7 @@ absl::StatusOr<LocalWrite> ToLocalWrite(const v1::BatchWriteRequest& request, si
   absl::flat_hash_set<absl::string_view> keys;
   size_t size = 0;
   write.mutations.reserve(request.writes_size());
+  keys.reserve(static_cast<size_t>(request.writes_size()));
   for (int i = 0; i < request.writes_size(); ++i) {
     const std::string path = absl::StrCat("writes[", i, "].");
     DUNLIN_ASSIGN_OR_RETURN(Mutation mutation, ToMutation(path, request.writes(i), value_size_max_bytes));
@@ -201,7 +209,10 @@ absl::StatusOr<LocalWrite> ToLocalWrite(const v1::BatchWriteRequest& request, si
 absl::Status ValidateBatchGet(const v1::BatchGetRequest& request) {
   DUNLIN_RETURN_IF_ERROR(CheckCount("keys", request.keys_size(), kBatchEntriesMax));
   for (int i = 0; i < request.keys_size(); ++i) {
-    DUNLIN_RETURN_IF_ERROR(ValidateKey(absl::StrCat("keys[", i, "]"), request.keys(i)));
+    // The field's name is made for an error alone.
+    if (!IsKey(request.keys(i))) {
+      return ValidateKey(absl::StrCat("keys[", i, "]"), request.keys(i));
+    }
   }
   return absl::OkStatus();
 }
