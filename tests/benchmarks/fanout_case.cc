@@ -87,6 +87,7 @@ class Fanout {
 
 // The same of NATS, each of whose watches is a consumer of the bucket's stream.
 void MeasureNats(const BenchOptions& options, const NatsServer& nats, size_t watches, Figures* figures) {
+  nats.Continue();
   std::atomic<uint64_t> events{0};
   NatsBucket bucket(nats.address());
   for (size_t i = 0; i < watches; ++i) {
@@ -109,6 +110,7 @@ void MeasureNats(const BenchOptions& options, const NatsServer& nats, size_t wat
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
   figures->events_per_second[watches].push_back(static_cast<double>(events.load(std::memory_order_relaxed)) / seconds);
   figures->puts_per_second[watches].push_back(result.CallsPerSecond());
+  nats.Pause();
 }
 
 }  // namespace

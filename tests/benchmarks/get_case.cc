@@ -54,11 +54,14 @@ std::function<LoadResult()> LoadOfNats(const BenchOptions& options, const NatsSe
   target.next_call = [random = std::minstd_rand()]() mutable {
     return NatsTarget::Call{NatsBucket::GetSubject(DataSetKey(random())), ""};
   };
-  return [options, target = std::make_shared<NatsTarget>(target), pid = nats.pid()] {
+  return [options, target = std::make_shared<NatsTarget>(target), &nats] {
     LoadPlan plan;
     plan.outstanding = kOutstanding;
     plan.duration = options.window;
-    return RunLoad(plan, {pid}, target.get());
+    nats.Continue();
+    LoadResult result = RunLoad(plan, {nats.pid()}, target.get());
+    nats.Pause();
+    return result;
   };
 }
 
@@ -110,6 +113,7 @@ Report MeasureGet(const BenchOptions& options) {
     nats.emplace();
     FillNats(nats->address());
     rounds.Add(kNats, LoadOfNats(options, *nats));
+    nats->Pause();
   }
   rounds.Run();
 

@@ -203,7 +203,13 @@ Report MeasurePropagation(const BenchOptions& options) {
   if (!NatsServer::Program().empty()) {
     nats.emplace();
     nats_puts.emplace(options, *nats);
-    rounds.Add(kNats, [&] { return nats_puts->Run(); });
+    nats->Pause();
+    rounds.Add(kNats, [&] {
+      nats->Continue();
+      LoadResult result = nats_puts->Run();
+      nats->Pause();
+      return result;
+    });
   }
   rounds.Run();
 

@@ -157,6 +157,7 @@ Report MeasurePut(const BenchOptions& options) {
     nats.emplace();
     FillNats(nats->address());
     nats_puts.emplace(NatsPuts(*nats));
+    nats->Pause();
   }
   for (const size_t outstanding : kManyOutstanding) {
     rounds.Add(DunlinSide(outstanding), [&, outstanding] { return puts.Run(outstanding); });
@@ -168,7 +169,10 @@ Report MeasurePut(const BenchOptions& options) {
         LoadPlan plan;
         plan.outstanding = outstanding;
         plan.duration = options.window;
-        return RunLoad(plan, {nats->pid()}, &*nats_puts);
+        nats->Continue();
+        LoadResult result = RunLoad(plan, {nats->pid()}, &*nats_puts);
+        nats->Pause();
+        return result;
       });
     }
   }

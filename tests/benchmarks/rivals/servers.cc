@@ -1,5 +1,6 @@
 #include "tests/benchmarks/rivals/servers.h"
 
+#include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 #include <unistd.h>
@@ -143,5 +144,16 @@ NatsServer::NatsServer() {
 }
 
 std::string NatsServer::address() const { return Loopback(port_.port()); }
+
+void NatsServer::Pause() const {
+  process_->Signal(SIGSTOP);
+  const int directory = open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0 || syncfs(directory) != 0) {
+    Fail("the disk does not take over what NATS has written");
+  }
+  close(directory);
+}
+
+void NatsServer::Continue() const { process_->Signal(SIGCONT); }
 
 }  // namespace dunlin::bench

@@ -95,6 +95,11 @@ class NatsServer {
   // HOST:PORT.
   std::string address() const;
 
+  // Stops it while others are measured, and lets it go on. It works for itself after a load, for tens of milliseconds
+  // at a time, and what it has left to the kernel to write is written when others sync: the disk takes that over first.
+  void Pause() const;
+  void Continue() const;
+
  private:
   const TempDir directory_;
   const ReservedPort port_;
