@@ -72,6 +72,36 @@ std::string BestEcho(const Rounds& rounds) {
   return callback < queue ? kEchoCallback : kEchoQueue;
 }
 
+Report ReportOf(const Rounds& rounds, bool has_etcd, bool has_nats) {
+  const std::string echo = BestEcho(rounds);
+  const auto keys_per_second = [](const LoadResult& result) { return kBatchKeys * result.CallsPerSecond(); };
+  std::vector<Result> results = {
+      Compare("get_cpu", "us", rounds.Of(kDunlin, ServerCpuMicroseconds), echo, rounds.Of(echo, ServerCpuMicroseconds),
+              Goal::AtMost(1.10)),
+      Compare("get_rate", "1/s", rounds.Of(kDunlin, CallsPerSecond), echo, rounds.Of(echo, CallsPerSecond),
+              Goal::AtLeast(0.93)),
+      Compare("get_p99", "us", rounds.Of(kDunlin, Latency(99)), echo, rounds.Of(echo, Latency(99)), Goal::AtMost(1.2)),
+      Compare("batchget", "keys/s", rounds.Of(kBatch, keys_per_second), kDunlin, rounds.Of(kDunlin, CallsPerSecond),
+              Goal::AtLeast(15)),
+  };
+  if (has_etcd) {
+    results.push_back(Compare("get_vs_etcd", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kEtcd,
+                              rounds.Of(kEtcd, CallsPerServerCpuSecond), Goal::AtLeast(4)));
+  }
+  if (has_nats) {
+    results.push_back(Compare("get_vs_nats", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kNats,
+                              rounds.Of(kNats, CallsPerServerCpuSecond)));
+  }
+  std::vector<std::string> sides = {kDunlin, kEchoCallback, kEchoQueue, kBatch};
+  if (has_etcd) {
+    sides.push_back(kEtcd);
+  }
+  if (has_nats) {
+    sides.push_back(kNats);
+  }
+  return {results, {rounds.LatencyPlot("get_latency", absl::StrCat("Reads, ", kOutstanding, " at a time"), sides)}};
+}
+
 }  // namespace
 
 Report MeasureGet(const BenchOptions& options) {
@@ -117,33 +147,7 @@ Report MeasureGet(const BenchOptions& options) {
   }
   rounds.Run();
 
-  const std::string echo = BestEcho(rounds);
-  const auto keys_per_second = [](const LoadResult& result) { return kBatchKeys * result.CallsPerSecond(); };
-  std::vector<Result> results = {
-      Compare("get_cpu", "us", rounds.Of(kDunlin, ServerCpuMicroseconds), echo, rounds.Of(echo, ServerCpuMicroseconds),
-              Goal::AtMost(1.10)),
-      Compare("get_rate", "1/s", rounds.Of(kDunlin, CallsPerSecond), echo, rounds.Of(echo, CallsPerSecond),
-              Goal::AtLeast(0.93)),
-      Compare("get_p99", "us", rounds.Of(kDunlin, Latency(99)), echo, rounds.Of(echo, Latency(99)), Goal::AtMost(1.2)),
-      Compare("batchget", "keys/s", rounds.Of(kBatch, keys_per_second), kDunlin, rounds.Of(kDunlin, CallsPerSecond),
-              Goal::AtLeast(15)),
-  };
-  if (etcd.has_value()) {
-    results.push_back(Compare("get_vs_etcd", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kEtcd,
-                              rounds.Of(kEtcd, CallsPerServerCpuSecond), Goal::AtLeast(4)));
-  }
-  if (nats.has_value()) {
-    results.push_back(Compare("get_vs_nats", "1/CPU-s", rounds.Of(kDunlin, CallsPerServerCpuSecond), kNats,
-                              rounds.Of(kNats, CallsPerServerCpuSecond)));
-  }
-  std::vector<std::string> sides = {kDunlin, kEchoCallback, kEchoQueue, kBatch};
-  if (etcd.has_value()) {
-    sides.push_back(kEtcd);
-  }
-  if (nats.has_value()) {
-    sides.push_back(kNats);
-  }
-  return {results, {rounds.LatencyPlot("get_latency", absl::StrCat("Reads, ", kOutstanding, " at a time"), sides)}};
+  return ReportOf(rounds, etcd.has_value(), nats.has_value());
 }
 
 }  // namespace dunlin::bench

@@ -59,16 +59,40 @@ class PutLoad {
   GrpcTarget target_;
 };
 
-NatsTarget::Options NatsPuts(const NatsServer& nats) {
-  NatsTarget::Options target;
-  target.address = nats.address();
-  target.slots = kSlots;
-  target.next_call = [random = std::minstd_rand()]() mutable {
-    const uint64_t number = random();
-    return NatsTarget::Call{NatsBucket::PutSubject(DataSetKey(number)), DataSetValue(number)};
-  };
-  return target;
-}
+// The same of NATS, whose server is stopped while others are measured.
+class NatsLoad {
+ public:
+  explicit NatsLoad(const BenchOptions& options) : options_(options), target_(TargetOf(server_)) {
+    FillNats(server_.address());
+    server_.Pause();
+  }
+
+  LoadResult Run(size_t outstanding) {
+    LoadPlan plan;
+    plan.outstanding = outstanding;
+    plan.duration = options_.window;
+    server_.Continue();
+    LoadResult result = RunLoad(plan, {server_.pid()}, &target_);
+    server_.Pause();
+    return result;
+  }
+
+ private:
+  static NatsTarget::Options TargetOf(const NatsServer& server) {
+    NatsTarget::Options target;
+    target.address = server.address();
+    target.slots = kSlots;
+    target.next_call = [random = std::minstd_rand()]() mutable {
+      const uint64_t number = random();
+      return NatsTarget::Call{NatsBucket::PutSubject(DataSetKey(number)), DataSetValue(number)};
+    };
+    return target;
+  }
+
+  const BenchOptions options_;
+  const NatsServer server_;
+  NatsTarget target_;
+};
 
 std::vector<Result> ResultsOf(const Rounds& rounds, bool has_etcd, bool has_nats) {
   std::vector<double> floor = rounds.Of(kEcho, Latency(50));
@@ -151,34 +175,24 @@ Report MeasurePut(const BenchOptions& options) {
     FillEtcd(etcd->address());
     etcd_puts.emplace(options, *etcd, etcd_dialect.put_method, put_of(etcd_dialect));
   }
-  std::optional<NatsServer> nats;
-  std::optional<NatsTarget> nats_puts;
+  std::optional<NatsLoad> nats_puts;
   if (!NatsServer::Program().empty()) {
-    nats.emplace();
-    FillNats(nats->address());
-    nats_puts.emplace(NatsPuts(*nats));
-    nats->Pause();
+    nats_puts.emplace(options);
   }
   for (const size_t outstanding : kManyOutstanding) {
     rounds.Add(DunlinSide(outstanding), [&, outstanding] { return puts.Run(outstanding); });
     if (etcd.has_value()) {
       rounds.Add(EtcdSide(outstanding), [&, outstanding] { return etcd_puts->Run(outstanding); });
     }
-    if (nats.has_value()) {
-      rounds.Add(NatsSide(outstanding), [&, outstanding] {
-        LoadPlan plan;
-        plan.outstanding = outstanding;
-        plan.duration = options.window;
-        nats->Continue();
-        LoadResult result = RunLoad(plan, {nats->pid()}, &*nats_puts);
-        nats->Pause();
-        return result;
-      });
+    if (nats_puts.has_value()) {
+      rounds.Add(NatsSide(outstanding), [&, outstanding] { return nats_puts->Run(outstanding); });
     }
   }
   rounds.Run();
 
-  return {ResultsOf(rounds, etcd.has_value(), nats.has_value()), PlotsOf(rounds, etcd.has_value(), nats.has_value())};
+  const bool has_etcd = etcd.has_value();
+  const bool has_nats = nats_puts.has_value();
+  return {ResultsOf(rounds, has_etcd, has_nats), PlotsOf(rounds, has_etcd, has_nats)};
 }
 
 }  // namespace dunlin::bench
