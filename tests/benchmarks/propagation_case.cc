@@ -50,34 +50,68 @@ LoadPlan PlanOf(absl::Duration duration) {
   return plan;
 }
 
-// Puts whose value says when they were sent, and one stream that gets them.
-class PutToEvent {
+// How old the values of a window were when they came, which say when they were sent.
+//
+// Thread-safety: safe for concurrent use.
+class EventAges {
  public:
-  PutToEvent(const BenchOptions& options, const Dialect& dialect, const Server& writer, const Server& watched)
-      : options_(options), dialect_(dialect), target_(PutsTo(writer)), watch_(EventsOf(watched)) {}
+  void Begin() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    ages_ = Histogram();
+  }
 
-  // Its latency is that of the events.
-  LoadResult Run() {
-    RunFor(kWarmUp);
-    return RunFor(options_.window);
+  void Add(const std::string& value) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::Duration age = AgeOf(value);
+    MutexLock lock(&mutex_);
+    ages_.Add(age);
+    added_.Signal();
+  }
+
+  // Waits until there are so many, for a second at most.
+  void Await(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::Time until = absl::Now() + absl::Seconds(1);
+    MutexLock lock(&mutex_);
+    for (absl::Time now = absl::Now(); ages_.count() < count && now < until; now = absl::Now()) {
+      added_.WaitWithTimeout(&mutex_, until - now);
+    }
+  }
+
+  Histogram ages() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return ages_;
   }
 
  private:
+  mutable Mutex mutex_;
+  CondVar added_;
+  Histogram ages_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The latency is that of the events.
+template <typename Puts>
+LoadResult MeasureAwake(const BenchOptions& options, Puts* puts) {
+  puts->RunFor(kWarmUp);
+  return puts->RunFor(options.window);
+}
+
+// Puts whose value says when they were sent, and one stream that gets them.
+class PutToEvent {
+ public:
+  PutToEvent(const Dialect& dialect, const Server& writer, const Server& watched)
+      : dialect_(dialect), target_(PutsTo(writer)), watch_(EventsOf(watched)) {}
+
   LoadResult RunFor(absl::Duration duration) {
-    {
-      MutexLock lock(&mutex_);
-      latency_ = Histogram();
-    }
+    ages_.Begin();
     const uint64_t before = sent_;
     LoadResult result = RunLoad(PlanOf(duration), {}, &target_);
     expected_ += sent_ - before;
     // What comes in quick succession may be told as one.
     watch_.AwaitEvents(expected_, absl::Seconds(1));
-    MutexLock lock(&mutex_);
-    result.latency = latency_;
+    result.latency = ages_.ages();
     return result;
   }
 
+ private:
   GrpcTarget::Options PutsTo(const Server& writer) {
     GrpcTarget::Options target;
     target.address = writer.address();
@@ -101,23 +135,19 @@ class PutToEvent {
     load.streams_per_connection = kSlots;
     load.request_of = [this](size_t stream) { return dialect_.watch(absl::StrCat(kKey, stream)); };
     load.read = [this](const grpc::ByteBuffer& message) {
-      const std::vector<std::string> values = dialect_.values(message);
-      MutexLock lock(&mutex_);
-      for (const std::string& value : values) {
-        latency_.Add(AgeOf(value));
+      for (const std::string& value : dialect_.values(message)) {
+        ages_.Add(value);
       }
       return dialect_.read(message);
     };
     return load;
   }
 
-  const BenchOptions options_;
   const Dialect dialect_;
   uint64_t sent_ = 0;
   uint64_t expected_ = 0;
   grpc::ByteBuffer request_;
-  Mutex mutex_;
-  Histogram latency_ ABSL_GUARDED_BY(mutex_);
+  EventAges ages_;
   GrpcTarget target_;
   StreamLoad watch_;
 };
@@ -125,38 +155,20 @@ class PutToEvent {
 // The same by NATS, with one watch of all keys.
 class NatsPutToEvent {
  public:
-  NatsPutToEvent(const BenchOptions& options, const NatsServer& nats)
-      : options_(options), watch_(nats.address()), target_(PutsTo(nats)) {
-    watch_.Watch(">", [this](absl::string_view, absl::string_view value) {
-      const absl::Duration age = AgeOf(std::string(value));
-      MutexLock lock(&mutex_);
-      latency_.Add(age);
-      told_.Signal();
-    });
+  explicit NatsPutToEvent(const NatsServer& nats) : watch_(nats.address()), target_(PutsTo(nats)) {
+    watch_.Watch(">", [this](absl::string_view, absl::string_view value) { ages_.Add(std::string(value)); });
   }
 
-  LoadResult Run() {
-    RunFor(kWarmUp);
-    return RunFor(options_.window);
-  }
-
- private:
   LoadResult RunFor(absl::Duration duration) {
-    {
-      MutexLock lock(&mutex_);
-      latency_ = Histogram();
-    }
+    ages_.Begin();
     const uint64_t before = sent_;
     LoadResult result = RunLoad(PlanOf(duration), {}, &target_);
-    const absl::Time until = absl::Now() + absl::Seconds(1);
-    MutexLock lock(&mutex_);
-    for (absl::Time now = absl::Now(); latency_.count() < sent_ - before && now < until; now = absl::Now()) {
-      told_.WaitWithTimeout(&mutex_, until - now);
-    }
-    result.latency = latency_;
+    ages_.Await(sent_ - before);
+    result.latency = ages_.ages();
     return result;
   }
 
+ private:
   NatsTarget::Options PutsTo(const NatsServer& nats) {
     NatsTarget::Options target;
     target.address = nats.address();
@@ -169,11 +181,8 @@ class NatsPutToEvent {
     return target;
   }
 
-  const BenchOptions options_;
   uint64_t sent_ = 0;
-  Mutex mutex_;
-  CondVar told_;
-  Histogram latency_ ABSL_GUARDED_BY(mutex_);
+  EventAges ages_;
   // Last, so that nothing is told to an object that is half gone.
   NatsBucket watch_;
   NatsTarget target_;
@@ -197,30 +206,30 @@ Report MeasurePropagation(const BenchOptions& options) {
   const FloorServer bare("stream_server");
   const RedisServer script_redis;
   const Dialect dunlin = DunlinDialect();
-  PutToEvent puts(options, dunlin, writer, reader);
-  PutToEvent bare_puts(options, dunlin, bare, bare);
+  PutToEvent puts(dunlin, writer, reader);
+  PutToEvent bare_puts(dunlin, bare, bare);
   ScriptTarget script(script_redis.endpoint());
   std::optional<EtcdServer> etcd;
   std::optional<PutToEvent> etcd_puts;
 
   Rounds rounds(options);
-  rounds.Add(kDunlin, [&] { return puts.Run(); });
-  rounds.Add(kBareStream, [&] { return bare_puts.Run(); });
+  rounds.Add(kDunlin, [&] { return MeasureAwake(options, &puts); });
+  rounds.Add(kBareStream, [&] { return MeasureAwake(options, &bare_puts); });
   rounds.Add(kScript, [&] { return script.Run(kWritesPerSecond, options.window); });
   if (!EtcdServer::Program().empty()) {
     etcd.emplace();
-    etcd_puts.emplace(options, EtcdDialect(), *etcd, *etcd);
-    rounds.Add(kEtcd, [&] { return etcd_puts->Run(); });
+    etcd_puts.emplace(EtcdDialect(), *etcd, *etcd);
+    rounds.Add(kEtcd, [&] { return MeasureAwake(options, &*etcd_puts); });
   }
   std::optional<NatsServer> nats;
   std::optional<NatsPutToEvent> nats_puts;
   if (!NatsServer::Program().empty()) {
     nats.emplace();
-    nats_puts.emplace(options, *nats);
+    nats_puts.emplace(*nats);
     nats->Pause();
     rounds.Add(kNats, [&] {
       nats->Continue();
-      LoadResult result = nats_puts->Run();
+      LoadResult result = MeasureAwake(options, &*nats_puts);
       nats->Pause();
       return result;
     });
