@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 namespace {
@@ -45,6 +46,7 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::Run() {
+  NameThisThread("acceptor");
   std::vector<pollfd> ready;
   for (const FileDescriptor& socket : sockets_.sockets()) ready.push_back({socket.get(), POLLIN, 0});
   ready.push_back({stop_.get(), POLLIN, 0});

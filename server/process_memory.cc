@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "server/limits.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 namespace {
@@ -51,6 +52,7 @@ MemoryTrimmer::~MemoryTrimmer() {
 }
 
 void MemoryTrimmer::Run() {
+  NameThisThread("memory-trimmer");
   while (true) {
     {
       MutexLock lock(&mutex_);

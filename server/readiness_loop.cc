@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "storage/this_thread.h"
+
 namespace dunlin {
 namespace {
 
@@ -52,6 +54,7 @@ void ReadinessLoop::Drain() {
 }
 
 void ReadinessLoop::Run() {
+  NameThisThread("readiness");
   while (true) {
     Update(/*draining=*/false);
     MutexLock lock(&mutex_);

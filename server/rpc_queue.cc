@@ -1,8 +1,9 @@
 #include "server/rpc_queue.h"
 
+#include "storage/this_thread.h"
+
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
-#include <sys/resource.h>
 
 namespace dunlin {
 namespace {
@@ -65,11 +66,11 @@ void RpcQueue::OnPosted(bool) {
 
 bool RpcQueue::IsCurrent() const { return current_queue == this; }
 
-void RpcQueue::Start(int niceness) {
-  thread_ = std::thread([this, niceness] {
-    // In Linux it is this thread's priority alone. Without it all works as well, so that an error is none.
+void RpcQueue::Start(const char* name, int niceness) {
+  thread_ = std::thread([this, name, niceness] {
+    NameThisThread(name);
     if (niceness != 0) {
-      (void)setpriority(PRIO_PROCESS, 0, niceness);
+      LowerThisThread(niceness);
     }
     Run();
   });

@@ -79,9 +79,9 @@ class RpcQueue {
   // Whether this is the queue's thread.
   bool IsCurrent() const;
 
-  // Starts the thread, which stands behind others by `niceness` where processors are short (nice(1)).
+  // Starts the thread, called `name`, a literal; see this_thread.h. It stands behind others by `niceness`.
   // REQUIRES: a server that calls arrive at by this queue has started.
-  void Start(int niceness = 0);
+  void Start(const char* name, int niceness = 0);
 
   // Waits until no call is left, and ends the thread. REQUIRES: the server has been shut down, which ends all calls.
   void Stop();

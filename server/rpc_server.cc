@@ -110,7 +110,7 @@ absl::Status RpcServer::Build(grpc::ServerBuilder* builder, const RpcServerOptio
   streams_.Start();
   for (const std::unique_ptr<CallQueue>& queue : queues_) {
     for (RpcService* service : all) service->Serve(queue.get());
-    queue->Start();
+    queue->Start("calls");
   }
   return absl::OkStatus();
 }

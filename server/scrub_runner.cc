@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "storage/status_macros.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 namespace {
@@ -44,6 +45,7 @@ void ScrubRunner::Shutdown() {
 }
 
 void ScrubRunner::Loop() {
+  NameThisThread("scrubber");
   while (true) {
     Request request;
     {

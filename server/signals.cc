@@ -5,6 +5,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "storage/this_thread.h"
+
 namespace dunlin {
 namespace {
 
@@ -51,6 +53,7 @@ bool StopSignals::Record(int signal) {
 }
 
 void StopSignals::Run() {
+  NameThisThread("signals");
   pollfd ready[] = {{signals_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
   while (true) {
     poll(ready, 2, -1);

@@ -28,7 +28,7 @@ StreamQueues::StreamQueues() {
 
 void StreamQueues::Start() {
   for (const std::unique_ptr<RpcQueue>& queue : queues_) {
-    queue->Start(kWatchThreadNiceness);
+    queue->Start("streams", kWatchThreadNiceness);
   }
 }
 

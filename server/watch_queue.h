@@ -20,7 +20,7 @@ namespace dunlin {
 // kStreamQueueEventsMax events or kStreamQueueMaxBytes. Once more than that has come it is full for good: what came
 // after is not in it, and the stream has to read that from the store.
 //
-// Thread-safety: safe for concurrent use; OnChanges() comes from the committer's thread.
+// Thread-safety: safe for concurrent use; OnChanges() comes from the committer, on one thread at a time.
 class WatchQueue final : public ChangeFeed::Listener {
  public:
   struct Usage {
@@ -28,7 +28,7 @@ class WatchQueue final : public ChangeFeed::Listener {
     size_t size_bytes = 0;
   };
 
-  // `wake` is called, on the committer's thread and outside the lock, when something has come; it must not call back.
+  // `wake` is called, on the thread that commits and outside the lock, when something has come; it must not call back.
   WatchQueue(const WatchFilter& filter, std::function<void()> wake) : filter_(filter), wake_(std::move(wake)) {}
   WatchQueue(const WatchQueue&) = delete;
   WatchQueue& operator=(const WatchQueue&) = delete;

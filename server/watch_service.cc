@@ -1,7 +1,5 @@
 #include "server/watch_service.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "server/token.h"
 #include "server/validation.h"
 #include "storage/status_macros.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 namespace {
@@ -161,9 +160,9 @@ std::vector<std::shared_ptr<const WatchStream>> WatchService::List(uint64_t afte
 // ---- The thread ----
 
 void WatchService::Run() {
-  // Where processors are short, writes and reads come before those who watch: there may be thousands of them. In Linux
-  // it is this thread's priority alone. Without it all works as well, so that an error is none.
-  (void)setpriority(PRIO_PROCESS, 0, kWatchThreadNiceness);
+  NameThisThread("watches");
+  // Where processors are short, writes and reads come before those who watch: there may be thousands of them.
+  LowerThisThread(kWatchThreadNiceness);
   while (true) {
     const std::shared_ptr<WatchStream> stream = TakeNext();
     {

@@ -64,7 +64,7 @@ class WatchSession {
     kNothing,
   };
 
-  // `store` and `feed` must outlive this object. `wake` is called, on the committer's thread, when there may be
+  // `store` and `feed` must outlive this object. `wake` is called, on the thread that commits, when there may be
   // something new; it must not call back.
   WatchSession(Options options, const Store* store, ChangeFeed* feed, std::function<void()> wake);
   ~WatchSession();

@@ -23,11 +23,11 @@ namespace dunlin {
 // Routing is by index: by exact key, and by prefix once for each length that a watched prefix has. A change that nobody
 // watches costs a few lookups, however many watchers there are.
 //
-// Thread-safety: safe for concurrent use. Publish() is called by the committer's thread alone.
+// Thread-safety: safe for concurrent use. Publish() is called by the committer alone, one call at a time.
 class ChangeFeed {
  public:
-  // Gets changes, on the committer's thread, which waits meanwhile: take them and return at once. Must not call the
-  // feed.
+  // Gets changes, on the thread that has committed them, which waits meanwhile: take them and return at once. Must not
+  // call the feed.
   class Listener {
    public:
     virtual ~Listener() = default;

@@ -6,6 +6,7 @@
 #include "absl/base/thread_annotations.h"
 #include "storage/mutex.h"
 #include "storage/table_env.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 
@@ -38,6 +39,7 @@ class CheckpointThread {
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_) {
+    NameThisThread("checkpoint");
     while (true) {
       {
         MutexLock lock(&mutex_);

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <utility>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "storage/limits.h"
 #include "storage/quota.h"
 #include "storage/status_macros.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 namespace {
@@ -41,6 +43,9 @@ absl::Status Committer::CheckQuota() const {
 
 void Committer::Apply(RemoteBatch batch, ApplyCallback done) {
   Operation operation = ApplyOperation{std::move(batch), std::move(done), StoppedError()};
+  if (GroupCommitter::PersistenceOf(operation) == Persistence::kWritten && CommitHere(&operation)) {
+    return;
+  }
   if (!Enqueue(&operation, /*bounded=*/false)) {
     TellResult(&operation);
   }
@@ -93,17 +98,24 @@ bool Committer::Enqueue(Operation* operation, bool bounded) {
              operation);
     return false;
   }
-  queue_bytes_ += size;
-  queue_.push_back(std::move(*operation));
-  work_.Signal();
+  Push(operation, size);
   return true;
 }
 
-bool Committer::TakeGroup(OperationGroup* group) {
-  MutexLock lock(&mutex_);
-  if (queue_.empty() && !stopping_ && !engine_.more_is_due()) {
-    work_.WaitWithTimeout(&mutex_, kSweepPeriod);
+void Committer::Push(Operation* operation, size_t size_bytes) {
+  const bool can_wait = std::holds_alternative<MirrorProgress>(*operation);
+  queue_bytes_ += size_bytes;
+  queue_.push_back(std::move(*operation));
+  if (!can_wait) {
+    is_hurried_ = true;
+    // Whose turn it is looks at the queue when it ends.
+    if (!is_taken_) {
+      work_.Signal();
+    }
   }
+}
+
+void Committer::TakeGroup(OperationGroup* group) {
   size_t bytes = 0;
   while (!queue_.empty() && group->size() < kCommitGroupWritesMax) {
     const size_t size = SizeOf(queue_.front());
@@ -115,10 +127,49 @@ bool Committer::TakeGroup(OperationGroup* group) {
     group->push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
+  is_hurried_ = !queue_.empty();
+}
+
+// ---- Turns ----
+
+bool Committer::BeginTurn(bool more_is_due, OperationGroup* group) {
+  MutexLock lock(&mutex_);
+  if (!is_hurried_ && !stopping_ && !more_is_due) {
+    work_.WaitWithTimeout(&mutex_, kSweepPeriod);
+  }
+  while (is_taken_) {
+    // Nobody else comes first.
+    is_hurried_ = true;
+    work_.Wait(&mutex_);
+  }
+  is_taken_ = true;
+  TakeGroup(group);
   return !stopping_ || !group->empty();
 }
 
-// ---- The thread ----
+void Committer::EndTurn() {
+  MutexLock lock(&mutex_);
+  is_taken_ = false;
+  if (is_hurried_) {
+    work_.Signal();
+  }
+}
+
+bool Committer::CommitHere(Operation* operation) {
+  OperationGroup group;
+  {
+    MutexLock lock(&mutex_);
+    if (is_taken_ || is_hurried_ || stopping_) {
+      return false;
+    }
+    is_taken_ = true;
+    Push(operation, SizeOf(*operation));
+    TakeGroup(&group);
+  }
+  Commit(&group);
+  EndTurn();
+  return true;
+}
 
 void Committer::Commit(OperationGroup* group) {
   const auto began = std::chrono::steady_clock::now();
@@ -128,22 +179,26 @@ void Committer::Commit(OperationGroup* group) {
     options_.logger->Warning("a commit took long: the disk is slow, or busy with something else",
                              {{"seconds", absl::ToDoubleSeconds(took)}, {"operations", group->size()}});
   }
+  for (Operation& operation : *group) {
+    TellResult(&operation);
+  }
 }
 
 void Committer::Run() {
+  NameThisThread("committer");
   OperationGroup group;
-  while (TakeGroup(&group)) {
+  bool more_is_due = false;
+  while (BeginTurn(more_is_due, &group)) {
     if (!group.empty()) {
       Commit(&group);
-      for (Operation& operation : group) {
-        TellResult(&operation);
-      }
       group.clear();
     }
     engine_.RunDue();
+    more_is_due = engine_.more_is_due();
     if (checkpoints_.has_value() && engine_.checkpoint_is_due()) {
       checkpoints_->Wake();
     }
+    EndTurn();
   }
   checkpoints_.reset();
   engine_.Finish();

@@ -30,7 +30,9 @@ namespace dunlin {
 //
 // Order: operations take effect in the order of the calls. Callbacks run on the committer's thread, after the changes
 // are durable and published: they must be quick and must not wait for another write. What is refused at once, for a
-// full queue or after Stop(), is answered within the call, on the caller's thread.
+// full queue or after Stop(), is answered within the call, on the caller's thread; and so is Apply() of what needs no
+// sync, while nothing else is under way: a change of threads there and back would take longer than the batch
+// (docs/decisions/0029-who-brings-an-event-applies-it.md).
 //
 // Errors: a group shares its transaction, so that an error of the database answers everything in it, and nothing of it
 // is stored. An operation that is turned down (kInvalidArgument, kFailedPrecondition, the quota) concerns no other.
@@ -67,9 +69,9 @@ class Committer {
   // Errors: kResourceExhausted; those of the store's reads.
   absl::Status CheckQuota() const;
 
-  // Merges `batch` by version in one transaction. Never refused for a full queue: whoever applies waits for the answer
-  // before the next. Damaged records are left out and counted. Errors: kFailedPrecondition when a record is of a newer
-  // format; else as of Write(), without the queue and the quota.
+  // Merges `batch` by version in one transaction, on the caller's thread if it can. Never refused for a full queue:
+  // whoever applies waits for the answer before the next. Damaged records are left out and counted. Errors:
+  // kFailedPrecondition when a record is of a newer format; else as of Write(), without the queue and the quota.
   void Apply(RemoteBatch batch, ApplyCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Enters a new life of the data in Redis: the applied sequence starts from 0 again, unless the store holds exactly
@@ -79,8 +81,8 @@ class Committer {
   // Gives what a wrong clock has stamped versions of the present. Durable when answered.
   void Restamp(Restamping restamping, RestampCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Moves the mirror's cursor. It is written with the next group, or within kPositionFlushPeriod: losing its last steps
-  // only sends again what Redis already has.
+  // Moves the mirror's cursor: with the next group, or within kSweepPeriod. It is written with one of the next, or
+  // within kPositionFlushPeriod: losing its last steps only sends again what Redis already has.
   void AdvanceMirrored(MirrorProgress progress) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Finishes what was given before, writes the positions down, and ends the thread. Later calls answer kUnavailable.
@@ -89,15 +91,22 @@ class Committer {
 
  private:
   bool Enqueue(Operation* operation, bool bounded) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The next group; empty when the period passed without work. Returns false when stopped and nothing is left.
-  bool TakeGroup(OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Run();
+  void Push(Operation* operation, size_t size_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Moves what comes next from the queue to `group`.
+  void TakeGroup(OperationGroup* group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Waits, unless `more_is_due`, for the next group, which is empty when the period has passed without work, and begins
+  // this thread's turn. Returns false when stopped and nothing is left.
+  bool BeginTurn(bool more_is_due, OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndTurn() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Carries `operation` out on this thread, if it is nobody's turn and nothing waits that needs a sync.
+  bool CommitHere(Operation* operation) ABSL_LOCKS_EXCLUDED(mutex_);
   void Commit(OperationGroup* group);
+  void Run();
 
   const Options options_;
   const Store* const store_;
 
-  // Used by the committer's thread alone.
+  // Used by the thread whose turn it is, see is_taken_.
   GroupCommitter engine_;
   // Only if its options have checkpoints elsewhere.
   absl::optional<CheckpointThread> checkpoints_;
@@ -106,6 +115,10 @@ class Committer {
   CondVar work_;
   std::deque<Operation> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The thread has to be woken: something in the queue cannot wait until it wakes by itself, or it waits for its turn.
+  bool is_hurried_ ABSL_GUARDED_BY(mutex_) = false;
+  // It is somebody's turn to use the engine. Who sets it has seen, under the mutex, all that the one before has done.
+  bool is_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
   Mutex stop_mutex_;

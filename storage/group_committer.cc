@@ -45,16 +45,11 @@ bool IsDelete(const Operation& operation) {
   return write != nullptr && !HasPut(write->write);
 }
 
-// Whether what the operation does may be taken back by a power failure after it was answered: what Redis or another
-// replica has is had again from there, and what was sent is sent again. A rebuild also changes what was written here.
-bool MayBeLost(const Operation& operation) {
-  const auto* apply = std::get_if<ApplyOperation>(&operation);
-  return apply != nullptr ? !apply->batch.awaits_sync && apply->batch.fleet_keys == nullptr
-                          : std::holds_alternative<MirrorProgress>(operation);
-}
-
-Persistence PersistenceOf(const OperationGroup& group) {
-  return std::all_of(group.begin(), group.end(), MayBeLost) ? Persistence::kWritten : Persistence::kSynced;
+Persistence PersistenceOfGroup(const OperationGroup& group) {
+  return std::all_of(group.begin(), group.end(),
+                     [](const Operation& one) { return GroupCommitter::PersistenceOf(one) == Persistence::kWritten; })
+             ? Persistence::kWritten
+             : Persistence::kSynced;
 }
 
 // What the mirror has sent is owed by then, and made up for with whatever comes next.
@@ -73,6 +68,15 @@ GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock
       state_(store->state()),
       history_(store->revision_history()) {
   feed_->Publish({}, state_.revision);
+}
+
+// What an operation does may be taken back by a power failure after it was answered if Redis or another replica has it:
+// it is had again from there, and what was sent is sent again. A rebuild also changes what was written here.
+Persistence GroupCommitter::PersistenceOf(const Operation& operation) {
+  const auto* apply = std::get_if<ApplyOperation>(&operation);
+  const bool may_be_lost = apply != nullptr ? !apply->batch.awaits_sync && apply->batch.fleet_keys == nullptr
+                                            : std::holds_alternative<MirrorProgress>(operation);
+  return may_be_lost ? Persistence::kWritten : Persistence::kSynced;
 }
 
 // ---- A group ----
@@ -121,7 +125,7 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
     return absl::OkStatus();
   };
   if (status.ok()) {
-    const Persistence persistence = PersistenceOf(*group);
+    const Persistence persistence = PersistenceOfGroup(*group);
     status = Transact(persistence, execute_all);
     // On a full disk the journal cannot grow, but it can be emptied.
     if (absl::IsResourceExhausted(status) && store_->tables_->WriteAll().ok()) {

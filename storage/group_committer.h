@@ -52,6 +52,9 @@ class GroupCommitter {
   GroupCommitter(const GroupCommitter&) = delete;
   GroupCommitter& operator=(const GroupCommitter&) = delete;
 
+  // How durable `operation` has to be when it is answered.
+  static Persistence PersistenceOf(const Operation& operation);
+
   // Carries `group` out in its order, makes it durable, hands the changes to the feed, and leaves each operation with
   // its result. An error of the database is the result of all, and nothing of the group is stored; an operation that is
   // turned down concerns no other. When the disk or the map is full, what may still fit is tried once more without the

@@ -187,6 +187,14 @@ inline constexpr size_t kWatchStreamsMaxDefault = 10000;
 // Events between the subscription and the follower. At 10,000 events a second, some seconds of a stalled disk.
 inline constexpr size_t kRingSlotsDefault = 65536;
 inline constexpr size_t kRingMaxBytes = size_t{64} << 20;
+// What of that the subscriber has applied on its own thread. More than a few events are worth a change of threads, so
+// that it goes on to read meanwhile.
+inline constexpr size_t kEventsAppliedAtOnceMax = 4;
+inline constexpr size_t kEventsAppliedAtOnceMaxBytes = size_t{64} << 10;
+
+// How soon the mirror looks for its own writes again after others' have come, of which it sends none: at each of them,
+// it would be one more thread that is woken for every event.
+inline constexpr absl::Duration kMirrorRest = absl::Milliseconds(20);
 
 // One call of the mirror script: Redis serves nobody else while it runs. 16 to 64 entries already reach its best rate.
 inline constexpr size_t kMirrorBatchEntriesMax = 512;

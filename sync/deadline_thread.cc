@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/this_thread.h"
+
 namespace dunlin {
 
 void DeadlineThread::Start() {
@@ -29,6 +31,7 @@ void DeadlineThread::Expect(absl::Time deadline) {
 }
 
 void DeadlineThread::Run() {
+  NameThisThread("deadlines");
   while (WaitForNext()) {
     const absl::Time next = expire_(steady_.Now());
     MutexLock lock(&mutex_);

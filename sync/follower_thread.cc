@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "storage/limits.h"
+#include "storage/this_thread.h"
 #include "sync/clock_correction.h"
 #include "sync/epoch.h"
 #include "sync/redis_error.h"
@@ -43,6 +44,10 @@ void FollowerThread::Stop() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  {
+    // A turn of the subscriber's has ended, and none will follow.
+    MutexLock turn(&turn_);
+  }
   // The committer's answers refer to this object.
   MutexLock lock(&mutex_);
   while (outstanding_ > 0) {
@@ -77,13 +82,58 @@ absl::Duration FollowerThread::StalenessOf(const Follower::Status& status) const
 // ---- The loop ----
 
 void FollowerThread::Run() {
+  NameThisThread("follower");
   while (!wake_.stopped()) {
-    TakeInputs();
-    TakeEvents();
-    Follower::Action action = follower_.Next(steady_.Now());
-    PublishStatus();
-    std::visit([this](auto& what) { Do(what); }, action);
+    absl::Time asleep_until = absl::InfinitePast();
+    {
+      MutexLock turn(&turn_);
+      Follower::Action action = left_.has_value() ? *std::exchange(left_, absl::nullopt) : Next();
+      asleep_until_ = absl::InfinitePast();
+      std::visit([this](auto& what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) { Do(what); }, action);
+      asleep_until = asleep_until_;
+    }
+    if (asleep_until != absl::InfinitePast()) {
+      wake_.WaitFor(asleep_until - steady_.Now());
+    }
   }
+}
+
+void FollowerThread::TakeTurn() {
+  const auto waiting = parts_.ring->UsedApprox();
+  const bool is_little = waiting.slots <= kEventsAppliedAtOnceMax && waiting.bytes <= kEventsAppliedAtOnceMaxBytes;
+  if (!is_little || !turn_.TryLock()) {
+    wake_.Wake();
+    return;
+  }
+  if (!wake_.stopped()) {
+    ApplyWhatHasCome();
+  }
+  turn_.Unlock();
+}
+
+void FollowerThread::ApplyWhatHasCome() {
+  while (!left_.has_value()) {
+    Follower::Action action = Next();
+    if (auto* apply = std::get_if<Follower::Apply>(&action)) {
+      Do(*apply);
+    } else if (const auto* wait = std::get_if<Follower::Wait>(&action)) {
+      if (wait->until < asleep_until_) {
+        wake_.Wake();
+      }
+      return;
+    } else {
+      left_ = std::move(action);
+      wake_.Wake();
+    }
+  }
+}
+
+Follower::Action FollowerThread::Next() {
+  TakeInputs();
+  TakeEvents();
+  Follower::Action action = follower_.Next(steady_.Now());
+  PublishStatus();
+  return action;
 }
 
 void FollowerThread::TakeInputs() {
@@ -201,7 +251,7 @@ Follower::Local FollowerThread::Local() const {
 
 // ---- The actions ----
 
-void FollowerThread::Do(const Follower::Wait& wait) { wake_.WaitFor(wait.until - steady_.Now()); }
+void FollowerThread::Do(const Follower::Wait& wait) { asleep_until_ = wait.until; }
 
 void FollowerThread::Do(const Follower::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);
@@ -329,14 +379,19 @@ void FollowerThread::Do(Follower::Apply& apply) {
   {
     MutexLock lock(&mutex_);
     ++outstanding_;
+    is_applying_here_ = true;
   }
   parts_.committer->Apply(std::move(apply.batch), [this](absl::StatusOr<ApplyResult> result) {
     MutexLock lock(&mutex_);
     applied_ = std::move(result);
     --outstanding_;
     all_answered_.Signal();
-    wake_.Wake();
+    if (!is_applying_here_) {
+      wake_.Wake();
+    }
   });
+  MutexLock lock(&mutex_);
+  is_applying_here_ = false;
 }
 
 void FollowerThread::Do(const Follower::DiscardEvents&) {

@@ -30,7 +30,10 @@ namespace dunlin {
 // tells it what came of them. It also keeps the fleet's clock, measured at each heartbeat, remembers checkpoints, and
 // tells Arrivals what has come.
 //
-// Thread-safety: one thread, the owner's, calls Start() and Stop(); Wake() and status() are safe for concurrent use.
+// While the thread sleeps, the subscriber's takes its turn, as far as that needs no call to Redis: whoever brings an
+// event has it applied (docs/decisions/0029-who-brings-an-event-applies-it.md).
+//
+// Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
 class FollowerThread {
  public:
   // All must outlive this object. `subscriber` fills `ring`.
@@ -47,13 +50,13 @@ class FollowerThread {
     Logger* logger = nullptr;
     // What of the store's own writes Redis has.
     std::function<DeliveredMark()> delivered;
-    // Called on this thread after the store has entered an epoch.
+    // These are called on the thread whose turn it is. After the store has entered an epoch.
     std::function<void()> on_epoch_entered;
-    // Called on this thread when the barrier has opened.
+    // When the barrier has opened.
     std::function<void()> on_barrier_open;
-    // Called on this thread when Arrivals has somebody to answer.
+    // When Arrivals has somebody to answer.
     std::function<void()> on_arrival;
-    // Called on this thread when Redis is seen to be in the life of the data that the store is in, with what
+    // When Redis is seen to be in the life of the data that the store is in, with what
     // `delivered` had been before it was asked.
     std::function<void(const DeliveredMark& asked)> on_confirmed;
   };
@@ -70,8 +73,12 @@ class FollowerThread {
   // Ends the thread and waits until the store has answered. Stopping again does nothing.
   void Stop();
 
-  // Says that the ring, or the state of the subscription, may have something new.
+  // Wakes the thread.
   void Wake() { wake_.Wake(); }
+
+  // The ring, or the state of the subscription, may have something new. To be called by the subscriber's thread, which
+  // takes a turn if it can, or wakes the thread.
+  void TakeTurn() ABSL_LOCKS_EXCLUDED(turn_, mutex_);
 
   // Says that somebody has seen Redis in another epoch than the store's.
   void DoubtEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -86,45 +93,54 @@ class FollowerThread {
   absl::Duration StalenessOf(const Follower::Status& status) const;
 
  private:
-  void Run();
-  void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
-  void TakeEvents();
-  void PublishStatus() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Run() ABSL_LOCKS_EXCLUDED(turn_, mutex_);
+  Follower::Action Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ApplyWhatHasCome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeInputs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeEvents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void PublishStatus() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
   void LogTransition(const Follower::Status& before, const Follower::Status& after);
 
   // One for each action of the Follower.
-  void Do(const Follower::Wait& wait);
-  void Do(const Follower::Connect& connect);
-  void Do(const Follower::ReadPosition& read);
-  void Do(const Follower::ReadChanges& read);
-  void Do(const Follower::ReadOrders& read);
-  void Do(const Follower::Compare& compare);
-  void Do(const Follower::ReadRecords& read);
-  void Do(const Follower::Collect& collect);
-  void Do(const Follower::Reindex& reindex);
-  void Do(const Follower::FindDelivered& find);
-  void Do(const Follower::StartEpoch& start);
-  void Do(const Follower::EnterEpoch& enter);
-  void Do(Follower::Apply& apply);
-  void Do(const Follower::DiscardEvents& discard);
+  void Do(const Follower::Wait& wait) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::Connect& connect) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::ReadPosition& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::ReadChanges& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::ReadOrders& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::Compare& compare) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::ReadRecords& read) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::Collect& collect) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::Reindex& reindex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::FindDelivered& find) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::StartEpoch& start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(const Follower::EnterEpoch& enter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
+  void Do(Follower::Apply& apply) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Do(const Follower::DiscardEvents& discard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
 
-  void Failed(const absl::Status& error);
+  void Failed(const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
   Follower::Local Local() const;
 
   const Parts parts_;
   const SteadyClock steady_;
   WakeFlag wake_;
 
-  // Used by the thread alone.
-  Follower follower_;
-  uint64_t subscription_generation_ = 0;
-  bool subscribed_ = false;
-  absl::Status subscription_error_;
+  // Held by the thread but while it sleeps. Who holds it is the ring's consumer.
+  Mutex turn_;
+  Follower follower_ ABSL_GUARDED_BY(turn_);
+  uint64_t subscription_generation_ ABSL_GUARDED_BY(turn_) = 0;
+  bool subscribed_ ABSL_GUARDED_BY(turn_) = false;
+  absl::Status subscription_error_ ABSL_GUARDED_BY(turn_);
+  // Until when the thread sleeps unless it is woken.
+  absl::Time asleep_until_ ABSL_GUARDED_BY(turn_) = absl::InfiniteFuture();
+  // What the subscriber's turn has left to the thread.
+  absl::optional<Follower::Action> left_ ABSL_GUARDED_BY(turn_);
 
-  mutable Mutex mutex_;
+  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(turn_);
   Follower::Status status_ ABSL_GUARDED_BY(mutex_);
   // The store's answer to the Apply under way.
   absl::optional<absl::StatusOr<ApplyResult>> applied_ ABSL_GUARDED_BY(mutex_);
+  // It is being asked for: who has asked looks for it.
+  bool is_applying_here_ ABSL_GUARDED_BY(mutex_) = false;
   bool epoch_doubted_ ABSL_GUARDED_BY(mutex_) = false;
   bool repair_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_ ABSL_GUARDED_BY(mutex_);

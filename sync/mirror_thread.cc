@@ -1,10 +1,12 @@
 #include "sync/mirror_thread.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "storage/limits.h"
 #include "storage/status_macros.h"
+#include "storage/this_thread.h"
 
 namespace dunlin {
 
@@ -99,15 +101,21 @@ void MirrorThread::OnConfirmed(const DeliveredMark& asked) {
   }
 }
 
-void MirrorThread::OnChanges(absl::Span<const ChangePtr>) {
+void MirrorThread::OnChanges(absl::Span<const ChangePtr> changes) {
+  const bool has_own = std::any_of(changes.begin(), changes.end(), [this](const ChangePtr& change) {
+    return change->version.origin == parts_.store->store_id();
+  });
   MutexLock lock(&mutex_);
   committed_ = true;
-  wake_.Wake();
+  if (has_own || rests_until_ == absl::InfinitePast()) {
+    wake_.Wake();
+  }
 }
 
 // ---- The loop ----
 
 void MirrorThread::Run() {
+  NameThisThread("mirror");
   while (!wake_.stopped()) {
     TakeInputs();
     outbound_.UpdateAllowance(parts_.barrier->open(), parts_.store->state(), parts_.clock->Now());
@@ -130,6 +138,11 @@ void MirrorThread::TakeInputs() {
     winners_stored = std::exchange(winners_stored_, absl::nullopt);
     confirmed = std::exchange(confirmed_, absl::nullopt);
     committed = std::exchange(committed_, false);
+    if (committed) {
+      rests_until_ = steady_.Now() + kMirrorRest;
+    } else if (steady_.Now() >= rests_until_) {
+      rests_until_ = absl::InfinitePast();
+    }
     epoch_entered = std::exchange(epoch_entered_, false);
     requests.swap(requests_);
   }
@@ -213,7 +226,16 @@ void MirrorThread::Do(Mirror::Action& action) {
   std::visit([this](auto& what) { Do(what); }, action);
 }
 
-void MirrorThread::Do(const Mirror::Wait& wait) { wake_.WaitFor(wait.until - steady_.Now()); }
+void MirrorThread::Do(const Mirror::Wait& wait) {
+  absl::Time until = wait.until;
+  {
+    MutexLock lock(&mutex_);
+    if (rests_until_ != absl::InfinitePast()) {
+      until = std::min(until, rests_until_);
+    }
+  }
+  wake_.WaitFor(until - steady_.Now());
+}
 
 void MirrorThread::Do(const Mirror::Connect&) {
   const absl::Status status = parts_.relay->Connect(absl::Now() + kRedisTimeout);

@@ -86,7 +86,7 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The barrier has opened.
   void Wake() { wake_.Wake(); }
 
-  // The committer's thread says that something was committed.
+  // Something was committed.
   void OnChanges(absl::Span<const ChangePtr> changes) override;
 
  private:
@@ -134,6 +134,8 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The last connection of which it was.
   uint64_t confirmed_connection_ ABSL_GUARDED_BY(mutex_) = 0;
   bool committed_ ABSL_GUARDED_BY(mutex_) = true;
+  // Until when the thread is not woken for what others wrote.
+  absl::Time rests_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<ConditionalWriter::Request> requests_ ABSL_GUARDED_BY(mutex_);

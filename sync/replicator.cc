@@ -91,7 +91,7 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
       finder_(std::make_shared<PrimaryFinder>(options.endpoint)),
       follower_relay_(RelayOptions(options, names, "follower", finder_)),
       mirror_relay_(RelayOptions(options, names, "mirror", finder_)),
-      subscriber_(SubscriberOptions(options, names, finder_), ring_.get(), [this] { follower_.Wake(); }),
+      subscriber_(SubscriberOptions(options, names, finder_), ring_.get(), [this] { follower_.TakeTurn(); }),
       follower_(FollowerOptions(*parts.store, options.tombstone_horizon),
                 {&follower_relay_, &subscriber_, ring_.get(), parts.store, parts.committer, parts.clock, &barrier_,
                  &arrivals_, &checkpoints_, parts.logger, [this] { return mirror_.delivered(); },

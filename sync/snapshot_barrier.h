@@ -23,7 +23,7 @@ namespace dunlin {
 //  (1) generation() is 0 until the first Open() and never decreases.
 //  (2) The barrier is open exactly while the latest call was Open().
 //
-// Thread-safety: safe for concurrent use. One thread, the follower's, calls Open() and Close().
+// Thread-safety: safe for concurrent use. The follower alone calls Open() and Close(), one call at a time.
 class SnapshotBarrier {
  public:
   SnapshotBarrier() = default;

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "storage/limits.h"
 #include "storage/status_macros.h"
+#include "storage/this_thread.h"
 #include "sync/redis_connection.h"
 #include "sync/redis_error.h"
 #include "sync/redis_reply.h"
@@ -72,6 +73,7 @@ bool Subscriber::TakeOverflow() {
 uint64_t Subscriber::overflows() const { return overflows_.load(std::memory_order_relaxed); }
 
 void Subscriber::Run() {
+  NameThisThread("subscriber");
   Backoff backoff;
   do {
     bool subscribed = false;

@@ -75,9 +75,12 @@ void StoreParts::EnterEpoch(uint64_t epoch, bool refill) {
 
 void StoreParts::Advance(absl::Duration step) {
   wall_clock.Advance(step);
-  // The first is answered before the committer looks at what is due, the second after it: they are in two groups.
-  Apply({});
-  Apply({});
+  // The first is answered before the committer looks at what is due, the second after it: they are in two groups, which
+  // its own thread carries out.
+  RemoteBatch nothing;
+  nothing.awaits_sync = true;
+  Apply(nothing);
+  Apply(nothing);
 }
 
 void StoreParts::Damage(absl::string_view key) {

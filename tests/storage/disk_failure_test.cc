@@ -89,8 +89,8 @@ class DiskFailureTest : public ::testing::TestWithParam<Way> {
   // Gives the committer every reason to write that it has by itself.
   void LetTimePass() {
     tester_.wall_clock().Advance(absl::Seconds(10));
-    (void)tester_.Apply({});
-    (void)tester_.Apply({});
+    (void)tester_.ApplyBatch(EmptyGroup());
+    (void)tester_.ApplyBatch(EmptyGroup());
   }
 
   TempDir dir_;
@@ -195,7 +195,7 @@ TEST_P(DatabaseFailureTest, WhatWasAnsweredBeforeIsNotLostAndNothingIsAnsweredAf
   tester_.wall_clock().Advance(kCheckpointPeriod);
   ASSERT_TRUE(Eventually([&] {
     // Lets the committer look at what is due.
-    (void)tester_.Apply({});
+    (void)tester_.ApplyBatch(EmptyGroup());
     return !failure().ok();
   }));
   EXPECT_TRUE(absl::StrContains(failure().message(), "database: ")) << failure();

@@ -59,7 +59,7 @@ PowerLossMachine::PowerLossMachine(uint64_t seed, bool sync)
 
 std::string PowerLossMachine::Step() {
   // Once this is answered, nothing of the step before is under way.
-  (void)tester_->Apply({});
+  (void)tester_->ApplyBatch(EmptyGroup());
   switch (scenario_.Below(12)) {
     case 0:
       Sweep();
@@ -199,7 +199,7 @@ void PowerLossMachine::AdvanceMirrored() {
   // Nothing is written for it at once that could fail.
   const bool takes_place = tester_->store().failure().ok();
   tester_->committer().AdvanceMirrored(progress);
-  (void)tester_->Apply({});
+  (void)tester_->ApplyBatch(EmptyGroup());
   if (takes_place) {
     model_->AdvanceMirrored(progress.epoch, progress.revision);
   }
@@ -211,8 +211,8 @@ void PowerLossMachine::Sweep() {
   tester_->wall_clock().Advance(kSweepPeriod + absl::Milliseconds(scenario_.Below(1500)));
   const uint64_t before = tester_->state().revision;
   // The first is answered before the committer looks at what is due, the second after it.
-  (void)tester_->Apply({});
-  (void)tester_->Apply({});
+  (void)tester_->ApplyBatch(EmptyGroup());
+  (void)tester_->ApplyBatch(EmptyGroup());
   // The checkpoint that comes after the sweep may have failed.
   if (tester_->store().failure().ok() || tester_->state().revision != before) {
     model_->Sweep(kSweepEntriesMax, Now());

@@ -54,6 +54,12 @@ Precondition IfAbsent() { return Precondition{Precondition::Kind::kAbsent, {}}; 
 
 Precondition IfVersion(const Version& version) { return Precondition{Precondition::Kind::kVersion, version}; }
 
+RemoteBatch EmptyGroup() {
+  RemoteBatch batch;
+  batch.awaits_sync = true;
+  return batch;
+}
+
 VersionedRecord RemotePut(absl::string_view key, const Version& version, absl::string_view value,
                           uint64_t expiry_unix_ms) {
   Record record;
@@ -166,7 +172,7 @@ absl::StatusOr<std::vector<StoredEntry>> StoreTester::BatchGet(const std::vector
 
 void StoreTester::HoldCommitter(Gate* gate) {
   Gate reached;
-  committer_->Apply({}, [&reached, gate](absl::StatusOr<ApplyResult>) {
+  committer_->Apply(EmptyGroup(), [&reached, gate](absl::StatusOr<ApplyResult>) {
     reached.Open();
     gate->Wait();
   });
@@ -175,8 +181,8 @@ void StoreTester::HoldCommitter(Gate* gate) {
 
 void StoreTester::Settle() {
   // The first is answered before the committer looks at what is due, the second after it: they are in two groups.
-  EXPECT_TRUE(Apply({}).ok());
-  EXPECT_TRUE(Apply({}).ok());
+  EXPECT_TRUE(ApplyBatch(EmptyGroup()).ok());
+  EXPECT_TRUE(ApplyBatch(EmptyGroup()).ok());
 }
 
 void StoreTester::Advance(absl::Duration step) {

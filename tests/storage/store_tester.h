@@ -56,6 +56,10 @@ LocalWrite WriteOf(std::vector<Mutation> mutations, Precondition precondition = 
 Precondition IfAbsent();
 Precondition IfVersion(const Version& version);
 
+// Nothing, for a group that the committer's own thread carries out, and looks at what is due after it; what others
+// wrote, which needs no sync, may be stored by whoever brings it.
+RemoteBatch EmptyGroup();
+
 // A record as another replica would send it.
 VersionedRecord RemotePut(absl::string_view key, const Version& version, absl::string_view value,
                           uint64_t expiry_unix_ms = 0);

@@ -64,6 +64,7 @@ class Replica {
   HybridClock& clock() { return clock_; }
   Replicator& replicator() { return *replicator_; }
   Committer& committer() { return *committer_; }
+  ChangeFeed& feed() { return feed_; }
   StoreState state() const { return store_->state(); }
   std::string epoch() { return absl::StrCat(replicator_->status().follower.epoch); }
 
