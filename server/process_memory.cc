@@ -52,7 +52,7 @@ MemoryTrimmer::~MemoryTrimmer() {
 }
 
 void MemoryTrimmer::Run() {
-  NameThisThread("memory-trimmer");
+  NameThisThread("memory");
   while (true) {
     {
       MutexLock lock(&mutex_);

@@ -45,7 +45,7 @@ void ScrubRunner::Shutdown() {
 }
 
 void ScrubRunner::Loop() {
-  NameThisThread("scrubber");
+  NameThisThread("scrub");
   while (true) {
     Request request;
     {

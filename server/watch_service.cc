@@ -160,7 +160,7 @@ std::vector<std::shared_ptr<const WatchStream>> WatchService::List(uint64_t afte
 // ---- The thread ----
 
 void WatchService::Run() {
-  NameThisThread("watches");
+  NameThisThread("watch");
   // Where processors are short, writes and reads come before those who watch: there may be thousands of them.
   LowerThisThread(kWatchThreadNiceness);
   while (true) {

@@ -13,7 +13,7 @@ Change MakeChange(ChangeType type, uint64_t revision, uint64_t batch_first_revis
   change.key = std::string(key);
   change.encoded_record = std::string(encoded);
   // The value ends where the checksum begins.
-  change.value_offset = encoded.size() - kRecordChecksumSizeBytes - record.value.size();
+  change.value_offset = encoded.size() - RecordChecksumSizeBytes(encoded) - record.value.size();
   change.value_size = record.value.size();
   return change;
 }

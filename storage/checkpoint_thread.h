@@ -39,7 +39,7 @@ class CheckpointThread {
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_) {
-    NameThisThread("checkpoint");
+    NameThisThread("checkpoints");
     while (true) {
       {
         MutexLock lock(&mutex_);

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
-#include "storage/big_endian.h"
 #include "storage/record.h"
 
 namespace dunlin {
@@ -15,7 +14,7 @@ namespace dunlin {
 // record holds its version, which no two writes share, its checksum stands for the key too; only the entries of one
 // batch that have the same value have the same checksum.
 //
-// Together with the number of records it tells whether two sets of records are the same, up to a chance of 2^-64. Of a
+// Together with the number of records it tells whether two sets of records are the same, up to a chance of 2^-56. Of a
 // batch whose values are the same, it does not tell which keys are there, if some of them have been lost.
 //
 // Thread-safety: a plain value.
@@ -26,13 +25,13 @@ class ContentSum {
 
   // REQUIRES: `record` is encoded as in record.h.
   void Add(absl::string_view record) {
-    const uint64_t checksum = ChecksumOf(record);
+    const uint64_t checksum = RecordChecksum(record);
     value_ = Lanes(High(value_) + High(checksum), value_ + checksum);
   }
 
   // Undoes an Add() of the same record.
   void Remove(absl::string_view record) {
-    const uint64_t checksum = ChecksumOf(record);
+    const uint64_t checksum = RecordChecksum(record);
     value_ = Lanes(High(value_) - High(checksum), value_ - checksum);
   }
 
@@ -42,9 +41,6 @@ class ContentSum {
   friend bool operator!=(const ContentSum& a, const ContentSum& b) { return !(a == b); }
 
  private:
-  static uint64_t ChecksumOf(absl::string_view record) {
-    return ReadBigEndian64(record.substr(record.size() - kRecordChecksumSizeBytes));
-  }
   static uint64_t High(uint64_t number) { return number >> 32; }
   static uint64_t Lanes(uint64_t high, uint64_t low) { return high << 32 | (low & 0xffffffffu); }
 

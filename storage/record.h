@@ -15,12 +15,16 @@ namespace dunlin {
 //
 //   offset  size
 //        0    16  version, big-endian: time, origin
-//       16     1  flags: bit 0 tombstone, bit 1 an expiry follows, bits 2-3 unused (0), bits 4-7 format (0)
+//       16     1  flags: bit 0 tombstone, bit 1 an expiry follows, bits 2-3 unused (0), bits 4-7 format (1)
 //       17     8  expiry, milliseconds since the Unix epoch, big-endian; only with flag bit 1
 //        …     n  value; empty for a tombstone
-//    17+…+n    8  XXH3-64 of everything before, big-endian
+//    17+…+n    7  the lower 56 bits of XXH3-64 of everything before, big-endian
 //
-// Redis' scripts read the first 17 bytes and the expiry; nothing else looks inside without DecodeRecord().
+// In format 0, which is still read, the checksum has 8 bytes, all 64 bits
+// (docs/decisions/0030-checksums-of-records-have-seven-bytes.md).
+//
+// Redis' scripts read the first 17 bytes, the expiry and the checksum; nothing else looks inside without
+// DecodeRecord().
 
 // The decoded form. `value` is a view into the bytes it was decoded from.
 //
@@ -33,11 +37,10 @@ struct Record {
   absl::string_view value;
 };
 
-// The checksum ends the record.
-inline constexpr size_t kRecordChecksumSizeBytes = 8;
-
-// The bytes that a record has beside its value, at most.
-inline constexpr size_t kRecordOverheadMaxBytes = kVersionSizeBytes + 1 + 8 + kRecordChecksumSizeBytes;
+// The bytes that a record of any format has at least, and those that one of the present format has beside its value at
+// most.
+inline constexpr size_t kRecordMinBytes = kVersionSizeBytes + 1 + 7;
+inline constexpr size_t kRecordOverheadMaxBytes = kRecordMinBytes + 8;
 
 // REQUIRES: a tombstone has neither value nor expiry.
 std::string EncodeRecord(const Record& record);
@@ -56,9 +59,15 @@ inline bool IsDead(const Record& record, uint64_t now_unix_ms) {
 // different contents come from a cloned data directory; the larger checksum settles them the same way everywhere.
 bool Supersedes(absl::string_view candidate, absl::string_view stored);
 
+// How long the checksum is that ends the record. REQUIRES: `encoded` has at least kRecordMinBytes; the same below.
+size_t RecordChecksumSizeBytes(absl::string_view encoded);
+
+// The checksum; of what is damaged, whatever stands in its place.
+uint64_t RecordChecksum(absl::string_view encoded);
+
 // What decides between two records of a key, and is enough to tell whether one supersedes the other: the version and
-// the checksum, 24 bytes whose byte order is the order of records. REQUIRES: `encoded` is a record.
-inline constexpr size_t kRecordOrderSizeBytes = kVersionSizeBytes + kRecordChecksumSizeBytes;
+// the checksum as a number of 8 bytes, whose byte order is the order of records. REQUIRES: `encoded` is a record.
+inline constexpr size_t kRecordOrderSizeBytes = kVersionSizeBytes + 8;
 std::string RecordOrder(absl::string_view encoded);
 
 }  // namespace dunlin

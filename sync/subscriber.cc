@@ -73,7 +73,7 @@ bool Subscriber::TakeOverflow() {
 uint64_t Subscriber::overflows() const { return overflows_.load(std::memory_order_relaxed); }
 
 void Subscriber::Run() {
-  NameThisThread("subscriber");
+  NameThisThread(options_.source == Source::kSentinel ? "sentinel" : "subscriber");
   Backoff backoff;
   do {
     bool subscribed = false;

@@ -40,7 +40,7 @@ local function add(key, record)
     return false
   end
   reply[size + 1] = key
-  reply[size + 2] = orders_only and string.sub(record, 1, 16) .. string.sub(record, -8) or record
+  reply[size + 2] = orders_only and order_of(record) or record
   size = size + 2
   return true
 end

@@ -19,7 +19,7 @@ local reply = { 'OK', meta.epoch }
 for i = 2, #ARGV, 2 do
   local key, theirs = ARGV[i], ARGV[i + 1]
   local ours = redis.call('HGET', data_key, key)
-  local difference = ours and is_record(ours) and compare(theirs, ours) or 1
+  local difference = ours and is_record(ours) and compare_order(theirs, ours) or 1
   if difference > 0 or not redis.call('ZSCORE', index_key, key) then
     reply[#reply + 1] = i / 2
   end

@@ -32,7 +32,7 @@ Record Tombstone(const Version& version) {
 // Without its checksum, which the target adds.
 std::string Content(const Record& record) {
   const std::string encoded = EncodeRecord(record);
-  return encoded.substr(0, encoded.size() - kRecordChecksumSizeBytes);
+  return encoded.substr(0, encoded.size() - (kRecordMinBytes - kVersionSizeBytes - 1));
 }
 
 std::string WithFlags(const Record& record, char flags) {
@@ -80,12 +80,14 @@ Seeds RecordSeeds() {
   add("last-version", Tombstone(Version{UINT64_MAX, UINT64_MAX}));
 
   seeds["content-nothing"] = "";
-  seeds["content-expiry-zero"] = absl::StrCat(WithFlags(Value(kVersion, ""), 2), EncodeBigEndian64(0));
-  seeds["content-expiry-cut"] = WithFlags(Value(kVersion, "short"), 2);
-  seeds["content-tombstone-with-value"] = WithFlags(Value(kVersion, "v"), 1);
-  seeds["content-tombstone-with-expiry"] = WithFlags(Value(kVersion, "12345678"), 3);
-  seeds["content-unknown-flag"] = WithFlags(Value(kVersion, "v"), 4);
-  seeds["content-newer-format"] = WithFlags(Value(kVersion, "v"), 0x10);
+  seeds["content-expiry-zero"] = absl::StrCat(WithFlags(Value(kVersion, ""), 0x12), EncodeBigEndian64(0));
+  seeds["content-expiry-cut"] = WithFlags(Value(kVersion, "short"), 0x12);
+  seeds["content-tombstone-with-value"] = WithFlags(Value(kVersion, "v"), 0x11);
+  seeds["content-tombstone-with-expiry"] = WithFlags(Value(kVersion, "12345678"), 0x13);
+  seeds["content-unknown-flag"] = WithFlags(Value(kVersion, "v"), 0x14);
+  seeds["content-newer-format"] = WithFlags(Value(kVersion, "v"), 0x20);
+  seeds["content-format-0"] = WithFlags(Value(kVersion, "v"), 0);
+  seeds["content-format-0-tombstone"] = WithFlags(Tombstone(kVersion), 1);
 
   seeds["pair-in-order"] = Pair(Value(kVersion, "old"), Value(kNext, "new"));
   seeds["pair-same"] = Pair(Value(kVersion, "v"), Value(kVersion, "v"));

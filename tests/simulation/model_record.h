@@ -13,12 +13,12 @@
 
 namespace dunlin {
 
-// ModelRecord is what the scripts see of a record (sync/scripts/record.lua): its first bytes and its last, unchecked.
+// ModelRecord is what the scripts see of a record (sync/scripts/record.lua): its first bytes and its last, unchecked,
+// of the present format.
 //
 // Thread-safety: a plain value.
 struct ModelRecord {
   static constexpr size_t kFlagsOffset = kVersionSizeBytes;
-  static constexpr size_t kMinBytes = kVersionSizeBytes + 1 + kRecordChecksumSizeBytes;
 
   Version version;
   uint64_t checksum = 0;
@@ -28,16 +28,16 @@ struct ModelRecord {
   size_t value_bytes = 0;
 
   static absl::optional<ModelRecord> From(absl::string_view record) {
-    if (record.size() < kMinBytes) {
+    if (record.size() < kRecordMinBytes) {
       return absl::nullopt;
     }
     const auto flags = static_cast<unsigned char>(record[kFlagsOffset]);
     ModelRecord parsed;
     parsed.version = ReadVersion(record);
-    parsed.checksum = ReadBigEndian64(record.substr(record.size() - kRecordChecksumSizeBytes));
+    parsed.checksum = RecordChecksum(record);
     parsed.time_ms = VersionTimeToUnixMillis(parsed.version.time);
     parsed.tombstone = (flags & 1) != 0;
-    parsed.value_bytes = record.size() - kMinBytes;
+    parsed.value_bytes = record.size() - kRecordMinBytes;
     if ((flags & 2) != 0) {
       if (parsed.value_bytes < 8) {
         return absl::nullopt;

@@ -116,7 +116,7 @@ TEST_F(ApplierTest, ARowOfANewerFormatStaysWhenARecordOfItsKeyComes) {
 
 TEST_F(ApplierTest, ABatchWithARecordOfANewerFormatIsTurnedDownWhole) {
   VersionedRecord newer = RemotePut("b", Version{1, 1}, "x");
-  newer.encoded_record[16] = 0x10;
+  newer.encoded_record[16] = 0x20;
   Run([&](Applier* applier, TableTxn*) {
     const absl::Status status = applier->ApplyRemote({{RemotePut("a", Version{1, 1}, "x"), newer}, 0, 0}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);

@@ -60,7 +60,7 @@ class ApplierTester : public ::testing::Test {
     Run(
         [&](Applier*, TableTxn* txn) {
           std::string row(**txn->Get(Table::kRecords, key));
-          row[row.size() - from_end] ^= 0x10;
+          row[row.size() - from_end] ^= 0x20;
           ASSERT_TRUE(txn->Put(Table::kRecords, key, row).ok());
         },
         /*check=*/false);

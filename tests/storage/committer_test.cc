@@ -107,7 +107,7 @@ TEST_F(CommitterTest, WhatWaitsBecomesOneGroupInTheOrderOfTheCalls) {
 TEST_F(CommitterTest, WhatIsTurnedDownHarmsNobodyInItsGroup) {
   ASSERT_TRUE(tester_.Put("taken", "old").ok());
   VersionedRecord of_the_future = RemotePut("remote", Version{1, 1}, "x");
-  of_the_future.encoded_record[16] = 0x10;
+  of_the_future.encoded_record[16] = 0x20;
   Gate gate;
   tester_.HoldCommitter(&gate);
   WriteAnswer before = StartWrite(WriteOf({PutOf("before", "1")}));
@@ -141,110 +141,6 @@ TEST_F(CommitterTest, OneAnswerForEachCall) {
     EXPECT_TRUE(answer.Get().ok());
     EXPECT_EQ(answer.calls(), 1);
   }
-}
-
-// ---- Turns ----
-
-TEST_F(CommitterTest, WhoBringsWhatNeedsNoSyncAppliesItIfNothingIsUnderWay) {
-  tester_.Settle();
-  absl::optional<std::thread::id> answered_by;
-  // Between two groups the committer's thread has its own turn, of what is due.
-  for (int i = 1; answered_by != std::this_thread::get_id() && i <= 1000; ++i) {
-    ApplyAnswer answer;
-    tester_.committer().Apply({{RemotePut("k", Version{static_cast<uint64_t>(i), 1}, absl::StrCat(i))}, 0, 0},
-                              [&answered_by, done = answer.Callback()](absl::StatusOr<ApplyResult> result) mutable {
-                                answered_by = std::this_thread::get_id();
-                                done(std::move(result));
-                              });
-    ASSERT_TRUE(answer.Get().ok());
-    ASSERT_EQ(tester_.Get("k"), absl::StrCat(i));
-  }
-  EXPECT_EQ(answered_by, std::this_thread::get_id());
-}
-
-TEST_F(CommitterTest, WhoBringsABatchDoesNotWaitForTheGroupUnderWay) {
-  Gate gate;
-  tester_.HoldCommitter(&gate);
-  WriteAnswer write = StartWrite(WriteOf({PutOf("k", "own")}));
-  ApplyAnswer apply;
-  tester_.committer().Apply({{RemotePut("other", Version{1, 1}, "1")}, 0, 0}, apply.Callback());
-  EXPECT_EQ(tester_.state().revision, 0u) << "Apply() came back, and the group under way has not ended";
-  gate.Open();
-  ASSERT_TRUE(write.Get().ok());
-  EXPECT_EQ(write.Get()->revisions, std::vector<uint64_t>{1});
-  ASSERT_TRUE(apply.Get().ok());
-  EXPECT_EQ(tester_.state().revision, 2u);
-}
-
-TEST_F(CommitterTest, WhatComesDuringAnothersTurnFollowsInTheOrderOfTheCalls) {
-  tester_.Settle();
-  Gate reached;
-  Gate gate;
-  std::thread bringer([&] {
-    tester_.committer().Apply({{RemotePut("first", Version{1, 1}, "1")}, 0, 0}, [&](absl::StatusOr<ApplyResult>) {
-      reached.Open();
-      gate.Wait();
-    });
-  });
-  reached.Wait();
-  WriteAnswer write = StartWrite(WriteOf({PutOf("second", "own")}));
-  ApplyAnswer apply;
-  tester_.committer().Apply({{RemotePut("third", Version{1, 1}, "1")}, 0, 0}, apply.Callback());
-  gate.Open();
-  ASSERT_TRUE(write.Get().ok());
-  EXPECT_EQ(write.Get()->revisions, std::vector<uint64_t>{2});
-  ASSERT_TRUE(apply.Get().ok());
-  EXPECT_EQ(tester_.state().revision, 3u);
-  bringer.join();
-}
-
-TEST_F(CommitterTest, StoppingWaitsForWhoeverHasATurn) {
-  tester_.Settle();
-  Gate reached;
-  Gate gate;
-  ApplyAnswer apply;
-  std::thread bringer([&] {
-    tester_.committer().Apply({{RemotePut("k", Version{1, 1}, "1")}, 0, 0},
-                              [&, done = apply.Callback()](absl::StatusOr<ApplyResult> result) mutable {
-                                reached.Open();
-                                gate.Wait();
-                                done(std::move(result));
-                              });
-  });
-  reached.Wait();
-  std::thread stopper([&] { tester_.committer().Stop(); });
-  gate.Open();
-  stopper.join();
-  bringer.join();
-  ASSERT_TRUE(apply.Get().ok());
-  ApplyAnswer late;
-  tester_.committer().Apply({{RemotePut("k", Version{2, 1}, "2")}, 0, 0}, late.Callback());
-  EXPECT_EQ(late.Get().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(tester_.Get("k"), "1");
-}
-
-TEST_F(CommitterTest, BatchesAndWritesFromManyThreadsAreAllThereInTheEnd) {
-  constexpr int kThreads = 4;
-  constexpr int kOperationsEach = 300;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([this, i] {
-      for (int n = 0; n < kOperationsEach; ++n) {
-        const std::string key = absl::StrCat("key", i, "-", n);
-        if (i % 2 == 0) {
-          ASSERT_TRUE(tester_.Put(key, "own").ok());
-        } else {
-          ASSERT_TRUE(tester_.Apply({RemotePut(key, Version{1, 1}, "remote")}).ok());
-        }
-        tester_.committer().AdvanceMirrored({});
-      }
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  EXPECT_EQ(tester_.state().revision, uint64_t{kThreads * kOperationsEach});
-  EXPECT_EQ(tester_.ListAll().size(), size_t{kThreads * kOperationsEach});
 }
 
 // ---- Limits ----

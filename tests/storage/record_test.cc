@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "rapidcheck/gtest.h"
 #include "storage/big_endian.h"
@@ -90,10 +91,10 @@ RC_GTEST_PROP(RecordTest, RandomRecordsComeBack, ()) {
 
 TEST(RecordTest, TheBytesDoNotChange) {
   const char* const kGolden[] = {
-      "018bcfe5680000000123456789abcdef0076616c7565b438080b78119489",
-      "018bcfe5680000000123456789abcdef020000018bcfe6526076616c75655e24791e9b85229d",
-      "018bcfe5680000000123456789abcdef00f0352aed9516d57a",
-      "018bcfe5680000000123456789abcdef01f9eea97dd8ee05b2",
+      "018bcfe5680000000123456789abcdef1076616c75657142c30401a6a9",
+      "018bcfe5680000000123456789abcdef120000018bcfe6526076616c756534306196ef7afe",
+      "018bcfe5680000000123456789abcdef10b1e04e39dc0852",
+      "018bcfe5680000000123456789abcdef11c638f9f7bd9134",
   };
   const std::vector<std::string> records = SomeRecords();
   for (size_t i = 0; i < records.size(); ++i) {
@@ -107,8 +108,8 @@ TEST(RecordTest, EveryFlippedBitIsNoticed) {
       std::string flipped = record;
       flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
       const absl::Status status = DecodeRecord(flipped).status();
-      // In the bits of the format, damage looks like a format to come.
-      const bool in_format = bit / 8 == 16 && bit % 8 >= 4;
+      // In the bits of the format, damage looks like a format to come, or like the one before.
+      const bool in_format = bit / 8 == 16 && bit % 8 >= 5;
       EXPECT_EQ(status.code(), in_format ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kDataLoss)
           << "bit " << bit;
     }
@@ -131,29 +132,55 @@ std::string Sealed(char flags, absl::string_view rest) {
   AppendVersion(Version{1, 2}, &out);
   out += flags;
   out.append(rest.data(), rest.size());
-  AppendBigEndian64(XXH3_64bits(out.data(), out.size()), &out);
-  return out;
+  const std::string checksum = EncodeBigEndian64(XXH3_64bits(out.data(), out.size()));
+  return out + checksum.substr((flags & 0x10) != 0 ? 1 : 0);
 }
 
 TEST(RecordTest, WhatNoEncoderWritesIsNotARecord) {
-  ASSERT_TRUE(DecodeRecord(Sealed(0, "value")).ok());
-  EXPECT_EQ(DecodeRecord(Sealed(1, "value")).status().code(), absl::StatusCode::kDataLoss) << "tombstone with a value";
-  EXPECT_EQ(DecodeRecord(Sealed(3, "12345678")).status().code(), absl::StatusCode::kDataLoss) << "... with an expiry";
-  EXPECT_EQ(DecodeRecord(Sealed(2, "1234567")).status().code(), absl::StatusCode::kDataLoss) << "half an expiry";
-  EXPECT_EQ(DecodeRecord(Sealed(2, std::string(8, '\0'))).status().code(), absl::StatusCode::kDataLoss) << "expiry 0";
+  for (const char format : {char{0}, char{0x10}}) {
+    const auto code_of = [format](int flags, absl::string_view rest) {
+      return DecodeRecord(Sealed(static_cast<char>(format | flags), rest)).status().code();
+    };
+    ASSERT_EQ(code_of(0, "value"), absl::StatusCode::kOk);
+    EXPECT_EQ(code_of(1, "value"), absl::StatusCode::kDataLoss) << "tombstone with a value";
+    EXPECT_EQ(code_of(3, "12345678"), absl::StatusCode::kDataLoss) << "... with an expiry";
+    EXPECT_EQ(code_of(2, "1234567"), absl::StatusCode::kDataLoss) << "half an expiry";
+    EXPECT_EQ(code_of(2, std::string(8, '\0')), absl::StatusCode::kDataLoss) << "expiry 0";
+  }
 }
 
 TEST(RecordTest, AFlagOfTheFutureIsNotIgnored) {
-  EXPECT_EQ(DecodeRecord(Sealed(4, "value")).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(DecodeRecord(Sealed(8, "value")).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(DecodeRecord(Sealed(0x14, "value")).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(DecodeRecord(Sealed(0x18, "value")).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(RecordTest, ANewerFormatIsNamedAsOne) {
   std::string record = SomeRecords()[0];
-  record[16] = 0x10;
+  record[16] = 0x20;
   const absl::Status status = DecodeRecord(record).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(status.message().find("format 1"), std::string::npos) << status;
+  EXPECT_NE(status.message().find("format 2"), std::string::npos) << status;
+}
+
+// What stores and Redis hold from before.
+TEST(RecordTest, RecordsOfFormat0AreRead) {
+  const char* const kGolden[] = {
+      "018bcfe5680000000123456789abcdef0076616c7565b438080b78119489",
+      "018bcfe5680000000123456789abcdef020000018bcfe6526076616c75655e24791e9b85229d",
+      "018bcfe5680000000123456789abcdef00f0352aed9516d57a",
+      "018bcfe5680000000123456789abcdef01f9eea97dd8ee05b2",
+  };
+  const std::vector<std::string> records = SomeRecords();
+  for (size_t i = 0; i < records.size(); ++i) {
+    const std::string old = absl::HexStringToBytes(kGolden[i]);
+    const absl::StatusOr<Record> now = DecodeRecord(records[i]);
+    ASSERT_TRUE(now.ok()) << now.status();
+    ExpectSame(*now, DecodeRecord(old));
+    EXPECT_EQ(RecordOrder(old), absl::StrCat(old.substr(0, 16), old.substr(old.size() - 8)));
+    for (size_t size = 0; size < old.size(); ++size) {
+      EXPECT_EQ(DecodeRecord(absl::string_view(old).substr(0, size)).status().code(), absl::StatusCode::kDataLoss);
+    }
+  }
 }
 
 TEST(RecordTest, AnEntryIsGoneInTheMillisecondOfItsExpiry) {

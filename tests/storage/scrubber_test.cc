@@ -204,10 +204,10 @@ TEST_F(ScrubberTest, ARowThatIsCutOffOrOfAnUnknownFormat) {
   ASSERT_TRUE(tester_.Put("a", "value").ok());
   Damage([](LmdbTxn* txn) {
     std::string row = RowOf(*txn, "a");
-    row[9 + 16] = 0x10;
+    row[9 + 16] = 0x20;
     ASSERT_TRUE(txn->Put(Table::kRecords, "a", row).ok());
   });
-  ExpectDamage("a", "format 1");
+  ExpectDamage("a", "format 2");
 }
 
 TEST_F(ScrubberTest, ARecordWithoutItsChange) {

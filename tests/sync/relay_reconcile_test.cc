@@ -143,6 +143,31 @@ TEST_P(RelayReconcileTest, OrdersComeInThePlaceOfRecords) {
   EXPECT_FALSE(small->complete);
 }
 
+// Redis holds what earlier releases have written until it is written again.
+TEST_P(RelayReconcileTest, RecordsOfTheFormatBeforeCountAsAllOthersDo) {
+  const Version version = MakeVersion(absl::Now());
+  const std::string old = MakeRecordOfFormat0(version, "v");
+  const std::string clash = MakeRecord(version, "v");
+  const std::string next = Value(2);
+  Mirror({{"a", old}, {"b", next}});
+  EXPECT_EQ(Position().sum, SumOf({old, next}));
+  const absl::StatusOr<RelayChangePage> page = relay_->ReadOrders(0, 10, kManyBytes);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->changes.size(), 2u);
+  EXPECT_EQ(page->changes[0].record, RecordOrder(old));
+  EXPECT_EQ(FindMissing({{"a", RecordOrder(old)}}).missing, std::vector<size_t>());
+  // One version of two contents is settled by the checksum, in whatever format.
+  const bool clash_wins = Supersedes(clash, old);
+  EXPECT_EQ(FindMissing({{"a", RecordOrder(clash)}}).missing.empty(), !clash_wins);
+  Mirror({{"a", clash}});
+  EXPECT_EQ(Position().sum, SumOf({clash_wins ? clash : old, next}));
+  // An expiry that is cut off makes it no record: it is missing.
+  std::string damaged = old.substr(0, 24);
+  damaged[16] = 2;
+  backend_->SetRecord("a", damaged);
+  EXPECT_EQ(FindMissing({{"a", RecordOrder(old)}}).missing, std::vector<size_t>{0});
+}
+
 TEST_P(RelayReconcileTest, RecordsComeInTheOrderOfTheirKeysAndAsFarAsTheyFit) {
   const std::string a = Value(1);
   const std::string b = Value(2);

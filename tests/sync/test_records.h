@@ -1,11 +1,14 @@
 #ifndef DUNLIN_TESTS_SYNC_TEST_RECORDS_H_
 #define DUNLIN_TESTS_SYNC_TEST_RECORDS_H_
 
+#include <xxhash.h>
+
 #include <cstdint>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/big_endian.h"
 #include "storage/record.h"
 #include "storage/version.h"
 
@@ -36,6 +39,16 @@ inline std::string MakeTombstone(const Version& version) {
   record.version = version;
   record.tombstone = true;
   return EncodeRecord(record);
+}
+
+// The same value as replicas of earlier releases have left it: in format 0, with a checksum of 8 bytes.
+inline std::string MakeRecordOfFormat0(const Version& version, absl::string_view value) {
+  std::string bytes;
+  AppendVersion(version, &bytes);
+  bytes.push_back('\0');
+  bytes.append(value.data(), value.size());
+  AppendBigEndian64(XXH3_64bits(bytes.data(), bytes.size()), &bytes);
+  return bytes;
 }
 
 inline std::string VersionBytes(const Version& version) {
