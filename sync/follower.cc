@@ -121,7 +121,7 @@ void Follower::OnRelayError(const absl::Status& error, bool connected, absl::Tim
   CatchUpAgain(Cause::kReconnect);
 }
 
-void Follower::OnEpochDoubt() {
+void Follower::OnLookWanted() {
   position_wanted_ = true;
   if (!connected_) {
     // It is there, so that no wait for it makes sense any more.

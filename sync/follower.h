@@ -175,7 +175,7 @@ class Follower {
   // or none.
   void OnDeliveryAwaited(std::vector<uint64_t> store_ids);
   // Somebody has reached Redis, anew, or has seen it in another epoch than the store's.
-  void OnEpochDoubt();
+  void OnLookWanted();
   // The ring was full and events were dropped.
   void OnOverflow();
   // REQUIRES: WantsEvent().

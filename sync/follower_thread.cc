@@ -54,9 +54,9 @@ void FollowerThread::Stop() {
   }
 }
 
-void FollowerThread::DoubtEpoch() {
+void FollowerThread::WantLook() {
   MutexLock lock(&mutex_);
-  epoch_doubted_ = true;
+  look_wanted_ = true;
   wake_.Wake();
 }
 
@@ -150,18 +150,18 @@ void FollowerThread::TakeInputs() {
   }
   absl::optional<absl::StatusOr<ApplyResult>> applied;
   absl::optional<absl::StatusOr<EpochEntry>> entered;
-  bool doubted;
+  bool look_wanted;
   bool repair_wanted;
   {
     MutexLock lock(&mutex_);
     repair_wanted = std::exchange(repair_wanted_, false);
-    doubted = std::exchange(epoch_doubted_, false);
+    look_wanted = std::exchange(look_wanted_, false);
     applied = std::exchange(applied_, absl::nullopt);
     entered = std::exchange(epoch_entered_, absl::nullopt);
   }
   follower_.OnDeliveryAwaited(parts_.arrivals->TakeAwaited());
-  if (doubted) {
-    follower_.OnEpochDoubt();
+  if (look_wanted) {
+    follower_.OnLookWanted();
   }
   if (repair_wanted) {
     follower_.OnRepairWanted();

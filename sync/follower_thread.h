@@ -80,8 +80,8 @@ class FollowerThread {
   // takes a turn if it can, or wakes the thread.
   void TakeTurn() ABSL_LOCKS_EXCLUDED(turn_, mutex_);
 
-  // Says that somebody has seen Redis in another epoch than the store's.
-  void DoubtEpoch() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Somebody has reached Redis, anew, or has seen it in another epoch than the store's: it is to be looked at soon.
+  void WantLook() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Compares the whole store with Redis, and reads again what is missing or damaged here.
   void Repair() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -141,7 +141,7 @@ class FollowerThread {
   absl::optional<absl::StatusOr<ApplyResult>> applied_ ABSL_GUARDED_BY(mutex_);
   // It is being asked for: who has asked looks for it.
   bool is_applying_here_ ABSL_GUARDED_BY(mutex_) = false;
-  bool epoch_doubted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool look_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool repair_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   absl::optional<absl::StatusOr<EpochEntry>> epoch_entered_ ABSL_GUARDED_BY(mutex_);
   // Calls to the committer that have not been answered.

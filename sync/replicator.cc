@@ -100,7 +100,7 @@ Replicator::Replicator(const Options& options, const RedisNames& names, std::uni
                  [this](const DeliveredMark& asked) { mirror_.OnConfirmed(asked); }}),
       mirror_(MirrorOptions(*parts.store, options.tombstone_horizon),
               {&mirror_relay_, parts.store, parts.committer, parts.feed, parts.clock, &acks_, &callers_, parts.logger,
-               &barrier_, [this] { follower_.DoubtEpoch(); }, [this] { follower_.DoubtEpoch(); }}),
+               &barrier_, [this] { follower_.WantLook(); }, [this] { follower_.WantLook(); }}),
       primary_watch_(MakePrimaryWatch(options, finder_)) {}
 
 Replicator::~Replicator() { Stop(); }

@@ -48,8 +48,8 @@ class SimFollower final : public SimThread {
   SimFollower(const SimEnvironment& environment, const Follower::Options& options, Parts parts)
       : SimThread(environment), parts_(std::move(parts)), follower_(options, now()) {}
 
-  void DoubtEpoch() {
-    follower_.OnEpochDoubt();
+  void WantLook() {
+    follower_.OnLookWanted();
     Wake();
   }
 

@@ -58,7 +58,7 @@ struct SimReplica::Life final : ChangeFeed::Listener {
                   replica->options_.page_changes_max}),
         mirror(Environment(), MirrorOptions(),
                {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
-                [this] { follower.DoubtEpoch(); }, [this] { follower.DoubtEpoch(); }}) {
+                [this] { follower.WantLook(); }, [this] { follower.WantLook(); }}) {
     feed.Subscribe(Selector(), this);
     committer.Start();
     subscriber.Wake();

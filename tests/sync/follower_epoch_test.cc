@@ -150,7 +150,7 @@ TEST_F(FollowerEpochTest, AnEventOfAnotherEpochIsDroppedAndLookedInto) {
 
 TEST_F(FollowerEpochTest, ADoubtIsLookedInto) {
   GoLive(5);
-  follower_->OnEpochDoubt();
+  follower_->OnLookWanted();
   Next<Follower::ReadPosition>();
 }
 

@@ -279,7 +279,7 @@ TEST_F(FollowerTest, AttemptsAtWhatFailsTimeAndAgainGrowApart) {
     ApplyFails();
     wait = Next<Follower::Wait>().until - now_;
     now_ += wait;
-    follower_->OnEpochDoubt();
+    follower_->OnLookWanted();
     Next<Follower::ReadPosition>();
     follower_->OnPosition(PositionAt(6), {}, now_);
     Next<Follower::ReadChanges>();
@@ -304,7 +304,7 @@ TEST_F(FollowerTest, ADoubtEndsTheWaitForRedis) {
   }
   follower_->OnRelayError(absl::UnavailableError("gone"), /*connected=*/false, now_);
   EXPECT_GT(Next<Follower::Wait>().until, now_);
-  follower_->OnEpochDoubt();
+  follower_->OnLookWanted();
   Next<Follower::Connect>();
 }
 
