@@ -43,7 +43,8 @@ absl::Status Committer::CheckQuota() const {
 
 void Committer::Apply(RemoteBatch batch, ApplyCallback done) {
   Operation operation = ApplyOperation{std::move(batch), std::move(done), StoppedError()};
-  if (GroupCommitter::PersistenceOf(operation) == Persistence::kWritten && CommitHere(&operation)) {
+  if (GroupCommitter::PersistenceOf(operation) == Persistence::kWritten && SizeOf(operation) <= kCommitHereMaxBytes &&
+      CommitHere(&operation)) {
     return;
   }
   if (!Enqueue(&operation, /*bounded=*/false)) {

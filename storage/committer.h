@@ -30,8 +30,8 @@ namespace dunlin {
 //
 // Order: operations take effect in the order of the calls. Callbacks run on the committer's thread, after the changes
 // are durable and published: they must be quick and must not wait for another write. What is refused at once, for a
-// full queue or after Stop(), is answered within the call, on the caller's thread; and so is Apply() of what needs no
-// sync, while nothing else is under way: a change of threads there and back would take longer than the batch
+// full queue or after Stop(), is answered within the call, on the caller's thread; and so is Apply() of little that
+// needs no sync, while nothing else is under way: a change of threads there and back would take longer than the batch
 // (docs/decisions/0029-who-brings-an-event-applies-it.md).
 //
 // Errors: a group shares its transaction, so that an error of the database answers everything in it, and nothing of it
@@ -69,9 +69,10 @@ class Committer {
   // Errors: kResourceExhausted; those of the store's reads.
   absl::Status CheckQuota() const;
 
-  // Merges `batch` by version in one transaction, on the caller's thread if it can. Never refused for a full queue:
-  // whoever applies waits for the answer before the next. Damaged records are left out and counted. Errors:
-  // kFailedPrecondition when a record is of a newer format; else as of Write(), without the queue and the quota.
+  // Merges `batch` by version in one transaction, on the caller's thread if it is small and nothing is in the way.
+  // Never refused for a full queue: whoever applies waits for the answer before the next. Damaged records are left out
+  // and counted. Errors: kFailedPrecondition when a record is of a newer format; else as of Write(), without the queue
+  // and the quota.
   void Apply(RemoteBatch batch, ApplyCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Enters a new life of the data in Redis: the applied sequence starts from 0 again, unless the store holds exactly

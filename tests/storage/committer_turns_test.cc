@@ -11,6 +11,7 @@
 #include "absl/types/optional.h"
 #include "gtest/gtest.h"
 #include "storage/committer.h"
+#include "storage/limits.h"
 #include "tests/storage/store_tester.h"
 #include "tests/support/temp_dir.h"
 
@@ -46,6 +47,22 @@ TEST_F(CommitterTurnsTest, WhoBringsWhatNeedsNoSyncAppliesItIfNothingIsUnderWay)
     ASSERT_EQ(tester_.Get("k"), absl::StrCat(i));
   }
   EXPECT_EQ(answered_by, std::this_thread::get_id());
+}
+
+TEST_F(CommitterTurnsTest, WhoBringsMuchDoesNotStoreItHimself) {
+  tester_.Settle();
+  for (int i = 1; i <= 20; ++i) {
+    ApplyAnswer answer;
+    std::thread::id answered_by;
+    tester_.committer().Apply(
+        {{RemotePut("k", Version{static_cast<uint64_t>(i), 1}, std::string(kCommitHereMaxBytes, 'x'))}, 0, 0},
+        [&answered_by, done = answer.Callback()](absl::StatusOr<ApplyResult> result) mutable {
+          answered_by = std::this_thread::get_id();
+          done(std::move(result));
+        });
+    ASSERT_TRUE(answer.Get().ok());
+    EXPECT_NE(answered_by, std::this_thread::get_id());
+  }
 }
 
 TEST_F(CommitterTurnsTest, WhoBringsABatchDoesNotWaitForTheGroupUnderWay) {
