@@ -62,8 +62,8 @@ inline constexpr size_t kCommitQueueMaxBytes = size_t{64} << 20;
 // writer waits for the last.
 inline constexpr size_t kCommitGroupWritesMax = 2048;
 inline constexpr size_t kCommitGroupMaxBytes = size_t{16} << 20;
-// What whoever brings it may commit himself, in memory: some tens of records. More takes longer than a change of threads,
-// and he has something to do meanwhile: a cold start reads the next page while the last one is stored.
+// What whoever brings it may commit himself, in memory: some tens of records. More takes longer than a change of
+// threads, and he has something to do meanwhile: a cold start reads the next page while the last one is stored.
 inline constexpr size_t kCommitHereMaxBytes = size_t{8} << 10;
 // A commit that takes longer is told in the log. A sound disk needs milliseconds; etcd warns of the same after as long.
 inline constexpr absl::Duration kSlowCommit = absl::Seconds(1);
