@@ -43,8 +43,9 @@ absl::Status Committer::CheckQuota() const {
 
 void Committer::Apply(RemoteBatch batch, ApplyCallback done) {
   Operation operation = ApplyOperation{std::move(batch), std::move(done), StoppedError()};
-  if (GroupCommitter::PersistenceOf(operation) == Persistence::kWritten && SizeOf(operation) <= kCommitHereMaxBytes &&
-      CommitHere(&operation)) {
+  const size_t size = SizeOf(operation);
+  if (GroupCommitter::PersistenceOf(operation) == Persistence::kWritten && size <= kCommitHereMaxBytes &&
+      CommitHere(&operation, size)) {
     return;
   }
   if (!Enqueue(&operation, /*bounded=*/false)) {
@@ -156,7 +157,7 @@ void Committer::EndTurn() {
   }
 }
 
-bool Committer::CommitHere(Operation* operation) {
+bool Committer::CommitHere(Operation* operation, size_t size_bytes) {
   OperationGroup group;
   {
     MutexLock lock(&mutex_);
@@ -164,7 +165,7 @@ bool Committer::CommitHere(Operation* operation) {
       return false;
     }
     is_taken_ = true;
-    Push(operation, SizeOf(*operation));
+    Push(operation, size_bytes);
     TakeGroup(&group);
   }
   Commit(&group);

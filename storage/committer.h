@@ -92,6 +92,7 @@ class Committer {
 
  private:
   bool Enqueue(Operation* operation, bool bounded) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Puts `operation` into the queue, and wakes the thread if it cannot wait.
   void Push(Operation* operation, size_t size_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Moves what comes next from the queue to `group`.
   void TakeGroup(OperationGroup* group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -100,7 +101,7 @@ class Committer {
   bool BeginTurn(bool more_is_due, OperationGroup* group) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndTurn() ABSL_LOCKS_EXCLUDED(mutex_);
   // Carries `operation` out on this thread, if it is nobody's turn and nothing waits that needs a sync.
-  bool CommitHere(Operation* operation) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool CommitHere(Operation* operation, size_t size_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void Commit(OperationGroup* group);
   void Run();
 

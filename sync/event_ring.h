@@ -18,8 +18,8 @@
 
 namespace dunlin {
 
-// EventRing is a bounded queue between exactly two threads that never wait for each other: no lock, no system call, no
-// allocation, a bounded number of steps for every operation.
+// EventRing is a bounded queue between a producer and a consumer that never wait for each other: no lock, no system
+// call, no allocation, a bounded number of steps for every operation.
 //
 // It owns its elements. It is bounded twice: by slots, and by the bytes that the producer says its elements weigh. A
 // push that would break either bound fails and changes nothing; what to do about it (Dunlin: count, drop and repair
@@ -42,8 +42,8 @@ namespace dunlin {
 // Bytes cost the consumer nothing: the producer notes how many it had pushed before each element, so that the index of
 // the oldest one tells it how many have been taken since. Those notes never leave its core.
 //
-// Thread-safety: one thread pushes and one thread pops, concurrently; UsedApprox() is safe for concurrent use. Creation
-// and destruction need both to be elsewhere.
+// Thread-safety: one thread pushes and, concurrently, one at a time pops; who pops next has seen, by a mutex say, what
+// the one before has done. UsedApprox() is safe for concurrent use. Creation and destruction need both to be elsewhere.
 template <typename T>
 class EventRing {
  public:

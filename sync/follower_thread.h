@@ -95,6 +95,7 @@ class FollowerThread {
  private:
   void Run() ABSL_LOCKS_EXCLUDED(turn_, mutex_);
   Follower::Action Next() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // On the subscriber's thread: goes on until there is nothing to do, or a call to Redis, which is left to the thread.
   void ApplyWhatHasCome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeInputs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeEvents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
@@ -130,8 +131,8 @@ class FollowerThread {
   uint64_t subscription_generation_ ABSL_GUARDED_BY(turn_) = 0;
   bool subscribed_ ABSL_GUARDED_BY(turn_) = false;
   absl::Status subscription_error_ ABSL_GUARDED_BY(turn_);
-  // Until when the thread sleeps unless it is woken.
-  absl::Time asleep_until_ ABSL_GUARDED_BY(turn_) = absl::InfiniteFuture();
+  // Until when the thread sleeps unless it is woken; InfinitePast while it has something to do.
+  absl::Time asleep_until_ ABSL_GUARDED_BY(turn_) = absl::InfinitePast();
   // What the subscriber's turn has left to the thread.
   absl::optional<Follower::Action> left_ ABSL_GUARDED_BY(turn_);
 

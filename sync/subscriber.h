@@ -21,8 +21,8 @@ namespace dunlin {
 class RedisConnection;
 struct RedisReply;
 
-// Subscriber moves the messages of one Redis channel into a ring: it neither looks into them nor waits for whoever
-// takes them out. That is why Redis never finds it slow and cuts it off.
+// Subscriber moves the messages of one Redis channel into a ring: it does not look into them, and drops what finds no
+// room there, so that Redis does not find it slow and cut it off.
 //
 // It keeps a subscription by itself: it connects, subscribes, and after any loss starts over, with growing waits. A
 // primary that is no longer the one which the sentinels name counts as lost, within a heartbeat. Each acknowledged
@@ -30,8 +30,8 @@ struct RedisReply;
 // the ring was full; the consumer learns of both (state(), TakeOverflow()) and reads from Redis what it missed.
 //
 // The consumer is told by `wake`, on the subscriber's thread, after each of: a change of state(), messages pushed (once
-// for all that came together), the first message dropped. It may take messages out and use what is safe for concurrent
-// use, but nothing more is read from Redis before it returns: it must not wait for anybody.
+// for all that came together), the first message dropped. It may take messages out, and
+// should be short: nothing more is read from Redis before it returns. It must not call Start() or Stop().
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); state(), TakeOverflow() and overflows() are safe
 // for concurrent use.

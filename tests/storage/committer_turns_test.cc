@@ -2,6 +2,7 @@
 // anybody: operations take effect in the order of the calls, on whatever thread. Method: callbacks that wait, so that a
 // turn lasts as long as the test wants, and threads. (All else: committer_test.)
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "storage/committer.h"
 #include "storage/limits.h"
 #include "tests/storage/store_tester.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin {
@@ -115,7 +117,14 @@ TEST_F(CommitterTurnsTest, StoppingWaitsForWhoeverHasATurn) {
                               });
   });
   reached.Wait();
-  std::thread stopper([&] { tester_.committer().Stop(); });
+  std::atomic<bool> stopped{false};
+  std::thread stopper([&] {
+    tester_.committer().Stop();
+    stopped = true;
+  });
+  // What is refused is answered within the call: Stop() is under way.
+  EXPECT_TRUE(Eventually([&] { return StartWrite(WriteOf({PutOf("late", "1")})).calls() == 1; }));
+  EXPECT_FALSE(stopped);
   gate.Open();
   stopper.join();
   bringer.join();
