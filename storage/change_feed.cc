@@ -33,6 +33,11 @@ void ChangeFeed::Unsubscribe(Listener* listener) {
   want_previous_.erase(listener);
 }
 
+void ChangeFeed::SetEarlyListener(EarlyListener* listener) {
+  MutexLock lock(&mutex_);
+  early_listener_ = listener;
+}
+
 void ChangeFeed::Add(const Selector& part, Listener* listener) {
   switch (part.kind) {
     case Selector::Kind::kEverything:
@@ -108,6 +113,13 @@ absl::optional<RecentChanges::Page> ChangeFeed::ReadRecent(uint64_t after_revisi
                                                            size_t changes_max, size_t size_max_bytes) const {
   MutexLock lock(&recent_mutex_);
   return recent_.Read(after_revision, selection, changes_max, size_max_bytes);
+}
+
+void ChangeFeed::Announce(absl::Span<const ChangePtr> changes, uint64_t after_revision) {
+  MutexLock lock(&mutex_);
+  if (early_listener_ != nullptr && !changes.empty()) {
+    early_listener_->OnWritten(changes, after_revision);
+  }
 }
 
 void ChangeFeed::Publish(absl::Span<const ChangePtr> changes, uint64_t revision) {

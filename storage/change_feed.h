@@ -23,7 +23,8 @@ namespace dunlin {
 // Routing is by index: by exact key, and by prefix once for each length that a watched prefix has. A change that nobody
 // watches costs a few lookups, however many watchers there are.
 //
-// Thread-safety: safe for concurrent use. Publish() is called by the committer alone, one call at a time.
+// Thread-safety: safe for concurrent use. Announce() and Publish() are called by the committer alone, one call at a
+// time.
 class ChangeFeed {
  public:
   // Gets changes, on the thread that has committed them, which waits meanwhile: take them and return at once. Must not
@@ -35,6 +36,18 @@ class ChangeFeed {
     // `changes` match the listener's selection and come in revision order; together with the calls before, nothing
     // between them is left out.
     virtual void OnChanges(absl::Span<const ChangePtr> changes) = 0;
+  };
+
+  // Hears of what clients have written to this store when it survives the end of the process, before it is synced, that
+  // is, before anybody else hears of it: for whoever carries it to where it is safe from this machine.
+  class EarlyListener {
+   public:
+    virtual ~EarlyListener() = default;
+
+    // On the thread that commits, which waits meanwhile. `changes` are whole groups, none of which has come before, and
+    // follow revision `after_revision` at once. OnChanges() will tell of them once they are durable. If that fails it
+    // never comes, and neither does any other: the disk has failed.
+    virtual void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) = 0;
   };
 
   ChangeFeed() = default;
@@ -54,6 +67,10 @@ class ChangeFeed {
   // Ends the subscription; when it returns, no call is under way or will follow. Unknown listeners are ignored.
   void Unsubscribe(Listener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From now on calls `listener`, the only one; null for nobody. When it returns, no call to the former one is under
+  // way or will follow.
+  void SetEarlyListener(EarlyListener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // From the first call to as many of RemoveReader(), the feed keeps late changes for those who fall behind.
   void AddReader() ABSL_LOCKS_EXCLUDED(recent_mutex_);
   void RemoveReader() ABSL_LOCKS_EXCLUDED(recent_mutex_);
@@ -63,6 +80,9 @@ class ChangeFeed {
   absl::optional<RecentChanges::Page> ReadRecent(uint64_t after_revision, const Selection& selection,
                                                  size_t changes_max, size_t size_max_bytes) const
       ABSL_LOCKS_EXCLUDED(recent_mutex_);
+
+  // Hands `changes` to the early listener. The next call of Publish() is of them, if one follows.
+  void Announce(absl::Span<const ChangePtr> changes, uint64_t after_revision) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Hands `changes` out. `revision` is the latest revision committed; it never decreases.
   void Publish(absl::Span<const ChangePtr> changes, uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_, recent_mutex_);
@@ -87,6 +107,7 @@ class ChangeFeed {
   mutable Mutex mutex_;
   uint64_t revision_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<Listener*, Selection> selections_ ABSL_GUARDED_BY(mutex_);
+  EarlyListener* early_listener_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Listeners want_previous_ ABSL_GUARDED_BY(mutex_);
   Listeners everything_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Listeners> by_key_ ABSL_GUARDED_BY(mutex_);

@@ -45,13 +45,6 @@ bool IsDelete(const Operation& operation) {
   return write != nullptr && !HasPut(write->write);
 }
 
-Persistence PersistenceOfGroup(const OperationGroup& group) {
-  return std::all_of(group.begin(), group.end(),
-                     [](const Operation& one) { return GroupCommitter::PersistenceOf(one) == Persistence::kWritten; })
-             ? Persistence::kWritten
-             : Persistence::kSynced;
-}
-
 // What the mirror has sent is owed by then, and made up for with whatever comes next.
 bool IsNeitherPutNorProgress(const Operation& operation) {
   return IsDelete(operation) ||
@@ -66,6 +59,7 @@ GroupCommitter::GroupCommitter(const Options& options, Store* store, HybridClock
       clock_(clock),
       feed_(feed),
       state_(store->state()),
+      version_reserve_(store->version_reserve_),
       history_(store->revision_history()) {
   feed_->Publish({}, state_.revision);
 }
@@ -77,6 +71,18 @@ Persistence GroupCommitter::PersistenceOf(const Operation& operation) {
   const bool may_be_lost = apply != nullptr ? !apply->batch.awaits_sync && apply->batch.fleet_keys == nullptr
                                             : std::holds_alternative<MirrorProgress>(operation);
   return may_be_lost ? Persistence::kWritten : Persistence::kSynced;
+}
+
+GroupCommitter::Terms GroupCommitter::TermsOf(const OperationGroup& group) {
+  Terms terms{Persistence::kWritten, true};
+  for (const Operation& operation : group) {
+    if (PersistenceOf(operation) == Persistence::kSynced) {
+      terms.persistence = Persistence::kSynced;
+    }
+    terms.may_be_announced = terms.may_be_announced && (std::holds_alternative<WriteOperation>(operation) ||
+                                                        std::holds_alternative<MirrorProgress>(operation));
+  }
+  return terms;
 }
 
 // ---- A group ----
@@ -125,11 +131,11 @@ absl::Status GroupCommitter::CommitWhole(OperationGroup* group) {
     return absl::OkStatus();
   };
   if (status.ok()) {
-    const Persistence persistence = PersistenceOfGroup(*group);
-    status = Transact(persistence, execute_all);
+    const Terms terms = TermsOf(*group);
+    status = Transact(terms, execute_all);
     // On a full disk the journal cannot grow, but it can be emptied.
     if (absl::IsResourceExhausted(status) && store_->tables_->WriteAll().ok()) {
-      status = Transact(persistence, execute_all);
+      status = Transact(terms, execute_all);
     }
   }
   if (status.ok()) {
@@ -174,7 +180,7 @@ absl::Status GroupCommitter::MeasureUsedBytes() {
 }
 
 // Runs `body` in a write transaction. On an error nothing has changed, in the tables or in state_.
-absl::Status GroupCommitter::Transact(Persistence persistence,
+absl::Status GroupCommitter::Transact(const Terms& terms,
                                       const std::function<absl::Status(Applier*, TableTxn*)>& body) {
   write_times_.Note(clock_->NowUnixMillis(), state_.revision);
   const StoreState before = state_;
@@ -190,7 +196,7 @@ absl::Status GroupCommitter::Transact(Persistence persistence,
   DUNLIN_RETURN_IF_ERROR(body(&applier, &txn));
   DUNLIN_RETURN_IF_ERROR(applier.Finish());
   NoteExpiries(applier);
-  DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before, persistence));
+  DUNLIN_RETURN_IF_ERROR(CommitState(std::move(txn), &applier, before, terms));
   std::move(undo).Cancel();
   return absl::OkStatus();
 }
@@ -204,14 +210,11 @@ void GroupCommitter::NoteExpiries(const Applier& applier) {
 }
 
 // Commits, unless nothing has changed but positions that can wait.
-absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const StoreState& before,
-                                         Persistence persistence) {
-  if (applier->changed() || positions_urgent_) {
-    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
-    if (state_.expired_latest_unix_ms != before.expired_latest_unix_ms) {
-      DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaExpired, EncodeBigEndian64(state_.expired_latest_unix_ms)));
-    }
-    DUNLIN_RETURN_IF_ERROR(txn.Commit(persistence));
+absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const StoreState& before, const Terms& terms) {
+  const bool has_to_be_written = applier->changed() || positions_urgent_;
+  const std::vector<ChangePtr> changes = applier->TakeChanges();
+  if (has_to_be_written) {
+    DUNLIN_RETURN_IF_ERROR(CommitChanges(std::move(txn), changes, before, terms));
     positions_dirty_ = false;
     positions_urgent_ = false;
     positions_flushed_ = clock_->Now();
@@ -221,10 +224,34 @@ absl::Status GroupCommitter::CommitState(TableTxn txn, Applier* applier, const S
                        state_.complete_unix_ms != before.complete_unix_ms;
   }
   store_->SetState(state_);
-  const std::vector<ChangePtr> changes = applier->TakeChanges();
   if (!changes.empty()) {
     feed_->Publish(changes, state_.revision);
   }
+  return absl::OkStatus();
+}
+
+// Has what clients have written announced before it is synced, if each version is one that a power failure would not
+// make the store give out again. Those that follow somebody's wrong clock, far ahead, are not reserved.
+absl::Status GroupCommitter::CommitChanges(TableTxn txn, absl::Span<const ChangePtr> changes, const StoreState& before,
+                                           const Terms& terms) {
+  DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeStateNow()));
+  if (state_.expired_latest_unix_ms != before.expired_latest_unix_ms) {
+    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaExpired, EncodeBigEndian64(state_.expired_latest_unix_ms)));
+  }
+  const bool is_synced = terms.persistence == Persistence::kSynced;
+  const VersionReserve next = is_synced ? version_reserve_.After(state_.clock_time) : version_reserve_;
+  if (next.upto() != version_reserve_.upto()) {
+    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaReserve, EncodeBigEndian64(next.upto())));
+  }
+  const bool is_reserved = std::all_of(changes.begin(), changes.end(), [this](const ChangePtr& change) {
+    return version_reserve_.Covers(change->version.time);
+  });
+  DUNLIN_RETURN_IF_ERROR(txn.Commit(terms.persistence, [&] {
+    if (terms.may_be_announced && is_reserved) {
+      feed_->Announce(changes, before.revision);
+    }
+  }));
+  version_reserve_ = next;
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "storage/applier.h"
 #include "storage/change_feed.h"
 #include "storage/hybrid_clock.h"
@@ -16,6 +17,7 @@
 #include "storage/persistence.h"
 #include "storage/revision_history.h"
 #include "storage/store.h"
+#include "storage/version_reserve.h"
 #include "storage/write_times.h"
 
 namespace dunlin {
@@ -79,9 +81,18 @@ class GroupCommitter {
  private:
   absl::Status CommitWhole(OperationGroup* group);
   absl::Status CommitPart(bool (*keeps)(const Operation&), OperationGroup* group);
-  absl::Status Transact(Persistence persistence, const std::function<absl::Status(Applier*, TableTxn*)>& body);
+  // What is to become of a transaction.
+  struct Terms {
+    Persistence persistence = Persistence::kSynced;
+    // All that it changes is what clients write: others may have it as soon as it is written.
+    bool may_be_announced = false;
+  };
+  static Terms TermsOf(const OperationGroup& group);
+  absl::Status Transact(const Terms& terms, const std::function<absl::Status(Applier*, TableTxn*)>& body);
   void NoteExpiries(const Applier& applier);
-  absl::Status CommitState(TableTxn txn, Applier* applier, const StoreState& before, Persistence persistence);
+  absl::Status CommitState(TableTxn txn, Applier* applier, const StoreState& before, const Terms& terms);
+  absl::Status CommitChanges(TableTxn txn, absl::Span<const ChangePtr> changes, const StoreState& before,
+                             const Terms& terms);
   absl::Status Execute(Operation* operation, Applier* applier);
   absl::Status AdvanceMirrored(const MirrorProgress& progress, Applier* applier);
   absl::Status ExecuteWrite(WriteOperation* operation, Applier* applier);
@@ -113,6 +124,7 @@ class GroupCommitter {
   bool sweep_again_ = false;
   bool checkpoint_is_due_ = false;
   uint64_t change_sweep_revision_ = 0;
+  VersionReserve version_reserve_;
   // Which revision the store had when, finely for the outbox of this run.
   WriteTimes write_times_;
   // The same, coarsely and over restarts, and where the present round of collecting stands; 0 between two rounds.

@@ -42,7 +42,7 @@ void GroupCommitter::Sweep() {
   }
   expiries_swept_ = now;
   size_t swept = 0;
-  const absl::Status status = Transact(Persistence::kSynced, [&](Applier* applier, TableTxn* txn) {
+  const absl::Status status = Transact(Terms(), [&](Applier* applier, TableTxn* txn) {
     DUNLIN_ASSIGN_OR_RETURN(swept, applier->SweepExpired(kSweepEntriesMax));
     if (swept < kSweepEntriesMax) {
       state_.expired_unix_ms = applier->now_unix_ms();
@@ -71,7 +71,7 @@ void GroupCommitter::Collect() {
   if (collect_at_revision_ == 0 && !IsDue(now, collected_, period)) {
     return;
   }
-  const absl::Status status = Transact(Persistence::kSynced, [&](Applier* applier, TableTxn* txn) {
+  const absl::Status status = Transact(Terms(), [&](Applier* applier, TableTxn* txn) {
     if (collect_at_revision_ == 0) {
       DUNLIN_RETURN_IF_ERROR(NoteHistory(txn));
     }

@@ -73,6 +73,10 @@ std::string Journal::PathOf(const std::string& directory, size_t segment) {
   return absl::StrCat(directory, "/journal.", segment);
 }
 
+std::string Journal::FailedSyncPathOf(const std::string& directory) {
+  return absl::StrCat(directory, "/journal.failed");
+}
+
 absl::Status Journal::Create(const std::string& directory) {
   for (size_t i = 0; i < kSegments; ++i) {
     const std::string path = PathOf(directory, i);
@@ -205,7 +209,7 @@ absl::Status Journal::Error(int error, absl::string_view what) const {
   return IsDiskFailure(error) ? failure_->Note(status) : status;
 }
 
-absl::Status Journal::Append(uint64_t number, JournalBatch* batch, Persistence persistence) {
+absl::Status Journal::Append(uint64_t number, JournalBatch* batch) {
   const absl::string_view bytes = batch->Finish(options_.store_id, {number, last_checksum_, synced_upto_});
   Segment& segment = segments_[current_];
   DUNLIN_RETURN_IF_ERROR(Reserve(&segment, std::max(options_.segment_size_bytes, used_bytes_ + bytes.size())));
@@ -213,9 +217,6 @@ absl::Status Journal::Append(uint64_t number, JournalBatch* batch, Persistence p
     return Error(error, "writing");
   }
   last_number_ = number;
-  if (persistence == Persistence::kSynced) {
-    DUNLIN_RETURN_IF_ERROR(Sync(current_));
-  }
   used_bytes_ += bytes.size();
   last_checksum_ = batch->checksum();
   return absl::OkStatus();
@@ -224,11 +225,26 @@ absl::Status Journal::Append(uint64_t number, JournalBatch* batch, Persistence p
 // Any error: what the disk has is unknown from here on.
 absl::Status Journal::Sync(size_t segment) {
   if (options_.sync && fdatasync(segments_[segment].descriptor) != 0) {
-    return failure_->Note(ErrnoToStatus(errno, PathOf(options_.directory, segment), "syncing"));
+    const int error = errno;
+    NoteFailedSync();
+    return failure_->Note(ErrnoToStatus(error, PathOf(options_.directory, segment), "syncing"));
   }
   synced_upto_ = last_number_;
   return absl::OkStatus();
 }
+
+// For the next start on the same run of the machine; after another one, everything may be missing anyway. A disk that
+// does not take even a name leaves nothing to start with.
+void Journal::NoteFailedSync() const {
+  const int descriptor = open(FailedSyncPathOf(options_.directory).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+  if (descriptor >= 0) {
+    close(descriptor);
+  }
+}
+
+bool Journal::HasFailedSync() const { return access(FailedSyncPathOf(options_.directory).c_str(), F_OK) == 0; }
+
+void Journal::ForgetFailedSync() { (void)unlink(FailedSyncPathOf(options_.directory).c_str()); }
 
 // Without syncs nobody waits for the disk, and a file that is made longer by each write does as well.
 absl::Status Journal::Reserve(Segment* segment, size_t size_bytes) {

@@ -13,7 +13,6 @@
 #include "absl/strings/string_view.h"
 #include "storage/disk_failure.h"
 #include "storage/journal_batch.h"
-#include "storage/persistence.h"
 
 namespace dunlin {
 
@@ -43,6 +42,8 @@ class Journal {
   static constexpr size_t kSegments = 2;
   // The file of a segment.
   static std::string PathOf(const std::string& directory, size_t segment);
+  // A file that is there, empty, from a sync that failed until ForgetFailedSync().
+  static std::string FailedSyncPathOf(const std::string& directory);
 
   // Creates what is missing of the files in `directory`, empty. Names are for the caller to sync.
   static absl::Status Create(const std::string& directory);
@@ -58,9 +59,16 @@ class Journal {
   // Errors: kDataLoss when one is damaged or missing that was there; those of reading.
   absl::Status Replay(uint64_t first, absl::FunctionRef<absl::Status(uint64_t number, absl::string_view rows)> visit);
 
-  // Appends commit `number`, and syncs it and all before it if it is to be. After an error the next one takes its
-  // place.
-  absl::Status Append(uint64_t number, JournalBatch* batch, Persistence persistence);
+  // Appends commit `number`: it survives the end of the process. After an error the next one takes its place.
+  absl::Status Append(uint64_t number, JournalBatch* batch);
+
+  // Makes all that has been appended survive a power failure.
+  absl::Status Sync() { return Sync(current_); }
+
+  // Whether a sync has failed since that was last forgotten, be it before the journal was opened: of what was appended
+  // since the one before, any part may be missing, and Replay() cannot tell.
+  bool HasFailedSync() const;
+  void ForgetFailedSync();
 
   // How many bytes of the segment are in use.
   size_t used_bytes() const { return used_bytes_; }
@@ -94,6 +102,7 @@ class Journal {
   absl::Status OpenSegment(size_t number);
   absl::StatusOr<Content> ReadSegment(size_t number) const;
   absl::Status Sync(size_t segment);
+  void NoteFailedSync() const;
   // Gives the segment at least this size on the disk.
   absl::Status Reserve(Segment* segment, size_t size_bytes);
   absl::Status Error(int error, absl::string_view what) const;

@@ -81,6 +81,11 @@ inline constexpr absl::Duration kCheckpointPeriod = absl::Milliseconds(100);
 // How often a database that is full is tried again while nobody asks for room.
 inline constexpr absl::Duration kCheckpointRetryDelay = absl::Seconds(1);
 
+// For how long after a write others may follow it into Redis before they are synced here (VersionReserve). After a
+// restart the clock is ahead by that much at most, which is much less than clocks may differ by, and less than a
+// machine takes to start.
+inline constexpr absl::Duration kVersionsReserved = absl::Seconds(1);
+
 // Revisions that are passed over when a machine has ended without warning: more than commits that are told before they
 // are synced can have. Those are in one segment of the journal, which grows to 32 MiB at most, and each takes over 64
 // bytes there.

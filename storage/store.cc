@@ -164,7 +164,9 @@ absl::Status Store::Load() {
   if (history.has_value()) {
     DUNLIN_ASSIGN_OR_RETURN(revision_history_, RevisionHistory::Decode(*history));
   }
-  clock_->Restore(loaded.clock_time);
+  DUNLIN_ASSIGN_OR_RETURN(const auto reserve, txn.Get(Table::kMeta, kMetaReserve));
+  version_reserve_ = VersionReserve(reserve.has_value() && reserve->size() == 8 ? ReadBigEndian64(*reserve) : 0);
+  clock_->Restore(std::max(loaded.clock_time, version_reserve_.upto()));
   clock_->SetOffset(absl::Microseconds(loaded.clock_offset_us));
   loaded.own_revision = loaded.revision;
   SetState(loaded);
@@ -172,8 +174,8 @@ absl::Status Store::Load() {
 }
 
 // What others have written is told before it is synced, so that revisions may have been told that are not here any more
-// when the machine has ended without warning. They must not come to mean something else. The same machine that has not
-// ended since has lost nothing.
+// when the machine has ended without warning, and own writes are sent to Redis before that, with theirs. They must not
+// come to mean something else. The same machine that has not ended since has lost nothing, unless a sync has failed.
 absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
   bool has_boot = false;
   {
@@ -183,7 +185,7 @@ absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
       DUNLIN_ASSIGN_OR_RETURN(lost_revisions_, LostRevisions::Decode(*lost));
     }
     DUNLIN_ASSIGN_OR_RETURN(const auto boot, txn.Get(Table::kMeta, kMetaBoot));
-    if (boot == boot_id && !boot_id.empty()) {
+    if (boot == boot_id && !boot_id.empty() && !tables_->HasFailedSync()) {
       return absl::OkStatus();
     }
     has_boot = boot.has_value();
@@ -198,6 +200,7 @@ absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
   }
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaBoot, boot_id));
   DUNLIN_RETURN_IF_ERROR(txn.Commit());
+  tables_->ForgetFailedSync();
   SetState(state);
   return absl::OkStatus();
 }

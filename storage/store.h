@@ -29,6 +29,7 @@
 #include "storage/table_env.h"
 #include "storage/tables.h"
 #include "storage/version.h"
+#include "storage/version_reserve.h"
 #include "storage/write.h"
 
 namespace dunlin {
@@ -229,6 +230,8 @@ class Store {
   StoreIdentity identity_;
   RevisionHistory revision_history_;
   LostRevisions lost_revisions_;
+  // As the database has it when it is opened.
+  VersionReserve version_reserve_{0};
 
   // Synchronised by itself.
   mutable DamagedRecords damaged_;

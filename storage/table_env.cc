@@ -124,12 +124,17 @@ absl::StatusOr<TableTxn> TableEnv::BeginWrite() {
   return TableTxn(mem_tables_, committed_ + 1, std::move(database), std::move(changes));
 }
 
-absl::Status TableEnv::Commit(uint64_t number, JournalBatch* batch, Persistence persistence) {
+absl::Status TableEnv::Commit(uint64_t number, JournalBatch* batch, Persistence persistence,
+                              absl::FunctionRef<void()> before_sync) {
   if (batch->empty()) {
     return absl::OkStatus();
   }
   DUNLIN_RETURN_IF_ERROR(failure());
-  DUNLIN_RETURN_IF_ERROR(journal_->Append(number, batch, persistence));
+  DUNLIN_RETURN_IF_ERROR(journal_->Append(number, batch));
+  if (persistence == Persistence::kSynced) {
+    before_sync();
+    DUNLIN_RETURN_IF_ERROR(journal_->Sync());
+  }
   MutexLock lock(&mutex_);
   committed_ = number;
   return absl::OkStatus();

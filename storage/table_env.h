@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -89,6 +90,10 @@ class TableEnv {
   // commit that met it may be found after a restart; it is never half there.
   absl::Status failure() const;
 
+  // As the journal's.
+  bool HasFailedSync() const { return journal_->HasFailedSync(); }
+  void ForgetFailedSync() { journal_->ForgetFailedSync(); }
+
   // The database itself, for whoever looks at its pages.
   LmdbEnv* database() const { return database_.get(); }
 
@@ -104,7 +109,8 @@ class TableEnv {
       : options_(options), database_(std::move(database)) {}
 
   absl::Status Replay();
-  absl::Status Commit(uint64_t number, JournalBatch* batch, Persistence persistence) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Commit(uint64_t number, JournalBatch* batch, Persistence persistence,
+                      absl::FunctionRef<void()> before_sync) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status MakeRoom() ABSL_LOCKS_EXCLUDED(mutex_, checkpoint_mutex_);
   bool Freeze() ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const MemTables> mem_tables() const ABSL_LOCKS_EXCLUDED(mutex_);

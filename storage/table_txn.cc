@@ -65,8 +65,8 @@ absl::StatusOr<uint64_t> TableTxn::UsedBytes() const {
   return bytes + mem_tables_->newest->bytes() + (mem_tables_->frozen != nullptr ? mem_tables_->frozen->bytes() : 0);
 }
 
-absl::Status TableTxn::Commit(Persistence persistence) {
-  const absl::Status status = changes_->env->Commit(number_, &changes_->batch, persistence);
+absl::Status TableTxn::Commit(Persistence persistence, absl::FunctionRef<void()> before_sync) {
+  const absl::Status status = changes_->env->Commit(number_, &changes_->batch, persistence, before_sync);
   if (!status.ok()) {
     Discard();
     return status;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -52,7 +53,9 @@ class TableTxn {
 
   // Makes the changes visible, and as durable as asked, and ends the transaction. Errors: kResourceExhausted when the
   // disk is full, kUnavailable once it has failed (see TableEnv::failure()).
-  absl::Status Commit(Persistence persistence = Persistence::kSynced);
+  // `before_sync` is called once the changes survive the end of the process, before they are synced, if they are to be.
+  absl::Status Commit(
+      Persistence persistence = Persistence::kSynced, absl::FunctionRef<void()> before_sync = [] {});
 
   // ----
 

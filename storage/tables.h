@@ -16,8 +16,8 @@
 //   records   key                     -> revision (8) | row flags (1) | record (see record.h)
 //   changes   revision (8)            -> first revision of its batch (8) | key
 //   expiries  expiry ms (8) | key     -> nothing
-//   meta      "format" "identity" "state" "history" "expired" "checkpoint" "boot" "lost" -> see below; for "history",
-//             revision_history.h, for "lost", lost_revisions.h
+//   meta      "format" "identity" "state" "history" "expired" "checkpoint" "boot" "lost" "reserve" -> see below; for
+//             "history", revision_history.h, for "lost", lost_revisions.h
 //
 // Row flags: bit 0 swept, bit 1 unsent. The checksum of a record does not cover its row's first 9 bytes.
 namespace dunlin {
@@ -38,6 +38,8 @@ inline constexpr absl::string_view kMetaCheckpoint = "checkpoint";
 inline constexpr absl::string_view kMetaBoot = "boot";
 // The revisions that power failures have taken back. None yet: no such row.
 inline constexpr absl::string_view kMetaLost = "lost";
+// VersionReserve::upto() (8). A store that is older than this row has none.
+inline constexpr absl::string_view kMetaReserve = "reserve";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.
 struct RecordRow {

@@ -11,13 +11,18 @@
 namespace dunlin {
 
 MirrorThread::MirrorThread(const Mirror::Options& options, Parts parts)
-    : parts_(std::move(parts)), outbound_(options, parts_.clock) {}
+    : parts_(std::move(parts)), outbound_(options, parts_.clock), early_(parts_.store->store_id()) {}
 
 MirrorThread::~MirrorThread() { Stop(); }
 
 void MirrorThread::Start() {
   parts_.acks->Rewind(outbound_.mirrored_revision());
-  parts_.feed->Subscribe(Selector(), this);
+  const uint64_t revision = parts_.feed->Subscribe(Selector(), this);
+  {
+    MutexLock lock(&mutex_);
+    early_.Begin(revision);
+  }
+  parts_.feed->SetEarlyListener(this);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -27,6 +32,7 @@ void MirrorThread::Stop() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  parts_.feed->SetEarlyListener(nullptr);
   parts_.feed->Unsubscribe(this);
   parts_.acks->Shutdown();
   {
@@ -102,14 +108,24 @@ void MirrorThread::OnConfirmed(const DeliveredMark& asked) {
 }
 
 void MirrorThread::OnChanges(absl::Span<const ChangePtr> changes) {
-  const bool has_own = std::any_of(changes.begin(), changes.end(), [this](const ChangePtr& change) {
-    return change->version.origin == parts_.store->store_id();
+  const bool is_urgent = std::any_of(changes.begin(), changes.end(), [this](const ChangePtr& change) {
+    return EarlyWrites::MayBeInOutbox(*change, parts_.store->store_id());
   });
   MutexLock lock(&mutex_);
+  if (!early_.OnCommitted(changes)) {
+    return;
+  }
   committed_ = true;
-  if (has_own || rests_until_ == absl::InfinitePast()) {
+  if (is_urgent || rests_until_ == absl::InfinitePast()) {
     wake_.Wake();
   }
+}
+
+void MirrorThread::OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) {
+  MutexLock lock(&mutex_);
+  early_.OnWritten(changes, after_revision);
+  committed_ = true;
+  wake_.Wake();
 }
 
 // ---- The loop ----
@@ -247,13 +263,24 @@ void MirrorThread::Do(const Mirror::Connect&) {
 }
 
 void MirrorThread::Do(const Mirror::ReadOutbox& read) {
-  absl::StatusOr<ChangePage> page =
-      parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
+  absl::StatusOr<ChangePage> page = Read(read);
   if (page.ok()) {
     outbound_.OnOutboxPage(*std::move(page));
   } else {
     Failed(page.status());
   }
+}
+
+absl::StatusOr<ChangePage> MirrorThread::Read(const Mirror::ReadOutbox& read) {
+  {
+    const uint64_t refill_revision = parts_.store->state().refill_revision;
+    MutexLock lock(&mutex_);
+    absl::optional<ChangePage> early = early_.Take(read, refill_revision);
+    if (early.has_value()) {
+      return *std::move(early);
+    }
+  }
+  return parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
 }
 
 void MirrorThread::Do(const Mirror::Send& send) {

@@ -19,6 +19,7 @@
 #include "sync/checkpoints.h"
 #include "sync/conditional_callers.h"
 #include "sync/conditional_writer.h"
+#include "sync/early_writes.h"
 #include "sync/mirror.h"
 #include "sync/mirror_acks.h"
 #include "sync/outbound.h"
@@ -33,7 +34,7 @@ namespace dunlin {
 // long; who is late meanwhile is answered by another thread (DeadlineThread).
 //
 // Thread-safety: one thread, the owner's, calls Start() and Stop(); all else is safe for concurrent use.
-class MirrorThread final : public ChangeFeed::Listener {
+class MirrorThread final : public ChangeFeed::Listener, public ChangeFeed::EarlyListener {
  public:
   // All must outlive this object.
   struct Parts {
@@ -86,14 +87,16 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The barrier has opened.
   void Wake() { wake_.Wake(); }
 
-  // Something was committed.
-  void OnChanges(absl::Span<const ChangePtr> changes) override;
+  // Something was committed; was written, and is being synced.
+  void OnChanges(absl::Span<const ChangePtr> changes) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Run();
   void TakeInputs() ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeRestamped(const absl::StatusOr<size_t>& restamped);
   void TakeWinnersStored(const absl::StatusOr<ApplyResult>& stored);
+  absl::StatusOr<ChangePage> Read(const Mirror::ReadOutbox& read) ABSL_LOCKS_EXCLUDED(mutex_);
   void PublishState() ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes the request's caller in, if it can be served.
   absl::StatusOr<uint64_t> Admit(ConditionalWriter::Request* request);
@@ -134,6 +137,7 @@ class MirrorThread final : public ChangeFeed::Listener {
   // The last connection of which it was.
   uint64_t confirmed_connection_ ABSL_GUARDED_BY(mutex_) = 0;
   bool committed_ ABSL_GUARDED_BY(mutex_) = true;
+  EarlyWrites early_ ABSL_GUARDED_BY(mutex_);
   // Until when the thread is not woken for what others wrote.
   absl::Time rests_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool epoch_entered_ ABSL_GUARDED_BY(mutex_) = false;

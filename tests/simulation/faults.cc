@@ -85,10 +85,15 @@ void Faults::CrashReplica() {
   }
   const bool fails = dice_->Chance(0.5);
   const SimReplica::End end = fails ? SimReplica::End::kPowerFailure : SimReplica::End::kKill9;
-  if (dice_->Chance(0.3)) {
-    replica.SetCrashAfterCommit(end);
-  } else {
-    replica.Crash(end);
+  switch (dice_->Below(4)) {
+    case 0:
+      replica.SetCrashAfterCommit(end);
+      break;
+    case 1:
+      replica.SetCrashInSync(end);
+      break;
+    default:
+      replica.Crash(end);
   }
   fleet_->Trace(absl::StrCat(fails ? "the power fails under replica " : "killed: replica ", replica.number()));
   Soon(AbsenceMax(absl::Seconds(5)), [this, &replica] {
@@ -231,6 +236,10 @@ void Faults::End() {
   for (const auto& replica : fleet_->replicas()) {
     redis.SetPartition(replica->number(), SimRedis::Partition::kNone);
     replica->SetCrashAfterCommit(absl::nullopt);
+    replica->SetCrashInSync(absl::nullopt);
+    if (replica->running() && replica->disk_has_failed()) {
+      replica->Crash(SimReplica::End::kPowerFailure);
+    }
     if (!replica->running()) {
       replica->Start();
     }

@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_disk.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -35,9 +36,13 @@ bool SimDisk::IsSynced(const std::string& directory) const {
   return first == unsynced_.end() || !absl::StartsWith(first->first, prefix);
 }
 
+void SimDisk::FailNextSync(const std::string& directory) { failing_.insert(RelativeTo(TempDir::Parent(), directory)); }
+
+void SimDisk::FailNoSync(const std::string& directory) { failing_.erase(RelativeTo(TempDir::Parent(), directory)); }
+
 void SimDisk::LosePower(const std::string& directory, Dice* dice) {
   const std::string prefix = RelativeTo(TempDir::Parent(), directory);
-  const bool loses_all = dice->Chance(0.5);
+  const bool loses_all = failed_.erase(prefix) > 0 || dice->Chance(0.5);
   auto file = unsynced_.lower_bound(prefix);
   while (file != unsynced_.end() && absl::StartsWith(file->first, prefix)) {
     // Not through the functions that are interposed.
@@ -66,9 +71,17 @@ void SimDisk::AfterWrite(const std::string& path, uint64_t offset, absl::string_
 }
 
 int SimDisk::Sync(const std::string& path, SyncKind kind) {
-  if (kind == SyncKind::kFile) {
-    unsynced_.erase(path);
+  if (kind != SyncKind::kFile) {
+    return 0;
   }
+  for (const std::string& prefix : failing_) {
+    if (absl::StartsWith(path, prefix)) {
+      failed_.insert(prefix);
+      failing_.erase(prefix);
+      return EIO;
+    }
+  }
+  unsynced_.erase(path);
   return 0;
 }
 

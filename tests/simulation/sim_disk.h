@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,12 @@ class SimDisk final : public FileHandler {
   // Whether everything that was written below `directory` is synced.
   bool IsSynced(const std::string& directory) const;
 
+  // The next sync of a file there fails, or no further one does.
+  void FailNextSync(const std::string& directory);
+  void FailNoSync(const std::string& directory);
+
   // Takes back some of what is not synced there, as `dice` draws it: all, or each write by itself, so that later ones
-  // may stay. REQUIRES: no file there is open.
+  // may stay; all if a sync has failed. REQUIRES: no file there is open.
   void LosePower(const std::string& directory, Dice* dice);
 
   Verdict BeforeWrite(const std::string& path, uint64_t offset, size_t size, uint64_t file_size) override;
@@ -49,6 +54,9 @@ class SimDisk final : public FileHandler {
   };
   // What is not synced, by file, in its order. Paths are relative to TempDir::Parent().
   std::map<std::string, std::vector<Written>> unsynced_;
+  // By the beginning of the paths of a directory's files, whether the next sync fails, and whether one has.
+  std::set<std::string> failing_;
+  std::set<std::string> failed_;
 };
 
 }  // namespace dunlin

@@ -1,5 +1,6 @@
 #include "tests/simulation/sim_mirror.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <utility>
@@ -11,7 +12,9 @@ SimMirror::SimMirror(const SimEnvironment& environment, const Mirror::Options& o
     : SimThread(environment),
       parts_(std::move(parts)),
       outbound_(options, parts_.clock),
-      acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }) {
+      acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }),
+      early_(parts_.store->store_id()) {
+  early_.Begin(parts_.store->state().revision);
   acks_.Rewind(outbound_.mirrored_revision());
 }
 
@@ -26,7 +29,15 @@ void SimMirror::WaitMirrored(std::vector<OutboxItem> writes, absl::Time deadline
   Wake();
 }
 
-void SimMirror::OnCommitted() {
+void SimMirror::OnChanges(absl::Span<const ChangePtr> changes) {
+  if (early_.OnCommitted(changes)) {
+    outbound_.OnCommitted();
+    Wake();
+  }
+}
+
+void SimMirror::OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) {
+  early_.OnWritten(changes, after_revision);
   outbound_.OnCommitted();
   Wake();
 }
@@ -84,8 +95,10 @@ bool SimMirror::Do(const Mirror::Connect&) {
 }
 
 bool SimMirror::Do(const Mirror::ReadOutbox& read) {
+  absl::optional<ChangePage> early = early_.Take(read, parts_.store->state().refill_revision);
   absl::StatusOr<ChangePage> page =
-      parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
+      early.has_value() ? *std::move(early)
+                        : parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
   if (!page.ok()) {
     std::cerr << "the simulated disk failed: " << page.status() << std::endl;
     std::abort();

@@ -8,10 +8,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
+#include "storage/change.h"
 #include "storage/hybrid_clock.h"
 #include "storage/store.h"
 #include "sync/checkpoints.h"
 #include "sync/conditional_writer.h"
+#include "sync/early_writes.h"
 #include "sync/mirror.h"
 #include "sync/mirror_acks.h"
 #include "sync/outbound.h"
@@ -40,8 +43,10 @@ class SimMirror final : public SimThread {
   void WriteIf(ConditionalWriter::Request request);
   void WaitMirrored(std::vector<OutboxItem> writes, absl::Time deadline, StatusCallback done);
 
-  // The store has something new; has entered an epoch.
-  void OnCommitted();
+  // As MirrorThread's.
+  void OnChanges(absl::Span<const ChangePtr> changes);
+  void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision);
+  // The store has entered an epoch.
   void OnEpochEntered();
   // As MirrorThread's.
   void OnConfirmed(const DeliveredMark& asked);
@@ -76,6 +81,7 @@ class SimMirror final : public SimThread {
   const Parts parts_;
   Outbound outbound_;
   MirrorAcks acks_;
+  EarlyWrites early_;
   absl::optional<absl::Status> winners_stored_;
   absl::optional<absl::StatusOr<size_t>> restamped_;
   // Answers to batches that have come and not been received, of the present connection.

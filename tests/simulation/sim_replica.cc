@@ -24,6 +24,7 @@ namespace {
 constexpr size_t kMapSizeBytes = size_t{64} << 20;
 // The database takes over what was written now and then, and a journal takes no time to make.
 constexpr size_t kWriteBufferBytes = size_t{16} << 10;
+constexpr absl::Duration kCrashDelayMax = absl::Milliseconds(50);
 
 template <typename T>
 T ValueOrDie(absl::StatusOr<T> result) {
@@ -37,7 +38,7 @@ T ValueOrDie(absl::StatusOr<T> result) {
 }  // namespace
 
 // One life of a replica, wired as in sync/replicator.cc. The threads come last, so that they are gone first.
-struct SimReplica::Life final : ChangeFeed::Listener {
+struct SimReplica::Life final : ChangeFeed::Listener, ChangeFeed::EarlyListener {
   explicit Life(SimReplica* replica)
       : replica(*replica),
         clock(&replica->wall_clock_, &replica->steady_clock_),
@@ -60,6 +61,7 @@ struct SimReplica::Life final : ChangeFeed::Listener {
                {store.get(), &committer, &clock, [this] { return follower.machine().live(); },
                 [this] { follower.WantLook(); }, [this] { follower.WantLook(); }}) {
     feed.Subscribe(Selector(), this);
+    feed.SetEarlyListener(this);
     committer.Start();
     subscriber.Wake();
     follower.Wake();
@@ -114,7 +116,11 @@ struct SimReplica::Life final : ChangeFeed::Listener {
 
   void OnChanges(absl::Span<const ChangePtr> changes) override {
     replica.observer_.on_changes(changes);
-    mirror.OnCommitted();
+    mirror.OnChanges(changes);
+  }
+
+  void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) override {
+    mirror.OnWritten(changes, after_revision);
   }
 
   SimReplica& replica;
@@ -141,8 +147,9 @@ SimReplica::~SimReplica() = default;
 
 void SimReplica::Start() {
   SimDisk::Get();
+  ++lives_;
   life_ = std::make_unique<Life>(this);
-  if (std::exchange(power_was_lost_, false)) {
+  if (std::exchange(has_lost_, false)) {
     observer_.on_power_back(state());
   }
 }
@@ -153,17 +160,36 @@ void SimReplica::Crash(End end) {
   collected_ = collected();
   reindexed_ = reindexed();
   late_ = late();
+  has_lost_ = end == End::kPowerFailure || disk_has_failed();
   life_.reset();
-  if (end == End::kPowerFailure) {
+  SetCrashInSync(absl::nullopt);
+  if (has_lost_) {
     SimDisk::Get().LosePower(directory_.path(), dice_);
-    ++power_failures_;
-    power_was_lost_ = true;
+    power_failures_ += end == End::kPowerFailure ? 1 : 0;
+  }
+}
+
+void SimReplica::SetCrashInSync(absl::optional<End> end) {
+  crash_in_sync_ = end;
+  if (end.has_value()) {
+    SimDisk::Get().FailNextSync(directory_.path());
+  } else {
+    SimDisk::Get().FailNoSync(directory_.path());
   }
 }
 
 // Returns whether callers are to be answered.
 bool SimReplica::OnCommit(const StoreState& state) {
   observer_.on_commit(state, SimDisk::Get().IsSynced(directory_.path()));
+  if (disk_has_failed() && crash_in_sync_.has_value()) {
+    // Time for what was written before the sync to get elsewhere.
+    loop_->After(dice_->Between(absl::ZeroDuration(), kCrashDelayMax),
+                 [this, life = lives_, end = *std::exchange(crash_in_sync_, absl::nullopt)] {
+                   if (running() && lives_ == life) {
+                     Crash(end);
+                   }
+                 });
+  }
   const absl::optional<End> end = std::exchange(crash_after_commit_, absl::nullopt);
   if (!end.has_value()) {
     return true;
@@ -205,6 +231,7 @@ void SimReplica::WaitMirrored(std::vector<OutboxItem> writes, absl::Duration tim
 uint64_t SimReplica::reindexed() const { return reindexed_ + (running() ? life_->follower.reindexed() : 0); }
 uint64_t SimReplica::late() const { return late_ + (running() ? life_->mirror.late() : 0); }
 
+bool SimReplica::disk_has_failed() const { return !life_->store->failure().ok(); }
 StoreState SimReplica::state() const { return life_->store->state(); }
 absl::Time SimReplica::fleet_now() const { return life_->clock.Now(); }
 const Store& SimReplica::store() const { return *life_->store; }

@@ -29,7 +29,7 @@ namespace dunlin {
 // thread instead of four, over a SimRedis. What it models is only what the threads do: wait, hand over, call.
 //
 // The disk: what GroupCommitter has committed survives a crash, whatever waits for it does not. A power failure also
-// takes back what was committed and not synced (SimDisk).
+// takes back what was committed and not synced (SimDisk), and so does a crash after a sync that has failed.
 //
 // Thread-safety: one thread.
 class SimReplica {
@@ -60,7 +60,7 @@ class SimReplica {
     std::function<void(const Follower::Status& status, bool subscribed)> on_open;
     // Before it ends; its store and feed are still there.
     std::function<void()> on_crash;
-    // It has started after a power failure, with this state.
+    // It has started after an end that has lost what was not synced, with this state.
     std::function<void(const StoreState& state)> on_power_back;
   };
 
@@ -79,6 +79,9 @@ class SimReplica {
   void Crash(End end);
   // Crashes after the next group has been committed, before anybody is answered; nullopt: does not.
   void SetCrashAfterCommit(absl::optional<End> end) { crash_after_commit_ = end; }
+  // The next sync fails, so that what it was to make durable is lost; a while after that it crashes. Whether the sync
+  // was just not over when the power failed, is the same to everybody else. nullopt: does not.
+  void SetCrashInSync(absl::optional<End> end);
   bool running() const { return life_ != nullptr; }
   // What to add to virtual time to get this machine's clock.
   void SetClockError(absl::Duration error) { wall_clock_.error = error; }
@@ -98,7 +101,8 @@ class SimReplica {
   // ---- How it stands ----
 
   int number() const { return options_.number; }
-  // REQUIRES: running(), as for the rest.
+  // REQUIRES: running(), as for the rest. The disk has failed, so that nothing is stored any more.
+  bool disk_has_failed() const;
   StoreState state() const;
   // What it takes for the fleet's time.
   absl::Time fleet_now() const;
@@ -138,9 +142,11 @@ class SimReplica {
   TickingClock wall_clock_;
   TickingClock steady_clock_;
   absl::optional<End> crash_after_commit_;
-  // How often the power has failed; and whether that was last.
+  absl::optional<End> crash_in_sync_;
+  // How often the power has failed; and whether the last end has lost what was not synced.
   int power_failures_ = 0;
-  bool power_was_lost_ = false;
+  bool has_lost_ = false;
+  uint64_t lives_ = 0;
   // In former lives.
   uint64_t rebuilds_ = 0;
   uint64_t collected_ = 0;

@@ -68,6 +68,40 @@ TEST(ChangeFeedTest, KeysPrefixesAndEverythingAreRouted) {
   EXPECT_TRUE(nothing.revisions.empty());
 }
 
+class EarlyRecorder final : public ChangeFeed::EarlyListener {
+ public:
+  void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) override {
+    for (const ChangePtr& change : changes) {
+      calls.push_back(absl::StrCat(after_revision, " ", change->key));
+    }
+  }
+
+  std::vector<std::string> calls;
+};
+
+TEST(ChangeFeedTest, WhatIsAnnouncedGoesToTheEarlyListenerAlone) {
+  ChangeFeed feed;
+  Recorder everything;
+  EarlyRecorder early, later;
+  feed.Subscribe({}, &everything);
+  const std::vector<ChangePtr> changes = {ChangeOf(1, "a"), ChangeOf(2, "b")};
+  feed.Announce(changes, 0);
+  feed.SetEarlyListener(&early);
+  feed.Announce(changes, 0);
+  feed.Announce({}, 2);
+  EXPECT_TRUE(everything.revisions.empty());
+  EXPECT_EQ(feed.revision(), 0u);
+  feed.Publish(changes, 2);
+  EXPECT_EQ(early.calls, (std::vector<std::string>{"0 a", "0 b"}));
+  EXPECT_EQ(everything.revisions, (std::vector<uint64_t>{1, 2}));
+  feed.SetEarlyListener(&later);
+  feed.Announce(changes, 2);
+  feed.SetEarlyListener(nullptr);
+  feed.Announce(changes, 4);
+  EXPECT_EQ(early.calls.size(), 2u);
+  EXPECT_EQ(later.calls, (std::vector<std::string>{"2 a", "2 b"}));
+}
+
 TEST(ChangeFeedTest, ListenersOfTheSameSelectorAllGetIt) {
   ChangeFeed feed;
   Recorder a, b, c, d;

@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 #include "storage/disk_failure.h"
 #include "storage/journal_batch.h"
+#include "storage/persistence.h"
 #include "tests/support/read_file.h"
 #include "tests/support/recorded_files.h"
 #include "tests/support/temp_dir.h"
@@ -63,7 +64,8 @@ class JournalTest : public ::testing::Test {
   absl::Status Append(uint64_t number, const std::string& value = "x", Persistence persistence = Persistence::kSynced) {
     JournalBatch batch;
     batch.Put(Table::kRecords, "key", value);
-    return journal_->Append(number, &batch, persistence);
+    const absl::Status appended = journal_->Append(number, &batch);
+    return appended.ok() && persistence == Persistence::kSynced ? journal_->Sync() : appended;
   }
 
   std::string PathOf(size_t segment) { return Journal::PathOf(dir_.path(), segment); }

@@ -27,8 +27,15 @@ namespace dunlin {
 // Thread-safety: one thread uses a Replica.
 class Replica {
  public:
+  // What its store survives. Syncs only cost time where no test lets the power fail.
+  enum class Durability { kKill9, kPowerFailure };
+
   explicit Replica(const RedisEndpoint& endpoint, size_t ring_slots = 1024,
-                   const Committer::Options& committer_options = {}) {
+                   const Committer::Options& committer_options = {})
+      : Replica(endpoint, Durability::kKill9, ring_slots, committer_options) {}
+  Replica(const RedisEndpoint& endpoint, Durability durability, size_t ring_slots = 1024,
+          const Committer::Options& committer_options = {})
+      : durability_(durability) {
     committer_options_ = committer_options;
     Open();
     options_.endpoint = endpoint;
@@ -68,11 +75,15 @@ class Replica {
   StoreState state() const { return store_->state(); }
   std::string epoch() { return absl::StrCat(replicator_->status().follower.epoch); }
 
-  absl::StatusOr<WriteResult> Put(absl::string_view key, absl::string_view value) {
+  void StartPut(absl::string_view key, absl::string_view value, Answer<absl::StatusOr<WriteResult>>* answer) {
     LocalWrite write;
     write.mutations.push_back(MutationOf(key, value));
+    committer_->Write(std::move(write), answer->Callback());
+  }
+
+  absl::StatusOr<WriteResult> Put(absl::string_view key, absl::string_view value) {
     Answer<absl::StatusOr<WriteResult>> answer;
-    committer_->Write(std::move(write), answer.Callback());
+    StartPut(key, value, &answer);
     return answer.Get();
   }
 
@@ -121,7 +132,7 @@ class Replica {
     Store::Options store;
     store.directory = directory_.path();
     store.map_size_bytes = size_t{1} << 30;
-    store.sync = false;
+    store.sync = durability_ == Durability::kPowerFailure;
     auto opened = Store::Open(store, &clock_);
     EXPECT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
@@ -135,6 +146,7 @@ class Replica {
     return mutation;
   }
 
+  const Durability durability_;
   TempDir directory_;
   const SystemClock system_clock_;
   const BootClock boot_clock_;
