@@ -63,6 +63,8 @@ inline constexpr size_t kTextSizeMaxBytes = size_t{1} << 20;
 // How far behind other threads those that serve streams stand where processors are short, as nice(1) has it: at 5 one
 // still gets a third of what another thread gets.
 inline constexpr int kWatchThreadNiceness = 5;
+// Streams that whoever has committed a change lets say it himself. More are worth a change of threads.
+inline constexpr size_t kStreamsCarriedMax = 4;
 // The shortest time after which a stream may want a sign of life. Each costs a message of some ten microseconds: if all
 // streams that a replica serves by default want it, these are 20,000 a second, or a fifth of a core.
 inline constexpr absl::Duration kWatchProgressIntervalMin = absl::Milliseconds(500);

@@ -23,11 +23,13 @@ absl::Status ShuttingDown() {
 }  // namespace
 
 WatchService::WatchService(const Options& options, const ReplicaParts& parts) : options_(options), parts_(parts) {
+  parts_.feed->SetCarrier(this);
   thread_ = std::thread([this] { Run(); });
 }
 
 WatchService::~WatchService() {
   Shutdown(absl::ZeroDuration());
+  parts_.feed->SetCarrier(nullptr);
   {
     MutexLock lock(&mutex_);
     stopped_ = true;
@@ -106,7 +108,9 @@ void WatchService::Enqueue(std::shared_ptr<WatchStream> stream) {
   if (!stream->in_line_) {
     stream->in_line_ = true;
     line_.push_back(std::move(stream));
-    changed_.SignalAll();
+    if (!ChangeFeed::IsCarrying()) {
+      changed_.SignalAll();
+    }
   }
 }
 
@@ -157,20 +161,22 @@ std::vector<std::shared_ptr<const WatchStream>> WatchService::List(uint64_t afte
   return listed;
 }
 
-// ---- The thread ----
+// ---- The turns ----
 
 void WatchService::Run() {
   NameThisThread("watch");
   // Where processors are short, writes and reads come before those who watch: there may be thousands of them.
   LowerThisThread(kWatchThreadNiceness);
+  absl::Time look_at = absl::InfiniteFuture();
   while (true) {
-    const std::shared_ptr<WatchStream> stream = TakeNext();
+    const std::shared_ptr<WatchStream> stream = AwaitNext(look_at);
     {
       MutexLock lock(&mutex_);
       if (stopped_) {
         return;
       }
     }
+    MutexLock turn(&turn_);
     const absl::Time now = steady_.Now();
     if (stream != nullptr) {
       stream->Pump(now);
@@ -179,26 +185,52 @@ void WatchService::Run() {
         Schedule(stream, stream->Look(now));
       }
     }
-    LookAround(now);
+    look_at = LookAround(now);
   }
 }
 
-std::shared_ptr<WatchStream> WatchService::TakeNext() {
+void WatchService::CarryOn() {
+  if (turn_.TryLock()) {
+    const absl::Time now = steady_.Now();
+    for (const std::shared_ptr<WatchStream>& stream : TakeFewLive()) {
+      stream->Pump(now);
+    }
+    turn_.Unlock();
+  }
+  MutexLock lock(&mutex_);
+  if (!line_.empty()) {
+    changed_.SignalAll();
+  }
+}
+
+std::vector<std::shared_ptr<WatchStream>> WatchService::TakeFewLive() {
+  std::vector<std::shared_ptr<WatchStream>> streams;
+  MutexLock lock(&mutex_);
+  if (line_.size() <= kStreamsCarriedMax &&
+      std::all_of(line_.begin(), line_.end(), [](const auto& stream) { return stream->IsLive(); })) {
+    while (!line_.empty()) {
+      streams.push_back(TakeNext());
+    }
+  }
+  return streams;
+}
+
+std::shared_ptr<WatchStream> WatchService::AwaitNext(absl::Time at) {
   MutexLock lock(&mutex_);
   if (line_.empty() && !stopped_) {
-    changed_.WaitWithTimeout(&mutex_,
-                             schedule_.empty() ? absl::InfiniteDuration() : schedule_.top().at - steady_.Now());
+    changed_.WaitWithTimeout(&mutex_, at - steady_.Now());
   }
-  if (line_.empty()) {
-    return nullptr;
-  }
+  return line_.empty() ? nullptr : TakeNext();
+}
+
+std::shared_ptr<WatchStream> WatchService::TakeNext() {
   std::shared_ptr<WatchStream> stream = std::move(line_.front());
   line_.pop_front();
   stream->in_line_ = false;
   return stream;
 }
 
-void WatchService::LookAround(absl::Time now) {
+absl::Time WatchService::LookAround(absl::Time now) {
   while (!schedule_.empty() && schedule_.top().at <= now) {
     const std::shared_ptr<WatchStream> stream = schedule_.top().stream.lock();
     schedule_.pop();
@@ -207,6 +239,7 @@ void WatchService::LookAround(absl::Time now) {
       EndIfLagging(stream, now);
     }
   }
+  return schedule_.empty() ? absl::InfiniteFuture() : schedule_.top().at;
 }
 
 void WatchService::EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl::Time now) {

@@ -18,6 +18,7 @@
 #include "server/replica_parts.h"
 #include "server/server_stream.h"
 #include "server/watch_stream.h"
+#include "storage/change_feed.h"
 #include "storage/clock.h"
 #include "storage/mutex.h"
 
@@ -25,10 +26,11 @@ namespace dunlin {
 
 // WatchService serves all watch streams with one thread: a stream that may have something to say is put in line, and
 // says one message at its turn. So a stream costs memory, not a thread, and a long initial state delays nobody by more
-// than a page.
+// than a page. While the thread sleeps, whoever has committed what a few of them wait for lets these say it himself
+// (docs/decisions/0029-who-brings-an-event-applies-it.md).
 //
 // Thread-safety: safe for concurrent use.
-class WatchService {
+class WatchService final : private ChangeFeed::Carrier {
  public:
   struct Options {
     size_t streams_max = kWatchStreamsMaxDefault;
@@ -40,7 +42,7 @@ class WatchService {
   WatchService(const WatchService&) = delete;
   WatchService& operator=(const WatchService&) = delete;
   // Shuts down, if that has not been done.
-  ~WatchService();
+  ~WatchService() override;
 
   // Opens a stream for `call`, which asks for `request`. If that cannot be served the stream ends with the error.
   void Open(StreamCall* call, const grpc::ByteBuffer& request) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -76,24 +78,32 @@ class WatchService {
     bool operator>(const Look& other) const { return at > other.at; }
   };
 
-  void Run();
-  // Waits for the next stream in line; null when it is time for a look, or to stop.
-  std::shared_ptr<WatchStream> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Looks at the streams whose time has come.
-  void LookAround(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
-  void EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Schedule(const std::shared_ptr<WatchStream>& stream, absl::Time at);
+  void Run() ABSL_LOCKS_EXCLUDED(turn_, mutex_);
+  void CarryOn() override ABSL_LOCKS_EXCLUDED(turn_, mutex_);
+  // Waits, until `at`, for the next stream in line; null when that is past, or it is time to stop.
+  std::shared_ptr<WatchStream> AwaitNext(absl::Time at) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::shared_ptr<WatchStream> TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Those in line, if they are few that only have to say what the feed has brought.
+  std::vector<std::shared_ptr<WatchStream>> TakeFewLive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Looks at the streams whose time has come. Returns when to look again.
+  absl::Time LookAround(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndIfLagging(const std::shared_ptr<WatchStream>& stream, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Schedule(const std::shared_ptr<WatchStream>& stream, absl::Time at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(turn_);
 
   const Options options_;
   const ReplicaParts parts_;
   const SteadyClock steady_;
 
-  // Used by the thread alone: one look for each stream, so that an idle stream costs one for each of its heartbeats.
-  std::priority_queue<Look, std::vector<Look>, std::greater<>> schedule_;
-  // Likewise.
+  // Held by the thread but while it sleeps. Who holds it serves the streams.
+  Mutex turn_;
+  // One look for each stream, so that an idle stream costs one for each of its heartbeats.
+  std::priority_queue<Look, std::vector<Look>, std::greater<>> schedule_ ABSL_GUARDED_BY(turn_);
+  // Used by the streams.
   EventEncoder encoder_;
 
-  mutable Mutex mutex_;
+  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(turn_);
   CondVar changed_;
   // By id.
   std::map<uint64_t, std::shared_ptr<WatchStream>> streams_ ABSL_GUARDED_BY(mutex_);

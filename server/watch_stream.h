@@ -26,10 +26,10 @@ class WatchService;
 // WatchStream carries the messages of one WatchSession over one gRPC stream, one at a time: the next is made when gRPC
 // has taken the last, so a slow reader holds one message and its session's queue, no more.
 //
-// Only the WatchService's thread starts writes and finishes the stream; the thread of its call's queue and the feed
-// merely put the stream in line. It lives until gRPC and the service have both let go of it.
+// Only whoever has the WatchService's turn starts writes and finishes the stream; the thread of its call's queue and
+// the feed merely put the stream in line. It lives until gRPC and the service have both let go of it.
 //
-// Thread-safety: Pump() is called by the service's thread alone; all else is safe for concurrent use.
+// Thread-safety: Pump() is for whoever has the service's turn; all else is safe for concurrent use.
 class WatchStream final : public ServerStream, public std::enable_shared_from_this<WatchStream> {
  public:
   struct Options {
@@ -79,8 +79,11 @@ class WatchStream final : public ServerStream, public std::enable_shared_from_th
   // Says what is to be said next, if gRPC can take it.
   void Pump(absl::Time now);
 
-  // When it has to show a sign of life, if it says nothing before; never once it is finished. This and the next ones
-  // are, as Pump(), for the service's thread alone.
+  // Whether it only has to say what the feed has brought. This and the next ones are, as Pump(), for whoever has the
+  // service's turn.
+  bool IsLive() const { return in_schedule_ && session_ != nullptr && session_->mode() == WatchSession::Mode::kLive; }
+
+  // When it has to show a sign of life, if it says nothing before; never once it is finished.
   absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat(); }
 
   // Looks how its reader stands: asks to be pumped if it is time for a sign of life. Returns when to look again.
@@ -128,7 +131,7 @@ class WatchStream final : public ServerStream, public std::enable_shared_from_th
   // Until OnDone(): gRPC's share.
   std::shared_ptr<WatchStream> self_;
 
-  // Used by the service's thread alone, once it serves.
+  // Used by whoever has the service's turn, once it serves.
   std::unique_ptr<WatchSession> session_;
   absl::Duration heartbeat_;
   absl::Duration max_lag_;

@@ -5,6 +5,11 @@
 #include "absl/strings/string_view.h"
 
 namespace dunlin {
+namespace {
+
+thread_local bool is_carrying = false;
+
+}  // namespace
 
 uint64_t ChangeFeed::Subscribe(const Selection& selection, Listener* listener, Previous previous) {
   MutexLock lock(&mutex_);
@@ -37,6 +42,27 @@ void ChangeFeed::SetEarlyListener(EarlyListener* listener) {
   MutexLock lock(&mutex_);
   early_listener_ = listener;
 }
+
+// ---- Carrying on ----
+
+ChangeFeed::Carrying::Carrying(ChangeFeed* feed) : feed_(feed) { is_carrying = true; }
+
+ChangeFeed::Carrying::~Carrying() {
+  is_carrying = false;
+  MutexLock lock(&feed_->carrier_mutex_);
+  if (feed_->carrier_ != nullptr) {
+    feed_->carrier_->CarryOn();
+  }
+}
+
+void ChangeFeed::SetCarrier(Carrier* carrier) {
+  MutexLock lock(&carrier_mutex_);
+  carrier_ = carrier;
+}
+
+bool ChangeFeed::IsCarrying() { return is_carrying; }
+
+// ---- Routing ----
 
 void ChangeFeed::Add(const Selector& part, Listener* listener) {
   switch (part.kind) {

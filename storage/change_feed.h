@@ -50,6 +50,28 @@ class ChangeFeed {
     virtual void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) = 0;
   };
 
+  // Carries on with what OnChanges() has put aside, where whoever commits has time for that.
+  class Carrier {
+   public:
+    virtual ~Carrier() = default;
+
+    // On the thread that has committed, with nothing locked of committer and feed. Only for what is short.
+    virtual void CarryOn() = 0;
+  };
+
+  // While there is one, this thread commits; at its end it calls the carrier, if there is one. So whoever is told
+  // meanwhile that there is something to do need not wake another thread for it.
+  class Carrying {
+   public:
+    explicit Carrying(ChangeFeed* feed);
+    ~Carrying();
+    Carrying(const Carrying&) = delete;
+    Carrying& operator=(const Carrying&) = delete;
+
+   private:
+    ChangeFeed* const feed_;
+  };
+
   ChangeFeed() = default;
   ChangeFeed(const ChangeFeed&) = delete;
   ChangeFeed& operator=(const ChangeFeed&) = delete;
@@ -70,6 +92,12 @@ class ChangeFeed {
   // From now on calls `listener`, the only one; null for nobody. When it returns, no call to the former one is under
   // way or will follow.
   void SetEarlyListener(EarlyListener* listener) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // From now on has `carrier` carry on, the only one; null for nobody. When it returns, no call to the former one is
+  // under way or will follow.
+  void SetCarrier(Carrier* carrier) ABSL_LOCKS_EXCLUDED(carrier_mutex_);
+  // Whether there is a Carrying on this thread.
+  static bool IsCarrying();
 
   // From the first call to as many of RemoveReader(), the feed keeps late changes for those who fall behind.
   void AddReader() ABSL_LOCKS_EXCLUDED(recent_mutex_);
@@ -114,6 +142,10 @@ class ChangeFeed {
   absl::flat_hash_map<std::string, Listeners> by_prefix_ ABSL_GUARDED_BY(mutex_);
   // How many watched prefixes have each length.
   std::map<size_t, size_t> prefix_lengths_ ABSL_GUARDED_BY(mutex_);
+
+  // Held during calls to the carrier.
+  Mutex carrier_mutex_;
+  Carrier* carrier_ ABSL_GUARDED_BY(carrier_mutex_) = nullptr;
 
   // Of its own, so that those who have fallen behind do not keep the committer from those who have not.
   mutable Mutex recent_mutex_;

@@ -102,6 +102,34 @@ TEST(ChangeFeedTest, WhatIsAnnouncedGoesToTheEarlyListenerAlone) {
   EXPECT_EQ(later.calls, (std::vector<std::string>{"2 a", "2 b"}));
 }
 
+class Counter final : public ChangeFeed::Carrier {
+ public:
+  void CarryOn() override {
+    EXPECT_FALSE(ChangeFeed::IsCarrying());
+    ++calls;
+  }
+
+  int calls = 0;
+};
+
+TEST(ChangeFeedTest, TheCarrierIsCalledWhenAStretchOfCommittingEnds) {
+  ChangeFeed feed;
+  Counter carrier;
+  feed.SetCarrier(&carrier);
+  EXPECT_FALSE(ChangeFeed::IsCarrying());
+  {
+    const ChangeFeed::Carrying carrying(&feed);
+    EXPECT_TRUE(ChangeFeed::IsCarrying());
+    std::thread([] { EXPECT_FALSE(ChangeFeed::IsCarrying()) << "of this thread alone"; }).join();
+    feed.Publish({ChangeOf(1, "a")}, 1);
+    EXPECT_EQ(carrier.calls, 0);
+  }
+  EXPECT_EQ(carrier.calls, 1);
+  feed.SetCarrier(nullptr);
+  { const ChangeFeed::Carrying carrying(&feed); }
+  EXPECT_EQ(carrier.calls, 1);
+}
+
 TEST(ChangeFeedTest, ListenersOfTheSameSelectorAllGetIt) {
   ChangeFeed feed;
   Recorder a, b, c, d;
