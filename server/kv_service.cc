@@ -70,12 +70,12 @@ std::vector<OutboxItem> ItemsOf(const std::vector<Mutation>& mutations) {
 // ---- Reads ----
 
 template <typename Request, typename Response>
-void KVServiceImpl::Read(Request request, Responder<Response> responder) const {
-  if (request.at_least().empty()) {
-    responder.Finish(reader_.Read(request));
+void KVServiceImpl::Read(Request* request, Responder<Response> responder) const {
+  if (request->at_least().empty()) {
+    responder.Finish(reader_.Read(*request));
     return;
   }
-  const absl::StatusOr<Position> position = DecodePositionToken("at_least", request.at_least());
+  const absl::StatusOr<Position> position = DecodePositionToken("at_least", request->at_least());
   const absl::Status status = position.ok() ? parts_.gate->Check() : position.status();
   if (!status.ok()) {
     responder.Finish(status);
@@ -84,9 +84,9 @@ void KVServiceImpl::Read(Request request, Responder<Response> responder) const {
   const absl::Duration timeout = TimeoutBefore(responder.deadline(), kArrivalWaitMax);
   // Not `this`: a call that was cancelled does not keep the service alive.
   WaitForPosition(parts_, *position, timeout,
-                  [reader = reader_, request = std::move(request),
+                  [reader = reader_, kept = std::move(*request),
                    responder = std::move(responder)](const absl::Status& arrived) mutable {
-                    arrived.ok() ? responder.Finish(reader.Read(request)) : responder.Finish(arrived);
+                    arrived.ok() ? responder.Finish(reader.Read(kept)) : responder.Finish(arrived);
                   });
 }
 
@@ -145,9 +145,7 @@ void KVServiceImpl::Write(absl::StatusOr<LocalWrite> write, v1::Ack ack, Respond
 // ---- The methods ----
 
 void KVServiceImpl::Serve(CallQueue* queue) {
-  const auto read = [this](auto&& request, auto responder) {
-    Read(std::forward<decltype(request)>(request), std::move(responder));
-  };
+  const auto read = [this](auto&& request, auto responder) { Read(&request, std::move(responder)); };
   ServeUnary<v1::GetRequest, v1::GetResponse>(queue, DUNLIN_RPC_METHOD(&service_, Get), read, kHotCallsAwaited);
   ServeUnary<v1::BatchGetRequest, v1::BatchGetResponse>(queue, DUNLIN_RPC_METHOD(&service_, BatchGet), read);
   ServeUnary<v1::ListRequest, v1::ListResponse>(queue, DUNLIN_RPC_METHOD(&service_, List), read);

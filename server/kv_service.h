@@ -31,9 +31,9 @@ class KVServiceImpl final : public RpcService {
   void Serve(CallQueue* queue) override;
 
  private:
-  // Answers `request` once the replica has what it asks for.
+  // Answers `request` once the replica has what it asks for; takes it over if that is later.
   template <typename Request, typename Response>
-  void Read(Request request, Responder<Response> responder) const;
+  void Read(Request* request, Responder<Response> responder) const;
 
   // Carries `write` out and answers by `responder`; `answer` makes the message of the result.
   template <typename Response>

@@ -193,21 +193,27 @@ class Responder {
 };
 
 // Begins to take the calls of a method that come by `queue`. Each request is parsed and handed to `handler`, on the
-// queue's thread, as `handler(Request&&, Responder<Response>)`. It may keep both and answer later from any thread, but
-// must not block: nobody else is answered meanwhile. A request that does not parse is answered INVALID_ARGUMENT without
-// the handler. As many calls are awaited beforehand as `awaited` says; those that come faster wait in gRPC.
+// queue's thread, as `handler(Request&&, Responder<Response>)`. It may keep the Responder, and what it moves out of the
+// request, and answer later from any thread, but must not block: nobody else is answered meanwhile. A request that does
+// not parse is answered INVALID_ARGUMENT without the handler. As many calls are awaited beforehand as `awaited` says;
+// those that come faster wait in gRPC.
+//
+// Requests take turns in one object, which keeps the memory of its strings from one to the next.
 template <typename Request, typename Response, typename Handler>
 void ServeUnary(CallQueue* queue, internal::AwaitUnary await, Handler handler, size_t awaited = kCallsAwaited) {
   auto method = std::make_shared<internal::UnaryCall::Method>();
   method->queue = queue;
   method->await = std::move(await);
-  method->handle = [handler = std::move(handler)](const grpc::ByteBuffer& request, internal::UnaryCall* call) {
+  method->handle = [handler = std::move(handler), message = Request()](const grpc::ByteBuffer& request,
+                                                                       internal::UnaryCall* call) mutable {
     Responder<Response> responder(call);
-    Request message;
     if (absl::Status status = ParseRequest(request, &message); !status.ok()) {
       responder.Finish(status);
     } else {
       handler(std::move(message), std::move(responder));
+    }
+    if (request.Length() > kRequestKeptMaxBytes) {
+      message = Request();
     }
   };
   for (size_t i = 0; i < awaited; ++i) {

@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/call_queue.h"
+#include "server/limits.h"
 #include "server/rpc_server.h"
 #include "server/rpc_service.h"
 #include "storage/mutex.h"
@@ -81,6 +82,35 @@ v1::GetResponse Echo(const v1::GetRequest& request) {
   v1::GetResponse response;
   response.mutable_entry()->set_key(request.key());
   return response;
+}
+
+// Whatever a handler did to it, and however large it was.
+TEST_F(UnaryMethodTest, ARequestHasNothingOfTheOneBefore) {
+  std::vector<v1::GetRequest> seen;
+  service_.handler = [&seen](v1::GetRequest&& request, GetResponder responder) {
+    const v1::GetResponse echo = Echo(request);
+    seen.push_back(seen.size() % 2 == 0 ? v1::GetRequest(request) : std::move(request));
+    responder.Finish(echo);
+  };
+  std::vector<v1::GetRequest> sent;
+  for (int i = 0; i < 20; ++i) {
+    v1::GetRequest request;
+    request.set_key(std::string(i % 3 == 0 ? kRequestKeptMaxBytes : i, 'k'));
+    if (i % 4 == 0) {
+      request.set_at_least("token");
+    }
+    if (i % 5 == 0) {
+      request.mutable_max_staleness()->set_seconds(i);
+    }
+    grpc::ClientContext context;
+    v1::GetResponse response;
+    ASSERT_TRUE(stub_->Get(&context, request, &response).ok());
+    EXPECT_EQ(response.entry().key(), request.key());
+    sent.push_back(request);
+  }
+  for (size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(seen.at(i).SerializeAsString(), sent[i].SerializeAsString()) << i;
+  }
 }
 
 TEST_F(UnaryMethodTest, TheHandlersMessageIsTheAnswer) {

@@ -13,9 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/limits.h"
-#include "storage/record.h"
-#include "storage/write.h"
+#include "tests/server/open_stream.h"
 #include "tests/server/replica_tester.h"
 #include "tests/server/watch_mirror.h"
 #include "tests/support/eventually.h"
@@ -25,57 +23,6 @@ namespace {
 
 using grpc::StatusCode;
 using ::testing::HasSubstr;
-
-// One open stream. Cancelled when it goes away.
-class Stream {
- public:
-  Stream(v1::KVService::Stub* stub, const v1::WatchRequest& request)
-      : context_(NewContext()), reader_(stub->Watch(context_.get(), request)) {}
-  ~Stream() {
-    if (!finished_) {
-      context_->TryCancel();
-      Finish();
-    }
-  }
-
-  // The next message but heartbeats; false at the end.
-  bool Read(v1::WatchResponse* message) {
-    while (reader_->Read(message)) {
-      if (message->marker() != v1::MARKER_HEARTBEAT) return true;
-    }
-    return false;
-  }
-
-  bool ReadAny(v1::WatchResponse* message) { return reader_->Read(message); }
-
-  // Reads up to SYNCED, or to the event of `key`, into `mirror`.
-  bool ReadUntil(const std::string& key, WatchMirror* mirror) {
-    v1::WatchResponse message;
-    while (ReadAny(&message)) {
-      mirror->Apply(message);
-      if (key.empty() && message.marker() == v1::MARKER_SYNCED) return true;
-      for (const v1::Event& event : message.events()) {
-        if (event.entry().key() == key) return true;
-      }
-    }
-    return false;
-  }
-
-  void Cancel() { context_->TryCancel(); }
-
-  grpc::Status Finish() {
-    v1::WatchResponse message;
-    while (reader_->Read(&message)) {
-    }
-    finished_ = true;
-    return reader_->Finish();
-  }
-
- private:
-  const std::unique_ptr<grpc::ClientContext> context_;
-  const std::unique_ptr<grpc::ClientReader<v1::WatchResponse>> reader_;
-  bool finished_ = false;
-};
 
 ReplicaTester::Options WithWatch(size_t streams_max, absl::Duration heartbeat) {
   ReplicaTester::Options options;
@@ -90,13 +37,6 @@ v1::WatchRequest InitialState() {
   return request;
 }
 
-VersionedRecord RemotePutOf(const std::string& key, uint64_t time) {
-  Record record;
-  record.version = Version{time, 1};
-  record.value = "v";
-  return {key, EncodeRecord(record)};
-}
-
 // More than gRPC and a stream's queue hold together; each round replaces the last.
 void WriteMoreThanFits(StoreParts* data) {
   for (int round = 0; round < 12; ++round) {
@@ -106,7 +46,7 @@ void WriteMoreThanFits(StoreParts* data) {
 
 TEST(WatchServiceTest, ChangesArriveAsTheyHappen) {
   ReplicaTester tester;
-  Stream stream(tester.kv.get(), {});
+  OpenStream stream(tester.kv.get(), {});
   v1::WatchResponse message;
   ASSERT_TRUE(stream.Read(&message));
   EXPECT_EQ(message.marker(), v1::MARKER_SYNCED);
@@ -119,51 +59,10 @@ TEST(WatchServiceTest, ChangesArriveAsTheyHappen) {
   }
 }
 
-// What others have written, and whoever brings it stores. Where nobody carries on, the thread has to be woken first,
-// and has not said anything by the time that this one looks.
-TEST(WatchServiceTest, WhoeverHasStoredWhatAStreamWaitsForLetsItSaySo) {
-  constexpr int kRounds = 200;
-  ReplicaTester tester;
-  Stream stream(tester.kv.get(), {});
-  v1::WatchResponse message;
-  ASSERT_TRUE(stream.Read(&message));
-  int said_at_once = 0;
-  for (uint64_t i = 1; i <= kRounds; ++i) {
-    tester.data.Apply({{RemotePutOf("k", i)}, 0, 0});
-    const auto streams = tester.watches->List(0, 1);
-    ASSERT_EQ(streams.size(), 1u);
-    said_at_once += streams[0]->facts().revision == tester.data.store->state().revision ? 1 : 0;
-    ASSERT_TRUE(stream.Read(&message));
-    ASSERT_EQ(message.events_size(), 1);
-    EXPECT_EQ(message.events(0).entry().revision(), i);
-    ASSERT_TRUE(Eventually([&] { return !streams[0]->writing(); }));
-  }
-  EXPECT_GT(said_at_once, kRounds / 2);
-}
-
-TEST(WatchServiceTest, MoreStreamsThanAFewAreLeftToTheThread) {
-  constexpr int kRounds = 50;
-  ReplicaTester tester;
-  std::vector<std::unique_ptr<Stream>> streams;
-  v1::WatchResponse message;
-  for (size_t i = 0; i < kStreamsCarriedMax + 1; ++i) {
-    streams.push_back(std::make_unique<Stream>(tester.kv.get(), v1::WatchRequest()));
-    ASSERT_TRUE(streams.back()->Read(&message));
-  }
-  for (uint64_t i = 1; i <= kRounds; ++i) {
-    tester.data.Apply({{RemotePutOf("k", i)}, 0, 0});
-    for (const auto& stream : streams) {
-      ASSERT_TRUE(stream->Read(&message));
-      ASSERT_EQ(message.events_size(), 1);
-      EXPECT_EQ(message.events(0).entry().revision(), i);
-    }
-  }
-}
-
 TEST(WatchServiceTest, TheInitialStateEndsInSynced) {
   ReplicaTester tester;
   for (int i = 0; i < 700; ++i) tester.data.Put(absl::StrCat("k", i), "v");
-  Stream stream(tester.kv.get(), InitialState());
+  OpenStream stream(tester.kv.get(), InitialState());
   WatchMirror mirror(tester.data.store->store_id());
   ASSERT_TRUE(stream.ReadUntil("", &mirror));
   mirror.ExpectEqualTo(*tester.data.store, Selector());
@@ -173,7 +72,7 @@ TEST(WatchServiceTest, AnIdleStreamShowsSignsOfLife) {
   ReplicaTester tester(WithWatch(10, absl::Milliseconds(20)));
   v1::WatchRequest request;
   request.set_key("mine");
-  Stream stream(tester.kv.get(), request);
+  OpenStream stream(tester.kv.get(), request);
   WatchMirror mirror(tester.data.store->store_id());
   ASSERT_TRUE(stream.ReadUntil("", &mirror));
   const uint64_t revision = tester.data.Put("other", "v").position.revision;
@@ -192,11 +91,11 @@ TEST(WatchServiceTest, AnIdleStreamShowsSignsOfLife) {
 TEST(WatchServiceTest, AStreamMayAskForSignsOfLifeMoreOften) {
   ReplicaTester tester(WithWatch(10, absl::Hours(1)));
   v1::WatchRequest request;
-  Stream patient(tester.kv.get(), request);
+  OpenStream patient(tester.kv.get(), request);
   request.mutable_progress_interval()->set_nanos(500000000);
-  Stream impatient(tester.kv.get(), request);
+  OpenStream impatient(tester.kv.get(), request);
   v1::WatchResponse message;
-  for (Stream* stream : {&patient, &impatient}) {
+  for (OpenStream* stream : {&patient, &impatient}) {
     ASSERT_TRUE(stream->ReadAny(&message));
     EXPECT_EQ(message.marker(), v1::MARKER_SYNCED);
   }
@@ -215,7 +114,7 @@ TEST(WatchServiceTest, FiltersAreThoseOfTheRequest) {
   v1::WatchRequest request;
   request.set_no_deletes(true);
   request.set_keys_only(true);
-  Stream stream(tester.kv.get(), request);
+  OpenStream stream(tester.kv.get(), request);
   v1::WatchResponse message;
   ASSERT_TRUE(stream.Read(&message));
   tester.data.Put("k", "v");
@@ -231,7 +130,7 @@ TEST(WatchServiceTest, FiltersAreThoseOfTheRequest) {
   }
   EXPECT_THAT(said, ::testing::ElementsAre("k=", "l="));
   request.set_no_puts(true);
-  Stream senseless(tester.kv.get(), request);
+  OpenStream senseless(tester.kv.get(), request);
   EXPECT_EQ(senseless.Finish().error_code(), StatusCode::INVALID_ARGUMENT);
 }
 
@@ -240,7 +139,7 @@ TEST(WatchServiceTest, AStreamResumesWhereAnotherEnded) {
   WatchMirror mirror(tester.data.store->store_id());
   v1::WatchRequest request = InitialState();
   for (int life = 0; life < 5; ++life) {
-    Stream stream(tester.kv.get(), request);
+    OpenStream stream(tester.kv.get(), request);
     v1::WatchResponse message;
     do {
       ASSERT_TRUE(stream.Read(&message));
@@ -251,7 +150,7 @@ TEST(WatchServiceTest, AStreamResumesWhereAnotherEnded) {
     tester.data.Put(absl::StrCat("while away ", life), "v");
     tester.data.Delete(absl::StrCat("while away ", life - 1));
   }
-  Stream stream(tester.kv.get(), request);
+  OpenStream stream(tester.kv.get(), request);
   ASSERT_TRUE(stream.ReadUntil("", &mirror));
   mirror.ExpectEqualTo(*tester.data.store, Selector());
 }
@@ -266,7 +165,7 @@ TEST(WatchServiceTest, AWritesTokenResumesAfterTheWrite) {
   tester.data.Put("later", "v");
   v1::WatchRequest request;
   request.set_resume_token(answer.token());
-  Stream stream(tester.kv.get(), request);
+  OpenStream stream(tester.kv.get(), request);
   v1::WatchResponse message;
   ASSERT_TRUE(stream.Read(&message));
   ASSERT_EQ(message.events_size(), 1);
@@ -275,8 +174,8 @@ TEST(WatchServiceTest, AWritesTokenResumesAfterTheWrite) {
 
 TEST(WatchServiceTest, ManyStreamsAllHearEverything) {
   ReplicaTester tester;
-  std::vector<std::unique_ptr<Stream>> streams;
-  for (int i = 0; i < 150; ++i) streams.push_back(std::make_unique<Stream>(tester.kv.get(), InitialState()));
+  std::vector<std::unique_ptr<OpenStream>> streams;
+  for (int i = 0; i < 150; ++i) streams.push_back(std::make_unique<OpenStream>(tester.kv.get(), InitialState()));
   WatchMirror fresh(tester.data.store->store_id());
   for (int i = 0; i < 50; ++i) tester.data.Put(absl::StrCat("k", i % 7), absl::StrCat(i));
   tester.data.Put("last", "v");
@@ -294,25 +193,25 @@ TEST(WatchServiceTest, ManyStreamsAllHearEverything) {
 TEST(WatchServiceTest, StreamsAreLimitedAndAPlaceIsFreedByTheirEnd) {
   ReplicaTester tester(WithWatch(2, absl::Seconds(5)));
   v1::WatchResponse message;
-  auto first = std::make_unique<Stream>(tester.kv.get(), v1::WatchRequest());
-  Stream second(tester.kv.get(), {});
+  auto first = std::make_unique<OpenStream>(tester.kv.get(), v1::WatchRequest());
+  OpenStream second(tester.kv.get(), {});
   ASSERT_TRUE(first->Read(&message));
   ASSERT_TRUE(second.Read(&message));
-  const grpc::Status status = Stream(tester.kv.get(), {}).Finish();
+  const grpc::Status status = OpenStream(tester.kv.get(), {}).Finish();
   EXPECT_EQ(status.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(status.error_message(), HasSubstr("2 watch streams"));
   EXPECT_THAT(status.error_message(), HasSubstr("--watch-streams-max"));
   EXPECT_THAT(status.error_message(), HasSubstr("watch at another replica"));
   first.reset();
   EXPECT_TRUE(Eventually([&] { return tester.watches->streams() == 1; }));
-  EXPECT_TRUE(Stream(tester.kv.get(), {}).Read(&message));
+  EXPECT_TRUE(OpenStream(tester.kv.get(), {}).Read(&message));
 }
 
 TEST(WatchServiceTest, StreamsBrokenOffAtAnyMomentLeaveNothingBehind) {
   ReplicaTester tester;
   for (int i = 0; i < 300; ++i) tester.data.Put(absl::StrCat("k", i), std::string(2000, 'v'));
   for (int i = 0; i < 200; ++i) {
-    Stream stream(tester.kv.get(), InitialState());
+    OpenStream stream(tester.kv.get(), InitialState());
     v1::WatchResponse message;
     for (int read = 0; read < i % 4; ++read) stream.ReadAny(&message);
     stream.Cancel();
@@ -325,8 +224,8 @@ TEST(WatchServiceTest, StreamsBrokenOffAtAnyMomentLeaveNothingBehind) {
 TEST(WatchServiceTest, AReaderThatStallsHoldsUpNobodyAndCatchesUp) {
   ReplicaTester tester;
   const auto own_connection = v1::KVService::NewStub(tester.NewChannel());
-  Stream stalled(own_connection.get(), InitialState());
-  Stream lively(tester.kv.get(), InitialState());
+  OpenStream stalled(own_connection.get(), InitialState());
+  OpenStream lively(tester.kv.get(), InitialState());
   WatchMirror lively_mirror(tester.data.store->store_id());
   WatchMirror stalled_mirror = lively_mirror;
   ASSERT_TRUE(lively.ReadUntil("", &lively_mirror));
@@ -345,9 +244,9 @@ TEST(WatchServiceTest, OnlyAReaderThatLagsByMoreThanItMayIsEnded) {
   v1::WatchRequest request = InitialState();
   request.mutable_max_lag()->set_seconds(1);
   const auto own_connection = v1::KVService::NewStub(tester.NewChannel());
-  Stream stalled(own_connection.get(), request);
+  OpenStream stalled(own_connection.get(), request);
   request.set_key("quiet");
-  Stream quiet(tester.kv.get(), request);
+  OpenStream quiet(tester.kv.get(), request);
   v1::WatchResponse message;
   ASSERT_TRUE(quiet.Read(&message));
   ASSERT_TRUE(stalled.Read(&message));
@@ -368,21 +267,21 @@ TEST(WatchServiceTest, OnlyAReaderThatLagsByMoreThanItMayIsEnded) {
   v1::WatchRequest resume;
   resume.set_resume_token(token);
   WatchMirror mirror(tester.data.store->store_id());
-  ASSERT_TRUE(Stream(tester.kv.get(), resume).ReadUntil("quiet", &mirror));
+  ASSERT_TRUE(OpenStream(tester.kv.get(), resume).ReadUntil("quiet", &mirror));
   EXPECT_EQ(mirror.entries().size(), 7u);
 }
 
 TEST(WatchServiceTest, ShutdownEndsStreamsWithUnavailable) {
   ReplicaTester tester;
-  std::vector<std::unique_ptr<Stream>> streams;
+  std::vector<std::unique_ptr<OpenStream>> streams;
   v1::WatchResponse message;
   for (int i = 0; i < 20; ++i) {
-    streams.push_back(std::make_unique<Stream>(tester.kv.get(), v1::WatchRequest()));
+    streams.push_back(std::make_unique<OpenStream>(tester.kv.get(), v1::WatchRequest()));
     ASSERT_TRUE(streams.back()->Read(&message));
   }
   tester.watches->Shutdown(absl::InfiniteDuration());
   EXPECT_EQ(tester.watches->streams(), 0u);
-  streams.push_back(std::make_unique<Stream>(tester.kv.get(), v1::WatchRequest()));
+  streams.push_back(std::make_unique<OpenStream>(tester.kv.get(), v1::WatchRequest()));
   for (const auto& stream : streams) {
     const grpc::Status status = stream->Finish();
     EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
@@ -393,7 +292,7 @@ TEST(WatchServiceTest, ShutdownEndsStreamsWithUnavailable) {
 
 TEST(WatchServiceTest, ShutdownEndsAStreamThatIsNotReadWithUnavailableToo) {
   ReplicaTester tester;
-  Stream stalled(tester.kv.get(), InitialState());
+  OpenStream stalled(tester.kv.get(), InitialState());
   v1::WatchResponse message;
   ASSERT_TRUE(stalled.Read(&message));
   WriteMoreThanFits(&tester.data);
@@ -413,10 +312,10 @@ TEST(WatchServiceTest, ShutdownWhileStreamsAreOpenedEndsThemAll) {
   for (int thread = 0; thread < 4; ++thread) {
     openers.emplace_back([&] {
       // Streams that stay open, until the first that is refused.
-      std::vector<std::unique_ptr<Stream>> streams;
+      std::vector<std::unique_ptr<OpenStream>> streams;
       v1::WatchResponse message;
       do {
-        streams.push_back(std::make_unique<Stream>(tester.kv.get(), InitialState()));
+        streams.push_back(std::make_unique<OpenStream>(tester.kv.get(), InitialState()));
         ++opened;
       } while (streams.back()->ReadAny(&message));
       for (const auto& stream : streams) {
