@@ -33,8 +33,8 @@ inline constexpr size_t kHotCallsAwaited = 128;
 // through all that are under way there, and each open stream has one: at 10,000 streams and a single queue, that is 3
 // us an event. A thread for each queue sleeps nearly always.
 inline constexpr size_t kStreamQueues = 8;
-// A request object that has held more is not kept for the next one. Some hundred keys fit, which take longer to make room
-// for than to read.
+// A request object that has held more is not kept for the next one. Some hundred keys fit, which take longer to make
+// room for than to read.
 inline constexpr size_t kRequestKeptMaxBytes = size_t{64} << 10;
 // From so many unanswered calls of a method on, answers that come from other threads are handed over together: see
 // UnaryCall::Answer().
