@@ -151,7 +151,10 @@ TEST(FailedDisk, KeepsNothingFromTheFleetThatWasAcknowledgedAndLetsRedisJudgeNot
   redis.Pause();
   ASSERT_TRUE(replica.client().Put("acknowledged", "1").ok());
   replica.BreakDisk();
+  // The one that meets the failure may be on its way to Redis by then; none that comes after it.
+  ASSERT_EQ(replica.client().Put("in doubt", "1").status().code(), absl::StatusCode::kUnavailable);
   ASSERT_EQ(replica.client().Put("refused", "1").status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(replica.client().Get("in doubt").status().code(), absl::StatusCode::kNotFound);
   redis.Resume();
 
   TempDir directory;
@@ -175,6 +178,18 @@ TEST(FailedDisk, KeepsNothingFromTheFleetThatWasAcknowledgedAndLetsRedisJudgeNot
   EXPECT_EQ(judged.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(judged.message()), HasSubstr("the disk has failed"));
   EXPECT_TRUE(other.client().Put("conditional", "2", if_absent).ok()) << "Redis was not asked to store it";
+
+  // Whatever has become of it, all agree.
+  replica.MendDisk();
+  EXPECT_EQ(replica.process().Terminate().code, 0);
+  replica.process().Start();
+  ASSERT_TRUE(replica.process().WaitServing());
+  EXPECT_TRUE(Eventually([&] {
+    return replica.client().Get("in doubt").ok() == other.client().Get("in doubt").ok() &&
+           replica.client().Get("conditional").ok();
+  })) << replica.process().Log();
+  EXPECT_EQ(other.client().Get("refused").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(replica.client().Get("refused").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST(DamagedDisk, IsFoundByAVerification) {
