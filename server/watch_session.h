@@ -95,6 +95,8 @@ class WatchSession {
   bool synced() const { return !say_synced_; }
   // Whether everything has been said that there is to say, as far as the feed has delivered it.
   bool caught_up() const { return mode_ == Mode::kLive && queue_.empty(); }
+  // Whether Next() has no need of the store.
+  bool keeps_up() const { return mode_ == Mode::kLive && !queue_.full(); }
   WatchQueue::Usage queued() const { return queue_.usage(); }
   const Options& options() const { return options_; }
   EventForm form() const { return form_; }

@@ -81,7 +81,7 @@ class WatchStream final : public ServerStream, public std::enable_shared_from_th
 
   // Whether it only has to say what the feed has brought. This and the next ones are, as Pump(), for whoever has the
   // service's turn.
-  bool IsLive() const { return in_schedule_ && session_ != nullptr && session_->mode() == WatchSession::Mode::kLive; }
+  bool IsLive() const { return in_schedule_ && session_ != nullptr && session_->keeps_up(); }
 
   // When it has to show a sign of life, if it says nothing before; never once it is finished.
   absl::Time heartbeat_at() const { return finished_ ? absl::InfiniteFuture() : said_at_ + heartbeat(); }

@@ -307,6 +307,7 @@ absl::Status Applier::WriteRow(absl::string_view key, const RecordRow& row, uint
       MakeChange(TypeOf(row), row.revision, batch_first_revision, key, row.encoded, row.record));
   change->previous = std::move(replaced.previous);
   change->knows_previous = replaced.is_known;
+  change->unsent = row.unsent;
   changes_.push_back(std::move(change));
   DUNLIN_RETURN_IF_ERROR(txn_->Put(Table::kRecords, key, EncodeRecordRow(row)));
   if (AwaitsExpiry(row)) {

@@ -29,6 +29,8 @@ struct Change {
   std::string encoded_record;
   size_t value_offset = 0;
   size_t value_size = 0;
+  // Of a change that has just been committed: whether it has gone into the outbox (RecordRow::unsent).
+  bool unsent = false;
   // The entry that it replaced or removed, as the change that once put it, without what that had replaced; null if
   // there was none, or if it is not known. It is known where somebody who listens to the feed wants it, and the old
   // record was not damaged.

@@ -23,8 +23,8 @@ namespace dunlin {
 // Routing is by index: by exact key, and by prefix once for each length that a watched prefix has. A change that nobody
 // watches costs a few lookups, however many watchers there are.
 //
-// Thread-safety: safe for concurrent use. Announce() and Publish() are called by the committer alone, one call at a
-// time.
+// Thread-safety: safe for concurrent use. Announce() and Publish() are for whoever has the committer's turn, one call
+// at a time.
 class ChangeFeed {
  public:
   // Gets changes, on the thread that has committed them, which waits meanwhile: take them and return at once. Must not
@@ -59,8 +59,8 @@ class ChangeFeed {
     virtual void CarryOn() = 0;
   };
 
-  // While there is one, this thread commits; at its end it calls the carrier, if there is one. So whoever is told
-  // meanwhile that there is something to do need not wake another thread for it.
+  // While there is one, this thread may commit; at its end it calls the carrier, if there is one. So whoever is told
+  // here meanwhile that there is something to do need not wake another thread for it.
   class Carrying {
    public:
     explicit Carrying(ChangeFeed* feed);

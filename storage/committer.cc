@@ -19,7 +19,7 @@ absl::Status StoppedError() { return absl::UnavailableError("the replica is shut
 }  // namespace
 
 Committer::Committer(const Options& options, Store* store, HybridClock* clock, ChangeFeed* feed)
-    : options_(options), store_(store), feed_(feed), engine_(options, store, clock, feed) {
+    : options_(options), store_(store), engine_(options, store, clock, feed) {
   if (options.checkpoints_elsewhere) {
     checkpoints_.emplace(store->tables_.get());
   }
@@ -168,7 +168,6 @@ bool Committer::CommitHere(Operation* operation, size_t size_bytes) {
     Push(operation, size_bytes);
     TakeGroup(&group);
   }
-  const ChangeFeed::Carrying carrying(feed_);
   Commit(&group);
   EndTurn();
   return true;

@@ -107,7 +107,6 @@ class Committer {
 
   const Options options_;
   const Store* const store_;
-  ChangeFeed* const feed_;
 
   // Used by the thread whose turn it is, see is_taken_.
   GroupCommitter engine_;

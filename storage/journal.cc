@@ -233,8 +233,8 @@ absl::Status Journal::Sync(size_t segment) {
   return absl::OkStatus();
 }
 
-// For the next start on the same run of the machine; after another one, everything may be missing anyway. A disk that
-// does not take even a name leaves nothing to start with.
+// For the next start on the same run of the machine; after another one, everything may be missing anyway. A file system
+// that does not take even a name has to be repaired first, which is told in docs/RELIABILITY.md.
 void Journal::NoteFailedSync() const {
   const int descriptor = open(FailedSyncPathOf(options_.directory).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
   if (descriptor >= 0) {

@@ -82,7 +82,7 @@ inline constexpr absl::Duration kCheckpointPeriod = absl::Milliseconds(100);
 inline constexpr absl::Duration kCheckpointRetryDelay = absl::Seconds(1);
 
 // For how long after a write others may follow it into Redis before they are synced here (VersionReserve). After a
-// restart the clock is ahead by that much at most, which is much less than clocks may differ by, and less than a
+// power failure versions are ahead of the clock by that much at most: much less than clocks may differ by, and than a
 // machine takes to start.
 inline constexpr absl::Duration kVersionsReserved = absl::Seconds(1);
 

@@ -89,7 +89,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::OpenAsItIs(const Options& options,
   tables.write_buffer_bytes = options.write_buffer_bytes;
   DUNLIN_ASSIGN_OR_RETURN(store->tables_, TableEnv::Open(tables, std::move(database)));
   DUNLIN_RETURN_IF_ERROR(store->Load());
-  DUNLIN_RETURN_IF_ERROR(store->PassOverLostRevisions(options.boot_id.empty() ? MachineBootId() : options.boot_id));
+  DUNLIN_RETURN_IF_ERROR(store->PassOverWhatIsLost(options.boot_id.empty() ? MachineBootId() : options.boot_id));
   return store;
 }
 
@@ -166,7 +166,7 @@ absl::Status Store::Load() {
   }
   DUNLIN_ASSIGN_OR_RETURN(const auto reserve, txn.Get(Table::kMeta, kMetaReserve));
   version_reserve_ = VersionReserve(reserve.has_value() && reserve->size() == 8 ? ReadBigEndian64(*reserve) : 0);
-  clock_->Restore(std::max(loaded.clock_time, version_reserve_.upto()));
+  clock_->Restore(loaded.clock_time);
   clock_->SetOffset(absl::Microseconds(loaded.clock_offset_us));
   loaded.own_revision = loaded.revision;
   SetState(loaded);
@@ -176,7 +176,7 @@ absl::Status Store::Load() {
 // What others have written is told before it is synced, so that revisions may have been told that are not here any more
 // when the machine has ended without warning, and own writes are sent to Redis before that, with theirs. They must not
 // come to mean something else. The same machine that has not ended since has lost nothing, unless a sync has failed.
-absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
+absl::Status Store::PassOverWhatIsLost(const std::string& boot_id) {
   bool has_boot = false;
   {
     DUNLIN_ASSIGN_OR_RETURN(const TableTxn txn, tables_->BeginRead());
@@ -190,14 +190,17 @@ absl::Status Store::PassOverLostRevisions(const std::string& boot_id) {
     }
     has_boot = boot.has_value();
   }
+  // Only here: a store that is opened again and again would get ahead of the clock by a reserve each time.
+  clock_->Restore(version_reserve_.upto());
   DUNLIN_ASSIGN_OR_RETURN(TableTxn txn, tables_->BeginWrite());
   StoreState state = this->state();
+  state.clock_time = clock_->last_issued();
   if (has_boot) {
     lost_revisions_.Add(state.revision + 1, state.revision + kRevisionsPassedOver);
     state.revision += kRevisionsPassedOver;
     DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaLost, lost_revisions_.Encode()));
-    DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(state)));
   }
+  DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaState, EncodeState(state)));
   DUNLIN_RETURN_IF_ERROR(txn.Put(Table::kMeta, kMetaBoot, boot_id));
   DUNLIN_RETURN_IF_ERROR(txn.Commit());
   tables_->ForgetFailedSync();

@@ -211,7 +211,7 @@ class Store {
   absl::Status CreateJournal(const Options& options) const;
   absl::Status CheckAndUpgrade(const Options& options, LmdbTxn txn);
   absl::Status Load();
-  absl::Status PassOverLostRevisions(const std::string& boot_id);
+  absl::Status PassOverWhatIsLost(const std::string& boot_id);
   uint64_t ExpiredAtMost(const StoreState& state) const;
   void SetState(const StoreState& state) ABSL_LOCKS_EXCLUDED(mutex_);
   // Decodes a row of `records`, and notes if it is damaged.

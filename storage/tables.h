@@ -38,7 +38,7 @@ inline constexpr absl::string_view kMetaCheckpoint = "checkpoint";
 inline constexpr absl::string_view kMetaBoot = "boot";
 // The revisions that power failures have taken back. None yet: no such row.
 inline constexpr absl::string_view kMetaLost = "lost";
-// VersionReserve::upto() (8). A store that is older than this row has none.
+// VersionReserve::upto() (8). A store that is older than this row, or new, has none.
 inline constexpr absl::string_view kMetaReserve = "reserve";
 
 // A row of `records`. `record` and `encoded` are views into the row it was read from.

@@ -23,13 +23,7 @@ namespace dunlin {
 // Thread-safety: one thread at a time.
 class EarlyWrites {
  public:
-  explicit EarlyWrites(uint64_t store_id) : store_id_(store_id) {}
-
-  // Whether the store may have put `change` into the outbox. What expires while it is in the outbox stays there with a
-  // new revision, whoever wrote it.
-  static bool MayBeInOutbox(const Change& change, uint64_t store_id) {
-    return change.version.origin == store_id || change.type == ChangeType::kExpire;
-  }
+  EarlyWrites() = default;
 
   // Whatever has a revision up to `revision` may be in the outbox.
   void Begin(uint64_t revision);
@@ -40,17 +34,22 @@ class EarlyWrites {
   // As ChangeFeed::Listener. Returns whether something of it may still be to be read.
   bool OnCommitted(absl::Span<const ChangePtr> changes);
 
-  // What `read` asks for, as Store::ReadOutbox() would return it once all is synced; nothing if the store has to be
-  // asked. `refill_revision` is StoreState's.
-  absl::optional<ChangePage> Take(const Mirror::ReadOutbox& read, uint64_t refill_revision);
+  // Changes in the order of their revisions, the last of which is all that there is if they are `complete`.
+  struct Taken {
+    std::vector<ChangePtr> changes;
+    bool complete = false;
+  };
+  // What `read` asks for; nothing if the store has to be asked. `refill_revision` is StoreState's.
+  absl::optional<Taken> Take(const Mirror::ReadOutbox& read, uint64_t refill_revision);
+
+  // The same as Store::ReadOutbox() would return it once all is synced.
+  static ChangePage PageOf(const Taken& taken);
 
  private:
-  const uint64_t store_id_;
   // In the order of their revisions.
   std::vector<ChangePtr> changes_;
   size_t size_bytes_ = 0;
-  // What they follow at once; and the last revision before that which may be in the outbox.
-  uint64_t after_revision_ = 0;
+  // The last revision before them that may be in the outbox.
   uint64_t outbox_before_ = 0;
   // The latest that may be in the outbox; the latest of all; up to where the outbox has been taken.
   uint64_t outbox_revision_ = 0;

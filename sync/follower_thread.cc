@@ -104,6 +104,8 @@ void FollowerThread::TakeTurn() {
     wake_.Wake();
     return;
   }
+  // Until all has been told that may be asked for meanwhile.
+  const ChangeFeed::Carrying carrying(parts_.feed);
   if (!wake_.stopped()) {
     ApplyWhatHasCome();
   }

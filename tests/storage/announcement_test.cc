@@ -101,6 +101,32 @@ TEST_F(AnnouncementTest, OnlyWhatClientsWriteIs) {
   EXPECT_EQ(Announced(), "") << "nor what comes in one group with others'";
 }
 
+// What the mirror has to have read before it takes what is announced.
+class OutboxListener final : public ChangeFeed::Listener {
+ public:
+  void OnChanges(absl::Span<const ChangePtr> changes) override {
+    for (const ChangePtr& change : changes) {
+      absl::StrAppend(&seen, change->unsent ? "+" : "-", change->key, " ");
+    }
+  }
+
+  std::string seen;
+};
+
+TEST_F(AnnouncementTest, AChangeTellsWhetherItHasGoneIntoTheOutbox) {
+  ASSERT_TRUE(tester_.EnterEpoch(2, false).ok());
+  OutboxListener listener;
+  tester_.feed().Subscribe({}, &listener);
+  ASSERT_TRUE(tester_.Put("own", "1", absl::Seconds(5)).ok());
+  ASSERT_TRUE(tester_.Apply({RemotePut("others", Version{1, 1}, "1")}).ok());
+  RemoteBatch winners{{RemotePut("of another life of Redis", Version{1, 1}, "1")}, 0, 0};
+  winners.seen_in_epoch = 1;
+  ASSERT_TRUE(tester_.ApplyBatch(std::move(winners)).ok());
+  tester_.Advance(absl::Seconds(6));
+  tester_.feed().Unsubscribe(&listener);
+  EXPECT_EQ(listener.seen, "+own -others +of another life of Redis +own ") << "the last one expires in the outbox";
+}
+
 TEST_F(AnnouncementTest, WhatCouldNotBeWrittenIsNot) {
   ASSERT_TRUE(tester_.Put("a", "1").ok());
   files_.FailWriteAfter(0, EIO);
@@ -139,6 +165,18 @@ TEST_F(AnnouncementTest, AfterAFailedSyncVersionsAndRevisionsAreNotGivenOutAgain
   tester_.Close();
   ASSERT_TRUE(tester_.Open().ok());
   EXPECT_EQ(tester_.state().revision, next->revisions.front()) << "only once";
+}
+
+// Nothing is lost on the same run of the machine.
+TEST_F(AnnouncementTest, AStoreThatIsOpenedAgainAndAgainDoesNotGetAheadOfTheClock) {
+  ASSERT_TRUE(tester_.Put("k", "1").ok());
+  const uint64_t first = tester_.state().clock_time;
+  for (int i = 0; i < 10; ++i) {
+    tester_.Close();
+    ASSERT_TRUE(tester_.Open().ok());
+    ASSERT_TRUE(tester_.Put("k", "2").ok());
+  }
+  EXPECT_EQ(VersionTimeToUnixMillis(tester_.state().clock_time), VersionTimeToUnixMillis(first));
 }
 
 }  // namespace

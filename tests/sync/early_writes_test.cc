@@ -18,14 +18,11 @@
 namespace dunlin {
 namespace {
 
-constexpr uint64_t kStoreId = 7;
-
-ChangePtr ChangeOf(uint64_t revision, absl::string_view key, uint64_t origin = kStoreId,
-                   ChangeType type = ChangeType::kPut) {
+// One that has gone into the outbox, or one that has not: another replica's, as a rule.
+ChangePtr ChangeOf(uint64_t revision, absl::string_view key, bool unsent = true) {
   Change change;
-  change.type = type;
   change.revision = revision;
-  change.version = Version{revision, origin};
+  change.unsent = unsent;
   change.key = std::string(key);
   change.encoded_record = absl::StrCat("record ", revision);
   return std::make_shared<const Change>(change);
@@ -33,24 +30,25 @@ ChangePtr ChangeOf(uint64_t revision, absl::string_view key, uint64_t origin = k
 
 // "KEY@REVISION…, up to REVISION", and "and more" if the page is not complete; or "(the store)".
 std::string Take(EarlyWrites* early, uint64_t after_revision, uint64_t refill_revision = 0) {
-  const absl::optional<ChangePage> page =
+  const absl::optional<EarlyWrites::Taken> taken =
       early->Take({after_revision, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes}, refill_revision);
-  if (!page.has_value()) {
+  if (!taken.has_value()) {
     return "(the store)";
   }
+  const ChangePage page = EarlyWrites::PageOf(*taken);
   std::string text;
-  for (const Change& change : page->changes) {
+  for (const Change& change : page.changes) {
     absl::StrAppend(&text, change.key, "@", change.revision, " ");
     EXPECT_EQ(change.encoded_record, absl::StrCat("record ", change.revision));
   }
-  return absl::StrCat(text, "up to ", page->covered_revision, page->complete ? "" : " and more");
+  return absl::StrCat(text, "up to ", page.covered_revision, page.complete ? "" : " and more");
 }
 
 class EarlyWritesTest : public ::testing::Test {
  protected:
   EarlyWritesTest() { early_.Begin(10); }
 
-  EarlyWrites early_{kStoreId};
+  EarlyWrites early_;
 };
 
 TEST_F(EarlyWritesTest, WhoHasReadAllBeforeThemIsGivenThem) {
@@ -62,28 +60,30 @@ TEST_F(EarlyWritesTest, WhoHasReadAllBeforeThemIsGivenThem) {
 TEST_F(EarlyWritesTest, WhoHasNotReadsTheStore) {
   early_.OnWritten({ChangeOf(11, "a")}, 10);
   EXPECT_EQ(Take(&early_, 9), "(the store)");
-  EXPECT_EQ(Take(&early_, 11), "(the store)");
   EXPECT_EQ(Take(&early_, 10), "a@11 up to 11");
+  early_.OnWritten({ChangeOf(12, "b")}, 11);
+  EXPECT_EQ(Take(&early_, 12), "(the store)") << "it has read it there";
+}
+
+TEST_F(EarlyWritesTest, WhoHasReadSomeOfThemInTheStoreIsGivenTheRest) {
+  early_.OnWritten({ChangeOf(11, "a")}, 10);
+  EXPECT_TRUE(early_.OnCommitted({ChangeOf(11, "a")}));
+  early_.OnWritten({ChangeOf(12, "b")}, 11);
+  EXPECT_EQ(Take(&early_, 11), "b@12 up to 12");
 }
 
 TEST_F(EarlyWritesTest, WhatOthersWroteNeedNotHaveBeenRead) {
-  EXPECT_TRUE(early_.OnCommitted({ChangeOf(11, "a", 1), ChangeOf(12, "b", 2)}));
+  EXPECT_TRUE(early_.OnCommitted({ChangeOf(11, "a", false), ChangeOf(12, "b", false)}));
   early_.OnWritten({ChangeOf(13, "c")}, 12);
   EXPECT_EQ(Take(&early_, 10), "c@13 up to 13");
 }
 
-TEST_F(EarlyWritesTest, OwnWritesThatWereNotToldEarlyHaveToBeReadFirst) {
+// Own writes; what expires while it waits; what Redis had and may have lost.
+TEST_F(EarlyWritesTest, WhatWentIntoTheOutboxAndWasNotToldEarlyHasToBeReadFirst) {
   EXPECT_TRUE(early_.OnCommitted({ChangeOf(11, "a")}));
   early_.OnWritten({ChangeOf(12, "b")}, 11);
   EXPECT_EQ(Take(&early_, 10), "(the store)");
   EXPECT_EQ(Take(&early_, 11), "b@12 up to 12");
-}
-
-// What expires while it waits stays in the outbox, behind another revision; while Redis is refilled, others' too.
-TEST_F(EarlyWritesTest, WhatHasExpiredHasToBeReadFirst) {
-  EXPECT_TRUE(early_.OnCommitted({ChangeOf(11, "a", 1, ChangeType::kExpire)}));
-  early_.OnWritten({ChangeOf(12, "b")}, 11);
-  EXPECT_EQ(Take(&early_, 10), "(the store)");
 }
 
 TEST_F(EarlyWritesTest, ARefillHasToBeReadFirst) {
@@ -102,7 +102,7 @@ TEST_F(EarlyWritesTest, GroupsThatFollowOneAnotherAreOnePage) {
 TEST_F(EarlyWritesTest, AGroupThatDoesNotFollowTakesThePlaceOfThose) {
   early_.OnWritten({ChangeOf(11, "a")}, 10);
   early_.OnCommitted({ChangeOf(11, "a")});
-  early_.OnCommitted({ChangeOf(12, "other", 1)});
+  early_.OnCommitted({ChangeOf(12, "other", false)});
   early_.OnWritten({ChangeOf(13, "b")}, 12);
   EXPECT_EQ(Take(&early_, 10), "(the store)");
   EXPECT_EQ(Take(&early_, 11), "b@13 up to 13");
@@ -144,7 +144,7 @@ TEST_F(EarlyWritesTest, MoreThanABatchTakesIsLeftToTheStore) {
 // A reader who asks whenever it is told to, as the mirror does, sees each key's last own write, and none before it has
 // seen those before; whatever it asks of the store the store has by then, or it is told to ask again.
 RC_GTEST_PROP(EarlyWritesProperty, ReadersMissNothing, ()) {
-  EarlyWrites early(kStoreId);
+  EarlyWrites early;
   early.Begin(0);
   // What the store has, as the outbox shows it: the latest own revision of each key.
   std::map<std::string, uint64_t> stored;
@@ -154,19 +154,20 @@ RC_GTEST_PROP(EarlyWritesProperty, ReadersMissNothing, ()) {
   bool may_have_more = true;
   const auto read = [&] {
     while (may_have_more) {
-      const absl::optional<ChangePage> page =
+      const absl::optional<EarlyWrites::Taken> taken =
           early.Take({read_revision, kMirrorBatchEntriesMax, kMirrorBatchMaxBytes}, 0);
-      if (page.has_value()) {
-        RC_ASSERT(page->covered_revision > read_revision);
-        for (const Change& change : page->changes) {
+      if (taken.has_value()) {
+        const ChangePage page = EarlyWrites::PageOf(*taken);
+        RC_ASSERT(page.covered_revision > read_revision);
+        for (const Change& change : page.changes) {
           seen[change.key] = change.revision;
         }
         for (const auto& [key, stored_revision] : stored) {
-          RC_ASSERT(stored_revision <= read_revision || stored_revision > page->covered_revision ||
+          RC_ASSERT(stored_revision <= read_revision || stored_revision > page.covered_revision ||
                     seen[key] >= stored_revision);
         }
-        read_revision = page->covered_revision;
-        may_have_more = !page->complete;
+        read_revision = page.covered_revision;
+        may_have_more = !page.complete;
         continue;
       }
       for (const auto& [key, revision] : stored) {
@@ -185,7 +186,7 @@ RC_GTEST_PROP(EarlyWritesProperty, ReadersMissNothing, ()) {
     std::vector<ChangePtr> group;
     const uint64_t after = revision;
     for (int i = 0; i <= step % 3; ++i) {
-      group.push_back(ChangeOf(++revision, absl::StrCat("k", (step + i) % 5), own ? kStoreId : 1));
+      group.push_back(ChangeOf(++revision, absl::StrCat("k", (step + i) % 5), own));
     }
     if (is_told_early) {
       early.OnWritten(group, after);

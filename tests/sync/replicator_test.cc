@@ -4,20 +4,14 @@
 
 #include "sync/replicator.h"
 
-#include <pthread.h>
-
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "storage/change_feed.h"
 #include "storage/limits.h"
-#include "storage/mutex.h"
 #include "storage/version.h"
 #include "tests/support/eventually.h"
 #include "tests/support/redis_server.h"
@@ -103,41 +97,6 @@ TEST_F(ReplicatorTest, AColdStartWhileOthersWriteEndsWithEverything) {
   }
   ASSERT_TRUE(replicas_[1]->WaitLive());
   ASSERT_TRUE(Converge());
-}
-
-// Counts, by the name of the thread, who has stored changes.
-class Storers final : public ChangeFeed::Listener {
- public:
-  void OnChanges(absl::Span<const ChangePtr> changes) override {
-    char name[16] = "";
-    pthread_getname_np(pthread_self(), name, sizeof(name));
-    MutexLock lock(&mutex_);
-    counts_[name] += changes.size();
-  }
-  size_t count(const std::string& name) const {
-    MutexLock lock(&mutex_);
-    const auto found = counts_.find(name);
-    return found == counts_.end() ? 0 : found->second;
-  }
-
- private:
-  mutable Mutex mutex_;
-  std::map<std::string, size_t> counts_ ABSL_GUARDED_BY(mutex_);
-};
-
-TEST_F(ReplicatorTest, WhoeverBringsAnEventStoresItWhileTheOthersSleep) {
-  AddReplicas(2);
-  ASSERT_TRUE(Converge());
-  Storers storers;
-  replicas_[1]->feed().Subscribe({}, &storers);
-  // Now and then the follower is awake, or the committer has something to do, when an event comes.
-  for (int i = 0; i < 1000 && storers.count("subscriber") < 10; ++i) {
-    ASSERT_TRUE(replicas_[0]->Put("k", absl::StrCat(i)).ok());
-    ASSERT_TRUE(Eventually([&] { return replicas_[1]->Get("k") == absl::StrCat(i); }));
-  }
-  replicas_[1]->feed().Unsubscribe(&storers);
-  EXPECT_GE(storers.count("subscriber"), 10u);
-  EXPECT_GT(replicas_[1]->state().revision, 0u);
 }
 
 TEST_F(ReplicatorTest, TheOutboxsCursorPassesWhatOthersWrite) {
