@@ -44,9 +44,9 @@ class ChangeFeed {
    public:
     virtual ~EarlyListener() = default;
 
-    // On the thread that commits, which waits meanwhile. `changes` are whole groups, none of which has come before, and
-    // follow revision `after_revision` at once. OnChanges() will tell of them once they are durable. If that fails it
-    // never comes, and neither does any other: the disk has failed.
+    // On the thread that commits, which waits meanwhile: as of OnChanges(), which will tell of the same `changes` once
+    // they are durable. They are a whole group, have not come before, and follow revision `after_revision` at once. If
+    // they do not become durable, no call follows at all: the disk has failed.
     virtual void OnWritten(absl::Span<const ChangePtr> changes, uint64_t after_revision) = 0;
   };
 
@@ -55,12 +55,14 @@ class ChangeFeed {
    public:
     virtual ~Carrier() = default;
 
-    // On the thread that has committed, with nothing locked of committer and feed. Only for what is short.
+    // On a thread that may have committed, which goes on afterwards: only for what is short and needs no disk. It may
+    // call the feed, but for SetCarrier().
     virtual void CarryOn() = 0;
   };
 
   // While there is one, this thread may commit; at its end it calls the carrier, if there is one. So whoever is told
-  // here meanwhile that there is something to do need not wake another thread for it.
+  // here meanwhile that there is something to do need not wake another thread for it. There is one at a time on a
+  // thread.
   class Carrying {
    public:
     explicit Carrying(ChangeFeed* feed);

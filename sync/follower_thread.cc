@@ -104,7 +104,7 @@ void FollowerThread::TakeTurn() {
     wake_.Wake();
     return;
   }
-  // Until all has been told that may be asked for meanwhile.
+  // Not only around the commit: who carries on says how far this replica is, which has to be known by then.
   const ChangeFeed::Carrying carrying(parts_.feed);
   if (!wake_.stopped()) {
     ApplyWhatHasCome();
